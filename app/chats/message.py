@@ -1,0 +1,28 @@
+"""One message of a chat: what the importer yields and everything else reads."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class MessageKind(StrEnum):
+    TEXT = "text"
+    MEDIA = "media"
+    DELETED = "deleted"
+    EMPTY = "empty"
+
+
+class Message(NamedTuple):
+    """A message by a person. A tuple, since an import makes hundreds of thousands of them.
+
+    `number` counts from 1 in file order over messages by people only. `at` is aware, in the
+    time zone of the upload. `text` is the body without import marks (edited, direction marks
+    at its ends); of a medium its caption, or empty.
+    """
+
+    number: int
+    at: datetime
+    author: str
+    text: str
+    kind: MessageKind = MessageKind.TEXT
+    edited: bool = False

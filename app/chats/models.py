@@ -1,0 +1,59 @@
+"""The tables of chats: a sealed description, and blocks of sealed messages."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from app.db import metadata
+
+MESSAGES_PER_BLOCK = 500
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("sealed_meta", LargeBinary, nullable=False),
+    Column("content_hmac", LargeBinary, nullable=False),
+    Column("message_count", Integer, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column(
+        "used_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
+    ),
+    Column(
+        "created_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+    ),
+    CheckConstraint("message_count > 0", name="message_count"),
+    Index("ix_chats_newest", "user_id", "created_at", "id"),
+    Index("ix_chats_used_at", "used_at"),
+)
+
+chat_blocks = Table(
+    "chat_blocks",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("chat_id", Uuid, primary_key=True),
+    Column("ord", Integer, primary_key=True, autoincrement=False),
+    Column("first_message", BigInteger, nullable=False),
+    Column("message_count", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["user_id", "chat_id"], ["chats.user_id", "chats.id"], ondelete="CASCADE"),
+    CheckConstraint("message_count > 0", name="message_count"),
+)

@@ -1,0 +1,198 @@
+"""The one async engine of a process, and the only place that commits.
+
+`transaction()` and `in_transaction(work)` are READ COMMITTED and write; `snapshot()` is
+REPEATABLE READ and only reads. The engine belongs to the event loop of the start-up that made it.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy import MetaData
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.errors import Unavailable
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every table of the product registers here; migrations compare against it."""
+
+ATTEMPTS_MAX = 5
+BACKOFF_FIRST_S = 0.05
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 30
+POOL_WAIT_S = 10
+
+# SQLSTATE classes and codes (PostgreSQL manual, appendix A).
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK_DETECTED = "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
+_TRY_AGAIN = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE})
+_AWAY = frozenset({"53300", "57P01", "57P02", "57P03", "57P05"})
+
+Result = TypeVar("Result")
+Work = Callable[[AsyncConnection], Awaitable[Result]]
+
+
+class CommitUnknown(Exception):
+    """COMMIT was sent and its reply was lost: the transaction may or may not have happened."""
+
+
+_engine: AsyncEngine | None = None
+
+
+async def open_engine(
+    database_url: str, *, pool_size: int = 10, overflow: int = 5, recycle_s: float = 300
+) -> None:
+    """Makes the process's engine; no connection is opened before the first use.
+
+    No pre-ping: it costs three round trips a transaction. A connection that died in the pool
+    fails before COMMIT, and `in_transaction` tries again on another.
+    """
+    global _engine
+    if _engine is not None:
+        raise RuntimeError("the engine is open already")
+    _engine = create_async_engine(
+        async_url(database_url),
+        pool_size=pool_size,
+        max_overflow=overflow,
+        pool_recycle=int(recycle_s),
+        pool_timeout=POOL_WAIT_S,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S,
+            "server_settings": {
+                "application_name": "sixfold",
+                "jit": "off",
+                "timezone": "UTC",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        },
+    )
+
+
+async def close_engine() -> None:
+    """Closes every connection. Safe to call twice."""
+    global _engine
+    if _engine is not None:
+        engine, _engine = _engine, None
+        await engine.dispose()
+
+
+def async_url(database_url: str) -> str:
+    """`postgresql://…` for SQLAlchemy's asyncpg dialect; libpq's `sslmode` becomes `ssl`."""
+    parts = urlsplit(database_url)
+    query = [("ssl" if key == "sslmode" else key, value) for key, value in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))
+
+
+@asynccontextmanager
+async def transaction() -> AsyncGenerator[AsyncConnection]:
+    """A READ COMMITTED transaction that commits when the block is left without an error.
+
+    Raises Unavailable when the database cannot be reached before COMMIT, and CommitUnknown
+    when the reply to COMMIT was lost. What receives the connection never commits.
+    """
+    async with _checked_out() as connection:
+        yield connection
+        try:
+            await connection.commit()
+        except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
+            if not _has_sqlstate(error) or is_away(error):
+                raise CommitUnknown from error
+            raise
+
+
+async def in_transaction(work: Work[Result], *, attempts_max: int = ATTEMPTS_MAX) -> Result:
+    """The result of `work(connection)`, committed; runs `work` again when that is safe.
+
+    `work` must be safe to repeat: it takes its ids from outside, and a unique constraint or a
+    compare-and-set makes a second run find what the first one did. So a lost reply to COMMIT
+    is resolved by running it again on a new connection, where it meets its own effects under
+    the same locks. Retried: 40001, 40P01, 55P03 and lost connections.
+
+    Raises Unavailable after `attempts_max` tries.
+    """
+    for attempt in range(1, attempts_max + 1):
+        try:
+            async with transaction() as connection:
+                return await work(connection)
+        except (CommitUnknown, Unavailable, DBAPIError) as error:
+            if not is_transient(error):
+                raise
+            if attempt == attempts_max:
+                raise Unavailable from error
+        backoff_s = BACKOFF_FIRST_S * 2 ** (attempt - 1)
+        await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 (spreads retries)
+    raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncGenerator[AsyncConnection]:
+    """A REPEATABLE READ, READ ONLY transaction: every query in it sees one moment.
+
+    Raises Unavailable when the database cannot be reached.
+    """
+    async with _checked_out() as connection:
+        await connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        yield connection
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may go through when it is tried again."""
+    if isinstance(error, CommitUnknown | Unavailable):
+        return True
+    return sqlstate(error) in _TRY_AGAIN or is_away(error)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not be reached, or ended the connection."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = sqlstate(error)
+    if state is not None:
+        return state in _AWAY or state.startswith("08")
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(
+        cause, PoolTimeoutError | OSError | TimeoutError | asyncpg.InterfaceError
+    ) or isinstance(error, InterfaceError | OperationalError)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a database error; None for anything else."""
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _has_sqlstate(error: BaseException) -> bool:
+    return sqlstate(error) is not None
+
+
+@asynccontextmanager
+async def _checked_out() -> AsyncGenerator[AsyncConnection]:
+    if _engine is None:
+        raise RuntimeError("the engine is not open: start-up opens it")
+    try:
+        async with _engine.connect() as connection:
+            yield connection
+    except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError) as error:
+        if is_away(error):
+            raise Unavailable from error
+        raise

@@ -1,0 +1,32 @@
+"""The root of every expected refusal."""
+
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """A refusal the caller can understand and act on.
+
+    `facts` become extension members at the top level of the problem document, so they
+    hold what helps the caller decide (an amount, an id), never content or secrets.
+    """
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, detail: str | None = None, **facts: Any) -> None:
+        self.detail = detail or (type(self).__doc__ or type(self).__name__).split("\n")[0]
+        self.facts = facts
+        super().__init__(self.detail)
+
+
+class NotFound(DomainError):
+    """There is no such object, or it belongs to somebody else."""
+
+    code, http_status = "not_found", 404
+
+
+class Unavailable(DomainError):
+    """The database cannot be reached just now; nothing was changed, try again."""
+
+    code, http_status = "unavailable", 503
+    retry_after_s: ClassVar[int] = 2

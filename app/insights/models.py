@@ -1,0 +1,127 @@
+"""The tables of unlocked insights: jobs and their six rows."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from app.credits.models import one_of
+from app.db import metadata
+
+INSIGHTS_PER_JOB = 6
+ATTEMPTS_MAX = 3
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SETTLING = "settling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING, JobState.SETTLING)
+ACTIVE_SQL = "state IN ('queued', 'running', 'settling')"
+
+
+class InsightState(StrEnum):
+    """`running` is not stored: a queued insight of a running job is one."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("chat_id", Uuid, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("language", Text),
+    Column("state", Text, nullable=False, server_default=text("'queued'")),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("attempt_until", DateTime(timezone=True)),
+    Column("next_run_at", DateTime(timezone=True)),
+    Column("price_coins", BigInteger, nullable=False),
+    Column("content_hmac", LargeBinary, nullable=False),
+    Column("prompt_version", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    Column("error_code", Text),
+    Column(
+        "created_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+    ),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    CheckConstraint(one_of("state", JobState), name="state"),
+    CheckConstraint("price_coins > 0", name="price_coins"),
+    CheckConstraint(f"attempt BETWEEN 0 AND {ATTEMPTS_MAX}", name="attempt"),
+    CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease"),
+    CheckConstraint(f"({ACTIVE_SQL}) = (finished_at IS NULL)", name="finished"),
+    CheckConstraint(
+        "state NOT IN ('queued', 'settling') OR next_run_at IS NOT NULL", name="next_run"
+    ),
+    Index(
+        "uq_jobs_active",
+        "user_id",
+        "chat_id",
+        "category",
+        unique=True,
+        postgresql_where=text(ACTIVE_SQL),
+    ),
+    Index("ix_jobs_due", "next_run_at", postgresql_where=text("state = 'queued'")),
+    # Not `state = 'running'`: with stale statistics the fence check read that index whole.
+    Index("ix_jobs_leased", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
+    Index("ix_jobs_settling", "next_run_at", postgresql_where=text("state = 'settling'")),
+    Index("ix_jobs_of_chat", "user_id", "chat_id", "category"),
+    Index("ix_jobs_newest", "user_id", "created_at", "id"),
+    postgresql_with={"fillfactor": 70},
+)
+
+insights = Table(
+    "insights",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("job_id", Uuid, primary_key=True),
+    Column("ord", SmallInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'queued'")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("sealed", LargeBinary),
+    Column("model", Text),
+    Column("tokens_in", Integer),
+    Column("tokens_out", Integer),
+    Column("cost_microusd", BigInteger),
+    Column("duration_ms", Integer),
+    Column("error_code", Text),
+    Column("adopted_from", Uuid),
+    Column("content_deleted", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint(f"ord BETWEEN 1 AND {INSIGHTS_PER_JOB}", name="ord"),
+    CheckConstraint("state IN ('queued', 'completed', 'failed')", name="state"),
+    CheckConstraint(
+        "(state = 'completed') = (sealed IS NOT NULL OR content_deleted)", name="content"
+    ),
+    postgresql_with={"fillfactor": 70},
+)

@@ -1,0 +1,191 @@
+"""Every setting, read once. The only module that reads the environment."""
+
+import base64
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "SIXFOLD_"
+RUN_FILE = "run.json"
+SECRETS_FILE = "secrets.json"
+DATA_DIR_DEFAULT = Path(".sixfold")
+MASTER_KEY_BYTES = 32
+AUTH_SECRET_BYTES_MIN = 32
+
+
+class SettingsError(SystemExit):
+    """A setting is missing or wrong; start-up stops with this message."""
+
+
+class _Instance(BaseSettings):
+    """The settings an embedded instance supplies when the environment names no database."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    data_dir: Path = DATA_DIR_DEFAULT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fall_back_to_the_instance(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("database_url"):
+            return given
+        given = {key: value for key, value in given.items() if value not in ("", None)}
+        return _instance_values(Path(given.get("data_dir", DATA_DIR_DEFAULT))) | given
+
+
+class DatabaseSettings(_Instance):
+    """What a migration needs."""
+
+    database_url: str
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, url: str) -> str:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be a plain postgresql:// URL")
+        return url
+
+
+class Settings(DatabaseSettings):
+    """All settings of the API, the workers and the scheduler. Times are in seconds."""
+
+    redis_url: str
+
+    master_key: SecretStr
+    """`<id>:<base64url of 32 bytes>`; wraps the key of every chat."""
+    master_key_previous: SecretStr | None = None
+
+    auth_secret: SecretStr | None = None
+    auth_jwks_url: str | None = None
+    auth_audience: str = "sixfold"
+    auth_issuer: str = "sixfold"
+
+    llm_base_url: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_model: str | None = None
+    llm_max_tokens: int = Field(default=2_000, ge=100, le=32_000)
+
+    lease_s: float = Field(default=45, gt=0, le=90)
+    heartbeat_s: float = Field(default=15, gt=0)
+    rescue_s: float = Field(default=5, gt=0)
+    attempt_s: float = Field(default=110, gt=0, le=110)
+    expires_s: float = Field(default=3600, gt=0)
+
+    db_pool_size: int = Field(default=10, ge=1)
+    db_pool_overflow: int = Field(default=5, ge=0)
+    db_pool_recycle_s: float = Field(default=300, gt=0)
+
+    upload_bytes_max: int = Field(default=48 * 1024 * 1024, ge=1024)
+    uploads_at_once: int = Field(default=4, ge=1)
+    context_threads: int = Field(default=2, ge=1)
+    requests_per_minute: int = Field(default=600, ge=1)
+    """Of one user at one API process; beyond it 429 `rate_limited`."""
+
+    allowed_hosts: tuple[str, ...] = ("*",)
+    metrics_port: int | None = None
+    log_json: bool = True
+    log_level: str = "INFO"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://")):
+            raise ValueError("must be a redis:// URL")
+        return url
+
+    @field_validator("master_key", "master_key_previous")
+    @classmethod
+    def _is_a_key_with_an_id(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_master_key(value.get_secret_value())
+        return value
+
+    @field_validator("auth_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < AUTH_SECRET_BYTES_MIN:
+            raise ValueError(f"must be at least {AUTH_SECRET_BYTES_MIN} bytes long")
+        return value
+
+    @model_validator(mode="after")
+    def _has_exactly_one_way_to_authenticate(self) -> Self:
+        if (self.auth_secret is None) == (self.auth_jwks_url is None):
+            raise ValueError("set exactly one of SIXFOLD_AUTH_SECRET and SIXFOLD_AUTH_JWKS_URL")
+        if self.auth_jwks_url is not None and not self.auth_jwks_url.startswith("https://"):
+            raise ValueError("SIXFOLD_AUTH_JWKS_URL must be an https:// URL")
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("SIXFOLD_LEASE_S must be at least twice SIXFOLD_HEARTBEAT_S")
+        return self
+
+    @cached_property
+    def master_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """`(id, key)` pairs, the current one first."""
+        given = (self.master_key, self.master_key_previous)
+        return tuple(parse_master_key(key.get_secret_value()) for key in given if key is not None)
+
+
+def load_settings() -> Settings:
+    """The process's settings.
+
+    Raises SettingsError (an exit with a message that names each wrong variable).
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue] (its values come from the environment)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def load_database_url() -> str:
+    """The database's URL alone, for migrations. Raises SettingsError."""
+    try:
+        return DatabaseSettings().database_url  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def parse_master_key(value: str) -> tuple[str, bytes]:
+    """`(id, key)` of `<id>:<base64url of 32 bytes>`. Raises ValueError, never naming the value."""
+    key_id, separator, encoded = value.partition(":")
+    try:
+        key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except ValueError:
+        key = b""
+    if not separator or not key_id.isalnum() or len(key_id) > 32 or len(key) != MASTER_KEY_BYTES:
+        raise ValueError("must be <id>:<base64url of 32 bytes>, the id letters and digits")
+    return key_id, key
+
+
+def _instance_values(data_dir: Path) -> dict[str, str]:
+    """What `sixfold up` left in `data_dir` for other commands; empty if nothing runs there."""
+    values: dict[str, str] = {}
+    for name, keys in (
+        (RUN_FILE, ("database_url", "redis_url")),
+        (SECRETS_FILE, ("master_key", "auth_secret")),
+    ):
+        try:
+            content: dict[str, Any] = json.loads((data_dir / name).read_bytes())
+        except (OSError, ValueError):
+            continue
+        values |= {key: content[key] for key in keys if content.get(key)}
+    if os.environ.get(f"{ENV_PREFIX}AUTH_JWKS_URL"):
+        values.pop("auth_secret", None)
+    return values
+
+
+def _explain(error: ValidationError) -> str:
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        where = "".join(str(part) for part in problem["loc"])
+        name = f"{ENV_PREFIX}{where.upper()}" if where else "settings"
+        lines.append(f"  {name}: {problem['msg']}")
+        if where == "database_url" and problem["type"] == "missing":
+            lines.append(
+                f"  No instance runs in {os.environ.get(ENV_PREFIX + 'DATA_DIR', DATA_DIR_DEFAULT)}"
+                ": start one with `sixfold up`, or set SIXFOLD_DATABASE_URL and SIXFOLD_REDIS_URL."
+            )
+    return "sixfold cannot start:\n" + "\n".join(lines)
