@@ -1,0 +1,33 @@
+"""Redis, which carries three expendable things: wake-ups, nudges, cached contexts.
+
+Everything here may fail at any time; callers treat a RedisError as "not there".
+"""
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+__all__ = ["CONNECTIONS_MAX", "RedisError", "connect_redis"]
+
+CONNECTIONS_MAX = 32
+CONNECT_TIMEOUT_S = 0.5
+REPLY_TIMEOUT_S = 2.0
+POOL_WAIT_S = 1.0
+
+
+def connect_redis(url: str) -> Redis:
+    """A client for short commands; nothing is connected before the first one.
+
+    A blocking pool: the default one raises at its limit instead of waiting. No retries: a failed
+    hint is made up for by the database's poll, a slow one is not.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS_MAX,
+        timeout=POOL_WAIT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=REPLY_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis(connection_pool=pool)
