@@ -1,0 +1,70 @@
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.chats.whatsapp import EmptyChat, UnrecognisedFormat, decode_export, parse_export
+from app.errors import DomainError
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_an_empty_file_is_an_empty_chat(text):
+    with pytest.raises(EmptyChat):
+        parse_export(text)
+
+
+def test_notices_alone_are_an_empty_chat():
+    with pytest.raises(EmptyChat):
+        parse_export("30/12/22, 22:15 - Bob left\n30/12/22, 22:15 - Ann left\n")
+
+
+@pytest.mark.parametrize("text", ["Dear diary,\nnothing.", "a,b\n1,2", "99/99/99, 10:00 - A: b"])
+def test_other_text_is_not_recognised(text):
+    with pytest.raises(UnrecognisedFormat):
+        parse_export(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_encodings_of_exports_are_read(encoding):
+    export = "30/12/22, 22:15 - Ann: grüß 😀"
+    assert parse_export(decode_export(export.encode(encoding))).messages[0].text == "grüß 😀"
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xd8\xff\xe0 jpeg", b"\0\1\2" * 50, b"caf\xe9 is not utf-8"])
+def test_a_binary_is_refused(raw):
+    with pytest.raises(UnrecognisedFormat):
+        decode_export(raw)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_random_bytes_raise_nothing_but_refusals(raw):
+    with contextlib.suppress(DomainError):
+        parse_export(decode_export(raw))
+
+
+STAMPS = ["30/12/22, 22:15 - ", "[1/2/2023, 10:00:00 PM] ", "31/02/22, 99:99 - ", "13. 6. 2018. "]
+BODIES = ["<attached: a.jpg>", "x.y (file attached)", "This message was deleted", "Bob added Ann"]
+PIECES = [*STAMPS, *BODIES, *'<>[]: \n\0"', "Ann: ", "\u200e", "\ud800", "2566", "klo 18.00 - "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_scrambled_exports_raise_nothing_but_refusals(pieces):
+    with contextlib.suppress(DomainError):
+        messages = parse_export("".join(pieces)).messages
+        assert [m.number for m in messages] == list(range(1, len(messages) + 1))
+        stored = "".join(m.author + m.text for m in messages)
+        assert "\0" not in stored
+        assert stored.encode().decode() == stored
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["\u200e", " ", "<", "\n\u200e", "started a ", "[", '"', "\n1/1/1", "<a:", "\n12/12/22, "],
+)
+def test_long_runs_of_one_thing_are_read_in_linear_time(run):
+    long = run * (200_000 // len(run))
+    chat = parse_export(f"30/12/22, 22:15 - Ann: \u200e{long}\n30/12/22, 22:15 - Bob: hi\n")
+    assert chat.messages[-1].text == "hi"
