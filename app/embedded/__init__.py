@@ -3,15 +3,13 @@
 from pathlib import Path
 
 from app.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
-from app.embedded.place import LOG_DIR, RUN_FILE, SECRETS_FILE, lock_data_dir
+from app.embedded.place import LOG_DIR, lock_data_dir
 from app.embedded.postgres import Postgres
 from app.embedded.secrets import Secrets, load_or_create_secrets
 from app.embedded.valkey import Valkey
 
 __all__ = [
     "LOG_DIR",
-    "RUN_FILE",
-    "SECRETS_FILE",
     "DataDirInUse",
     "EmbeddedFailed",
     "EmbeddedUnavailable",

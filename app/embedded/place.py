@@ -17,8 +17,6 @@ from typing import TypedDict
 
 from app.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
 
-RUN_FILE = "run.json"
-SECRETS_FILE = "secrets.json"
 LOCK_FILE = "lock"
 LOG_DIR = "logs"
 

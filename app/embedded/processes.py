@@ -113,12 +113,12 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs, and for a process that was found instead of started."""
-        return None if self._child is None else self._child.poll()
+        """None until it was waited for, and for a process that was found instead of started."""
+        return None if self._child is None else self._child.returncode
 
     def is_alive(self) -> bool:
         if self._child is not None:
-            return self._child.poll() is None
+            return self._child.returncode is None and not _has_ended(self.pid)
         return self.started is not None and start_mark(self.pid) == self.started
 
     def send(self, number: Signals) -> None:
@@ -128,8 +128,12 @@ class Process:
                 os.kill(self.pid, number)
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it has ended within `timeout_s`."""
-        return wait_until(lambda: not self.is_alive(), timeout_s)
+        """Whether it has ended within `timeout_s`; its exit code is known then."""
+        if not wait_until(lambda: not self.is_alive(), timeout_s):
+            return False
+        if self._child is not None:
+            self._child.wait()
+        return True
 
     def stop(self, *steps: tuple[Signals, float]) -> None:
         """Send each signal in turn until one ends it within its seconds; then SIGKILL."""
@@ -141,16 +145,22 @@ class Process:
         self.wait(KILL_WAIT_S)
 
     def kill_group(self) -> None:
-        """End what is left of the process and its descendants in its session's group.
+        """End the process, if it still runs, and its descendants in its session's group.
 
-        The group outlives its leader, and while it has a member its number is not given away.
-        A process that was found counts only while it lives, since nobody keeps its pid for us.
+        Nothing is done once the process has been waited for: its number may be another's.
         """
-        if self._child is None and not self.is_alive():
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, SIGKILL)
-        self.wait(KILL_WAIT_S)
+        is_ours = self.is_alive() if self._child is None else self._child.returncode is None
+        if is_ours:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, SIGKILL)
+            self.wait(KILL_WAIT_S)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended, without taking its exit code: until then its pid stays its own."""
+    if not hasattr(os, "waitid"):  # macOS, before Python 3.13.
+        return start_mark(pid) is None
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def trim_log(log: Path, bytes_max: int = LOG_BYTES_MAX) -> None:

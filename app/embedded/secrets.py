@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from app.embedded.errors import EmbeddedFailed
-from app.embedded.place import SECRETS_FILE, prepare_data_dir, write_atomically
+from app.embedded.place import prepare_data_dir, write_atomically
+from app.settings import SECRETS_FILE
 
 MASTER_KEY_BYTES = 32
 SECRET_BYTES = 32

@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -46,17 +47,26 @@ class Server(ABC):
         self.log = data_dir / LOG_DIR / f"{self.name}.log"
         self.port = 0
         self._process: Process | None = None
+        self._is_cancelled: Callable[[], bool] = lambda: False
 
     @classmethod
-    def start(cls, data_dir: Path, *, port: int | None = None) -> Self:
+    def start(
+        cls,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Self:
         """The server of `data_dir`, ready: the one that runs already, or a new one.
 
         Without `port` it is the port of last time, or a free one if that is taken now.
+        Once `is_cancelled`, a wait for it ends with EmbeddedFailed.
         """
         data_dir = data_dir.resolve()
         secrets = load_or_create_secrets(data_dir)
         place, runner = service_place(data_dir, cls.name)
         server = cls(data_dir, place, runner, secrets)
+        server._is_cancelled = is_cancelled
         server._create()
         if not server._adopt(port):
             server._launch(port, is_port_fixed=port is not None)
@@ -130,6 +140,7 @@ class Server(ABC):
             if self._wait_ready(deadline - time.monotonic()):
                 save_port(self.data_dir, self.name, self.port)
                 return
+            self._process.wait(0)
             # Backends of a killed server need a moment to notice; or the port was snatched.
             pause(RETRY_S * attempt)
         self._process = None
@@ -146,11 +157,17 @@ class Server(ABC):
         return wanted
 
     def _wait_ready(self, timeout_s: float) -> bool:
-        """True when it is ready, False when it has ended; EmbeddedFailed when time is over."""
-        if not wait_until(lambda: self._is_ready() or not self.is_alive(), timeout_s):
+        """True when ready, False when it has ended; else EmbeddedFailed, and it is stopped."""
+
+        def is_over() -> bool:
+            return self._is_ready() or not self.is_alive() or self._is_cancelled()
+
+        try:
+            if not wait_until(is_over, timeout_s) or self._is_cancelled():
+                raise EmbeddedFailed(
+                    f"{self.name} was not ready in time. Its log ends:\n{log_tail(self.log)}"
+                )
+        except EmbeddedFailed:
             self.stop()
-            raise EmbeddedFailed(
-                f"{self.name} is not ready after {timeout_s:.0f} s. Its log ends:\n"
-                f"{log_tail(self.log)}"
-            )
+            raise
         return self.is_alive()
