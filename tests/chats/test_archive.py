@@ -1,0 +1,130 @@
+import contextlib
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.chats.archive import ArchiveLimits, BadArchive, TooLarge, read_transcript
+from app.errors import DomainError
+
+CHAT = "31/12/22, 22:15 - Ann: grüß 😀\n".encode()
+
+
+def packed(*entries, method=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_a_text_file_passes_through():
+    assert read_transcript(CHAT, "chat.txt") == CHAT
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["_chat.txt", "WhatsApp Chat with Bob.txt", "notes.txt"],
+        ["WhatsApp Chat with Ann.txt", "notes.txt", "IMG-1.jpg"],
+        ["Chat de WhatsApp con Ann.txt", "photo.jpg"],
+        ["WhatsApp Chat - Ann/_chat.txt", "WhatsApp Chat - Ann/1.jpg"],
+        ["../../etc/_chat.txt", "../other.txt"],
+        ["/_chat.txt"],
+        ["only.txt", "__MACOSX/._only.txt"],
+    ],
+)
+def test_the_transcript_is_found_among_the_entries(names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw = packed((names[0], CHAT), *((name, b"other") for name in names[1:]))
+    assert read_transcript(raw, "export.zip") == CHAT
+    assert list(tmp_path.parent.rglob("*.txt")) == []
+
+
+def test_the_content_decides_and_not_the_name():
+    assert read_transcript(packed(("_chat.txt", CHAT)), "chat.txt") == CHAT
+    with pytest.raises(BadArchive):
+        read_transcript(CHAT, "chat.ZIP")
+
+
+@pytest.mark.parametrize(
+    "entries", [[], [("a.jpg", b"x")], [("a.txt", b"x"), ("b.txt", b"y")], [("a.txt/", b"")]]
+)
+def test_an_archive_without_one_transcript_is_refused(entries):
+    with pytest.raises(BadArchive):
+        read_transcript(packed(*entries), "a.zip")
+
+
+def test_a_transcript_that_unpacks_without_end_is_stopped_while_reading():
+    raw = packed(("_chat.txt", b"\0" * (64 << 20)))
+    assert len(raw) < 100_000
+    with pytest.raises(BadArchive, match="far more"):
+        read_transcript(raw, "bomb.zip")
+    with pytest.raises(TooLarge) as refusal:
+        read_transcript(raw, "bomb.zip", limits=ArchiveLimits(transcript_bytes_max=1 << 20))
+    assert refusal.value.http_status == 413
+
+
+def test_an_archive_that_lies_about_its_size_is_stopped_too():
+    raw = bytearray(packed(("_chat.txt", b"a" * (16 << 20))))
+    directory = raw.rfind(b"PK\x01\x02")
+    raw[directory + 24 : directory + 28] = (100).to_bytes(4, "little")
+    with pytest.raises(DomainError):
+        read_transcript(bytes(raw), "bomb.zip")
+
+
+def test_text_files_above_the_limit_are_too_large():
+    with pytest.raises(TooLarge):
+        read_transcript(b"x" * 11, "a.txt", limits=ArchiveLimits(transcript_bytes_max=10))
+
+
+def test_media_beside_the_transcript_are_never_unpacked():
+    raw = packed(("_chat.txt", CHAT), ("huge.bin", b"\0" * (64 << 20)))
+    limits = ArchiveLimits(transcript_bytes_max=1_000, ratio_max=2)
+    assert read_transcript(raw, "a.zip", limits=limits) == CHAT
+
+
+def test_too_many_entries_are_refused():
+    raw = packed(("_chat.txt", CHAT), *((f"{n}.jpg", b"") for n in range(50)))
+    assert read_transcript(raw, "a.zip", limits=ArchiveLimits(entries_max=51)) == CHAT
+    with pytest.raises(BadArchive, match="too many"):
+        read_transcript(raw, "a.zip", limits=ArchiveLimits(entries_max=50))
+
+
+def test_an_encrypted_transcript_is_refused():
+    raw = bytearray(packed(("_chat.txt", CHAT)))
+    raw[6] |= 1
+    raw[raw.rfind(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(BadArchive, match="encrypted"):
+        read_transcript(bytes(raw), "a.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packing_that_exports_never_use_is_refused(method):
+    with pytest.raises(BadArchive):
+        read_transcript(packed(("_chat.txt", CHAT), method=method), "a.zip")
+
+
+def test_a_damaged_transcript_is_refused():
+    raw = packed(("_chat.txt", CHAT), method=zipfile.ZIP_STORED)
+    with pytest.raises(BadArchive):
+        read_transcript(raw.replace(b"Ann", b"Bob"), "a.zip")
+
+
+def test_every_truncation_is_refused():
+    raw = packed(("_chat.txt", CHAT * 20))
+    for length in range(4, len(raw)):
+        with pytest.raises(BadArchive):
+            read_transcript(raw[:length], "a.zip")
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_any_damage_raises_nothing_but_refusals(changes):
+    raw = bytearray(packed(("_chat.txt", CHAT), ("1.jpg", b"x" * 40)))
+    for position, value in changes:
+        raw[position % len(raw)] = value
+    with contextlib.suppress(DomainError):
+        assert read_transcript(bytes(raw), "a.zip") is not None
