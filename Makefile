@@ -1,0 +1,56 @@
+# The one vocabulary, for people and for CI. All set-up lives in .venv.
+# Needs make and CPython 3.11 to 3.14; PYTHON=/path/to/python3 prefers one. ARGS are passed on.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+SETUP := PYTHON="$(PYTHON)" sh ops/setup.sh
+PYTEST := $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up migrate test check lint audit bench chaos lock
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+		while IFS='|' read -r name does; do printf '  make %-8s %s\n' "$$name" "$$does"; done
+
+setup:
+	@$(SETUP) runtime
+
+setup-dev:
+	@$(SETUP) dev
+
+demo: setup ## set-up, then the main job on a sample export; ARGS=--once exits after it
+	@$(BIN)/sixfold demo $(ARGS)
+
+up: setup ## set-up, then an embedded instance until Ctrl-C; ARGS="--port 8000 --data-dir DIR"
+	@$(BIN)/sixfold up $(ARGS)
+
+migrate: setup ## set-up, then bring the database of SIXFOLD_DATABASE_URL up to date
+	@$(BIN)/sixfold migrate $(ARGS)
+
+test: setup-dev ## set-up, then the whole test-suite; ARGS="-k unlock" selects
+	@$(PYTEST) $(ARGS)
+
+check: setup-dev lint audit ## what CI runs: format, lint, types, imports, migrations, audit, tests
+	@$(PYTEST) $(ARGS)
+
+lint: setup-dev
+	@echo "format";     $(BIN)/ruff format --check --quiet .
+	@echo "lint";       $(BIN)/ruff check --quiet .
+	@echo "types";      $(BIN)/pyright
+	@echo "imports";    $(BIN)/lint-imports
+	@echo "lock";       $(BIN)/python ops/check_lock.py
+	@echo "migrations"; $(BIN)/python ops/check_migrations.py
+
+audit: setup-dev
+	@echo "audit";      $(BIN)/python ops/audit.py
+
+bench: ## the sync design against this one (comes later)
+	@echo "make bench comes later: the benchmarks are not written yet." >&2; exit 1
+
+chaos: ## the fault campaign (comes later)
+	@echo "make chaos comes later: the fault campaign is not written yet." >&2; exit 1
+
+lock: setup-dev ## write the locks from pyproject.toml; ARGS=--upgrade takes newest versions
+	@sh ops/lock.sh $(ARGS)

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Write both locks. Versions that are locked stay; `ops/lock.sh --upgrade` takes the newest.
+# Universal and for the oldest Python, so that one lock serves 3.11 to 3.14 on every platform.
+set -eu
+cd "$(dirname "$0")/.."
+
+compile() {
+    lock=$1
+    shift
+    .venv/bin/uv pip compile pyproject.toml requirements-build.in --extra embedded "$@" \
+        --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+        --no-emit-index-url --no-annotate --no-header --quiet --output-file "$lock" >/dev/null
+    {
+        echo "# Made by \`make lock\` from pyproject.toml and requirements-build.in. Do not edit."
+        cat "$lock"
+    } >"$lock.new"
+    mv "$lock.new" "$lock"
+}
+
+[ -x .venv/bin/uv ] || {
+    echo "Installing uv into .venv: it makes the locks, nothing else needs it." >&2
+    .venv/bin/python -m pip install --disable-pip-version-check -qq uv
+}
+compile requirements.lock "$@"
+compile requirements-dev.lock --extra dev --constraints requirements.lock "$@"
