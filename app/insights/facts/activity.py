@@ -1,0 +1,168 @@
+"""Who writes how much, and when."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from app.chats.message import MessageKind
+from app.insights.facts.sampling import spread_over
+from app.insights.facts.talk import Talk
+
+WORK_HOURS = range(8, 18)
+WORK_DAYS = range(1, 6)
+SAMPLE_MAX = 6
+_DAYS_A_WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A participant; `early` and `late` count messages in the two halves of the chat.
+
+    `outside` are messages outside Monday to Friday, 8 to 18 o'clock.
+    """
+
+    name: str
+    messages: int
+    early: int
+    late: int
+    words: int
+    media: int
+    outside: int
+    outside_early: int
+    weekend: int
+    sample: tuple[int, ...]
+    outside_sample: tuple[int, ...]
+    media_sample: tuple[int, ...]
+    first: int
+    last: int
+    last_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The chat as a whole; dates are ISO, hours those of the chat's own clock."""
+
+    first_on: str
+    last_on: str
+    middle_on: str
+    days: int
+    active_days: int
+    early_a_week: float | None
+    late_a_week: float | None
+    busiest_on: str
+    busiest_messages: int
+    busiest_sample: tuple[int, ...]
+    busiest_hour: int
+    busiest_hour_share: float
+    busiest_hour_sample: tuple[int, ...]
+    busiest_weekday: int
+    streak_days: int
+    streak_from: str
+    streak_to: str
+    streak_sample: tuple[int, ...]
+
+
+def measure_people(talk: Talk) -> tuple[Person, ...]:
+    """The participants by falling number of messages."""
+    own: list[list[int]] = [[] for _ in talk.people]
+    for position, who in enumerate(talk.who):
+        own[who].append(position)
+    return tuple(_person(talk, name, mine) for name, mine in zip(talk.people, own, strict=True))
+
+
+def _person(talk: Talk, name: str, mine: list[int]) -> Person:
+    outside = [at for at in mine if _is_outside(talk, at)]
+    media = [at for at in mine if talk.messages[at].kind is MessageKind.MEDIA]
+    early = sum(at < talk.middle for at in mine)
+    longest = sorted(mine, key=lambda at: -len(talk.words[at]))[:SAMPLE_MAX]
+    return Person(
+        name=name,
+        messages=len(mine),
+        early=early,
+        late=len(mine) - early,
+        words=sum(len(talk.words[at]) for at in mine),
+        media=len(media),
+        outside=len(outside),
+        outside_early=sum(at < talk.middle for at in outside),
+        weekend=sum(_weekday(talk, at) not in WORK_DAYS for at in mine),
+        sample=tuple(sorted(map(talk.number, longest))),
+        outside_sample=tuple(map(talk.number, spread_over(outside, SAMPLE_MAX))),
+        media_sample=tuple(map(talk.number, spread_over(media, SAMPLE_MAX))),
+        first=talk.number(mine[0]),
+        last=talk.number(mine[-1]),
+        last_on=talk.date(mine[-1]),
+    )
+
+
+def _weekday(talk: Talk, position: int) -> int:
+    """1 is Monday; an ordinal of 1 was one."""
+    return (talk.day[position] - 1) % _DAYS_A_WEEK + 1
+
+
+def _is_outside(talk: Talk, position: int) -> bool:
+    return talk.hour[position] not in WORK_HOURS or _weekday(talk, position) not in WORK_DAYS
+
+
+def measure_activity(talk: Talk) -> Activity:
+    """When this chat is alive."""
+    by_day = Counter(talk.day)
+    by_hour = Counter(talk.hour)
+    by_weekday = Counter(_weekday(talk, at) for at in range(len(talk.day)))
+    busiest_day = min(by_day, key=lambda day: (-by_day[day], day))
+    busiest_hour = min(by_hour, key=lambda hour: (-by_hour[hour], hour))
+    first_of, last_of = _streak(talk)
+    middle = min(talk.middle, len(talk.day) - 1)
+    return Activity(
+        first_on=date.fromordinal(min(by_day)).isoformat(),
+        last_on=date.fromordinal(max(by_day)).isoformat(),
+        middle_on=talk.date(middle),
+        days=max(by_day) - min(by_day) + 1,
+        active_days=len(by_day),
+        early_a_week=_a_week(talk, 0, middle),
+        late_a_week=_a_week(talk, middle, len(talk.day) - 1),
+        busiest_on=date.fromordinal(busiest_day).isoformat(),
+        busiest_messages=by_day[busiest_day],
+        busiest_sample=_where(talk, talk.day, busiest_day),
+        busiest_hour=busiest_hour,
+        busiest_hour_share=round(by_hour[busiest_hour] / len(talk.hour), 3),
+        busiest_hour_sample=_where(talk, talk.hour, busiest_hour),
+        busiest_weekday=min(by_weekday, key=lambda day: (-by_weekday[day], day)),
+        streak_days=last_of - first_of + 1,
+        streak_from=date.fromordinal(first_of).isoformat(),
+        streak_to=date.fromordinal(last_of).isoformat(),
+        streak_sample=_streak_sample(talk, first_of, last_of),
+    )
+
+
+def _where(talk: Talk, column: list[int], value: int) -> tuple[int, ...]:
+    positions = [at for at, each in enumerate(column) if each == value]
+    return tuple(map(talk.number, spread_over(positions, SAMPLE_MAX)))
+
+
+def _a_week(talk: Talk, first: int, last: int) -> float | None:
+    """Messages a week between two positions; None below two weeks."""
+    days = talk.day[last] - talk.day[first] + 1
+    if days < 2 * _DAYS_A_WEEK:
+        return None
+    return round((last - first) / days * _DAYS_A_WEEK, 1)
+
+
+def _streak(talk: Talk) -> tuple[int, int]:
+    """First and last day of the longest run of days on which at least two people wrote."""
+    writers: dict[int, set[int]] = {}
+    for day, who in zip(talk.day, talk.who, strict=True):
+        writers.setdefault(day, set()).add(who)
+    shared = sorted(day for day, names in writers.items() if len(names) > 1)
+    best = (talk.day[0], talk.day[0] - 1)
+    start: int | None = None
+    for place, day in enumerate(shared):
+        if start is None or shared[place - 1] != day - 1:
+            start = day
+        if day - start > best[1] - best[0]:
+            best = (start, day)
+    return best
+
+
+def _streak_sample(talk: Talk, first: int, last: int) -> tuple[int, ...]:
+    positions = [at for at, day in enumerate(talk.day) if first <= day <= last]
+    return tuple(map(talk.number, spread_over(positions, SAMPLE_MAX)))

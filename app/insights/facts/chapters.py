@@ -1,0 +1,243 @@
+"""What a chat is about, period by period: words far commoner there than elsewhere."""
+
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+from math import log, sqrt
+
+from app.chats.retrieval import words_of
+from app.insights.facts.sampling import spread_over
+from app.insights.facts.talk import Talk
+
+PERIODS_MAX = 12
+SUBJECTS_MAX = 4
+LASTING_MAX = 6
+COUNT_MIN = 3
+SCORE_MIN = 1.6
+LETTERS_MIN = 4
+COMMON_SHARE = 0.05
+LASTING_SHARE = 0.6
+SAMPLE_MAX = 4
+SMALL_PERIOD = 8
+_GRAINS = ((2400, "year"), (540, "quarter"), (62, "month"), (18, "week"), (3, "day"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A word, the messages of the period that hold it, and some of their numbers."""
+
+    word: str
+    count: int
+    sample: tuple[int, ...]
+    people: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A period of the chat with the words that set it apart, the clearest first."""
+
+    label: str
+    messages: int
+    subjects: tuple[Subject, ...]
+    sample: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapters:
+    """`grain` is year, quarter, month, week, day or chat; `periods` counts also the dropped.
+
+    `lasting` are words that return in most periods. `own` are, for each of Facts.people, words
+    this person uses far more than the others.
+    """
+
+    grain: str
+    periods: int
+    chapters: tuple[Chapter, ...]
+    busiest: str
+    lasting: tuple[Subject, ...]
+    own: tuple[tuple[Subject, ...], ...]
+
+
+def measure_chapters(talk: Talk) -> Chapters:
+    """The chat cut by the calendar, and the words that belong to each part."""
+    dull = _dull(talk)
+    grain, labels = _labels(talk)
+    groups: dict[str, list[int]] = {}
+    for at, label in enumerate(labels):
+        groups.setdefault(label, []).append(at)
+    bags = {label: _bag(talk, positions, dull) for label, positions in groups.items()}
+    total: Counter[str] = Counter()
+    for bag in bags.values():
+        total.update(bag)
+    chapters = [
+        _chapter(talk, label, positions, bags[label], total) for label, positions in groups.items()
+    ]
+    busiest = max(groups, key=lambda label: len(groups[label]))
+    return Chapters(
+        grain=grain,
+        periods=len(groups),
+        chapters=tuple(_shown(chapters)),
+        busiest=busiest,
+        lasting=_lasting(talk, list(bags.values()), total),
+        own=_own(talk, total, dull),
+    )
+
+
+def _dull(talk: Talk) -> AbstractSet[str]:
+    """Words that name no subject: common ones, names, and those in every twentieth message."""
+    names = {part for name in talk.people for part in words_of(name)}
+    limit = max(COMMON_SHARE * len(talk.words), 2 * COUNT_MIN)
+    frequent = {word for word, count in talk.spread.items() if count > limit}
+    laughs = {word for word in talk.spread if "haha" in word or "jaja" in word or "hehe" in word}
+    return talk.lexicon.common | names | frequent | laughs
+
+
+def _labels(talk: Talk) -> tuple[str, list[str]]:
+    days = talk.day[-1] - talk.day[0]
+    grain = next((name for floor, name in _GRAINS if days >= floor), "chat")
+    cache: dict[int, str] = {}
+    for day in talk.day:
+        if day not in cache:
+            cache[day] = _label(date.fromordinal(day), grain)
+    return grain, [cache[day] for day in talk.day]
+
+
+def _label(day: date, grain: str) -> str:
+    if grain == "year":
+        return str(day.year)
+    if grain == "quarter":
+        return f"{day.year} Q{(day.month + 2) // 3}"
+    if grain == "month":
+        return f"{day:%B %Y}"
+    if grain == "week":
+        monday = date.fromordinal(day.toordinal() - day.weekday())
+        return f"the week of {monday.day} {monday:%B %Y}"
+    return f"{day.day} {day:%B %Y}" if grain == "day" else "the whole chat"
+
+
+def _bag(talk: Talk, positions: Sequence[int], dull: AbstractSet[str]) -> Counter[str]:
+    """In how many of the messages each word stands that may name a subject."""
+    bag: Counter[str] = Counter()
+    for at in positions:
+        bag.update(set(talk.words[at]))
+    return Counter({word: n for word, n in bag.items() if _may_name(word, dull)})
+
+
+def _may_name(word: str, dull: AbstractSet[str]) -> bool:
+    long_enough = len(word) >= LETTERS_MIN or (len(word) > 1 and not word.isascii())
+    return long_enough and word not in dull and not word[0].isdigit()
+
+
+def _chapter(
+    talk: Talk, label: str, positions: list[int], bag: Counter[str], total: Counter[str]
+) -> Chapter:
+    subjects: list[Subject] = []
+    for word in _distinct(bag, total):
+        found = [at for at in positions if word in talk.words[at]]
+        if _is_spoken_of(talk, found):
+            subjects.append(_subject(talk, word, found))
+        if len(subjects) == SUBJECTS_MAX:
+            break
+    return Chapter(
+        label=label,
+        messages=len(positions),
+        subjects=tuple(subjects),
+        sample=tuple(map(talk.number, spread_over(positions, SAMPLE_MAX))),
+    )
+
+
+def _is_spoken_of(talk: Talk, found: Sequence[int]) -> bool:
+    """A word one person says once over and over is no subject."""
+    people = {talk.who[at] for at in found}
+    return len(people) > 1 or len({talk.conversation[at] for at in found}) > 1
+
+
+def _subject(talk: Talk, word: str, found: Sequence[int]) -> Subject:
+    people = Counter(talk.who[at] for at in found)
+    return Subject(
+        word=word,
+        count=len(found),
+        sample=tuple(map(talk.number, spread_over(found, SAMPLE_MAX))),
+        people=tuple(who for who, _ in people.most_common(3)),
+    )
+
+
+def _distinct(bag: Counter[str], total: Counter[str]) -> list[str]:
+    """Words by how far their log-odds here exceed those elsewhere, in standard errors.
+
+    Log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008), the prior
+    being the whole chat scaled to 500 words.
+    """
+    here, everywhere = sum(bag.values()), sum(total.values())
+    elsewhere = everywhere - here
+    scale = min(500.0, everywhere) / everywhere if everywhere else 0.0
+    strength = scale * everywhere
+    scored: list[tuple[float, str]] = []
+    for word, count in bag.items():
+        if count < COUNT_MIN:
+            continue
+        prior = scale * total[word]
+        rest = total[word] - count
+        if not elsewhere:
+            scored.append((count, word))
+            continue
+        odds = log((count + prior) / max(here + strength - count - prior, 1e-9))
+        odds -= log((rest + prior) / max(elsewhere + strength - rest - prior, 1e-9))
+        score = odds / sqrt(1 / (count + prior) + 1 / (rest + prior))
+        if score >= SCORE_MIN:
+            scored.append((score, word))
+    return [word for _, word in sorted(scored, key=lambda each: (-each[0], each[1]))]
+
+
+def _shown(chapters: list[Chapter]) -> list[Chapter]:
+    """The periods worth telling, in time order: at most twelve, the fullest ones."""
+    worth = [each for each in chapters if each.messages >= SMALL_PERIOD] or chapters
+    ranked = sorted(range(len(worth)), key=lambda place: -worth[place].messages)[:PERIODS_MAX]
+    return [worth[place] for place in sorted(ranked)]
+
+
+def _lasting(talk: Talk, bags: Sequence[Counter[str]], total: Counter[str]) -> tuple[Subject, ...]:
+    """Words of most periods that come in bursts, as subjects do and phrases do not."""
+    if len(bags) < 3:  # Two periods make no pattern.
+        return ()
+    floor = max(3, LASTING_SHARE * len(bags))
+    words = [
+        word
+        for word, count in total.items()
+        if count >= floor and sum(word in bag for bag in bags) >= floor
+    ]
+    places = _where(talk, set(words))
+    bursts = {
+        word: len(found) / len({talk.conversation[at] for at in found})
+        for word, found in places.items()
+    }
+    ranked = sorted(bursts, key=lambda word: (-bursts[word] * log(1 + total[word]), word))
+    return tuple(_subject(talk, word, places[word]) for word in ranked[:LASTING_MAX])
+
+
+def _own(
+    talk: Talk, total: Counter[str], dull: AbstractSet[str]
+) -> tuple[tuple[Subject, ...], ...]:
+    if len(talk.people) < 2:
+        return ((),) * len(talk.people)
+    own: list[list[int]] = [[] for _ in talk.people]
+    for at, who in enumerate(talk.who):
+        own[who].append(at)
+    shown: list[tuple[Subject, ...]] = []
+    for positions in own:
+        words = _distinct(_bag(talk, positions, dull), total)[:SUBJECTS_MAX]
+        places = _where(talk, set(words), positions)
+        shown.append(tuple(_subject(talk, word, places[word]) for word in words))
+    return tuple(shown)
+
+
+def _where(
+    talk: Talk, words: set[str], positions: Sequence[int] | None = None
+) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {word: [] for word in words}
+    for at in positions if positions is not None else range(len(talk.words)):
+        for word in words.intersection(talk.words[at]):
+            places[word].append(at)
+    return places

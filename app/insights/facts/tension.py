@@ -1,0 +1,159 @@
+"""Passages of tension, and what came after them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.insights.facts.sampling import median_of, spread_over
+from app.insights.facts.talk import SECONDS_A_DAY, Talk
+
+JOIN_S = 12 * 3600
+JOIN_MESSAGES = 60
+STRONG, MILD = 2, 1
+SCORE_MIN = 4
+EPISODES_MAX = 6
+SAMPLE_MAX = 8
+APOLOGY_HORIZON_S = 7 * SECONDS_A_DAY
+CALM_HORIZON_S = 30 * SECONDS_A_DAY
+CALM_MESSAGES = 6
+CALM_GAP_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Apology:
+    """The first apology or word of repair after a passage; `hours` after its last tense message."""
+
+    number: int
+    by: int
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Tense messages close together; people are places in Facts.people.
+
+    `began_by` wrote the first tense message. `calm_number` begins the first six messages by
+    at least two people, less than an hour apart, without a tense word; None if none came
+    within 30 days.
+    """
+
+    on: str
+    score: int
+    tense: int
+    people: tuple[int, ...]
+    began_by: int
+    sample: tuple[int, ...]
+    apology: Apology | None
+    calm_number: int | None
+    calm_by: int | None
+    calm_hours: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tension:
+    """`episodes` are the gravest, in time order; `mended` counts those a calm exchange followed."""
+
+    count: int
+    mended: int
+    early: int
+    late: int
+    apologised: int
+    first_apologies: tuple[int, ...]
+    median_calm_hours: float | None
+    episodes: tuple[Episode, ...]
+
+
+def measure_tension(talk: Talk) -> Tension:
+    """Passages in which strong words of tension, or several mild ones, stand together."""
+    scores = dict.fromkeys(talk.signals["tension_mild"], MILD)
+    scores.update(dict.fromkeys(talk.signals["tension"], STRONG))
+    passages = [
+        passage
+        for passage in _passages(talk, sorted(scores))
+        if sum(scores[at] for at in passage) >= SCORE_MIN
+        and any(scores[at] == STRONG for at in passage)
+        and len(passage) > 1
+    ]
+    episodes = [_episode(talk, passage, scores) for passage in passages]
+    calm = [each.calm_hours for each in episodes if each.calm_hours is not None]
+    first = [0] * len(talk.people)
+    for each in episodes:
+        if each.apology is not None:
+            first[each.apology.by] += 1
+    gravest = sorted(range(len(episodes)), key=lambda place: -episodes[place].score)
+    early = sum(passage[0] < talk.middle for passage in passages)
+    return Tension(
+        count=len(episodes),
+        mended=len(calm),
+        early=early,
+        late=len(episodes) - early,
+        apologised=sum(each.apology is not None for each in episodes),
+        first_apologies=tuple(first),
+        median_calm_hours=median_of(calm),
+        episodes=tuple(episodes[place] for place in sorted(gravest[:EPISODES_MAX])),
+    )
+
+
+def _passages(talk: Talk, positions: Sequence[int]) -> list[list[int]]:
+    passages: list[list[int]] = []
+    for at in positions:
+        last = passages[-1][-1] if passages else None
+        if (
+            last is not None
+            and at - last <= JOIN_MESSAGES
+            and talk.at[at] - talk.at[last] <= JOIN_S
+        ):
+            passages[-1].append(at)
+        else:
+            passages.append([at])
+    return passages
+
+
+def _episode(talk: Talk, passage: Sequence[int], scores: dict[int, int]) -> Episode:
+    calm = _calm_after(talk, passage[-1], scores)
+    return Episode(
+        on=talk.date(passage[0]),
+        score=sum(scores[at] for at in passage),
+        tense=len(passage),
+        people=tuple(sorted({talk.who[at] for at in passage})),
+        began_by=talk.who[passage[0]],
+        sample=tuple(map(talk.number, spread_over(passage, SAMPLE_MAX))),
+        apology=_apology_after(talk, passage),
+        calm_number=None if calm is None else talk.number(calm),
+        calm_by=None if calm is None else talk.who[calm],
+        calm_hours=None if calm is None else _hours(talk, passage[-1], calm),
+    )
+
+
+def _hours(talk: Talk, before: int, after: int) -> float:
+    return round((talk.at[after] - talk.at[before]) / 3600, 1)
+
+
+def _apology_after(talk: Talk, passage: Sequence[int]) -> Apology | None:
+    """The first apology since the passage began, within a week of its end."""
+    sorry = talk.signals["apology"]
+    until = talk.at[passage[-1]] + APOLOGY_HORIZON_S
+    for at in range(passage[0] + 1, len(talk.who)):
+        if talk.at[at] > until:
+            return None
+        if at in sorry:
+            hours = max(0.0, _hours(talk, passage[-1], at))
+            return Apology(talk.number(at), talk.who[at], hours)
+    return None
+
+
+def _calm_after(talk: Talk, position: int, scores: dict[int, int]) -> int | None:
+    """Where the first calm exchange after `position` begins."""
+    until = talk.at[position] + CALM_HORIZON_S
+    run: list[int] = []
+    for at in range(position + 1, len(talk.who)):
+        if talk.at[at] > until:
+            return None
+        if at in scores:
+            run = []
+        elif run and talk.at[at] - talk.at[run[-1]] > CALM_GAP_S:
+            run = [at]
+        else:
+            run.append(at)
+        if len(run) >= CALM_MESSAGES and len({talk.who[each] for each in run}) > 1:
+            return run[0]
+    return None

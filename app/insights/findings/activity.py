@@ -1,0 +1,130 @@
+"""Claims about how much is written, and when."""
+
+from app.insights.findings.prose import counted, listed, on_day, share
+from app.insights.findings.sketch import Sketch
+
+QUIETER_RATIO = 2.0
+QUIETER_MIN = 12
+STREAK_MIN = 3
+_WEEKDAYS = ("", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def shares(sketch: Sketch) -> None:
+    """Who writes how much of the chat."""
+    people, total = sketch.facts.people, sketch.facts.messages
+    sketch.observations += total // 20
+    if len(people) < 2:
+        return
+    shown = [
+        f"{sketch.name(at)} {share(each.messages, total)}" for at, each in enumerate(people[:4])
+    ]
+    claim = f"Of {total:,} messages, {listed(shown)}"
+    if len(people) > 4:
+        claim += f", {counted(len(people) - 4, 'other')} the rest"
+    sketch.add(f"{claim}.", [n for each in people[:4] for n in each.sample[:2]])
+
+
+def words_each(sketch: Sketch) -> None:
+    """Who writes more words, and longer messages."""
+    if not sketch.is_pair:
+        return
+    people = sketch.facts.people
+    more = max(range(2), key=lambda who: people[who].words)
+    lengths = [each.words / each.messages for each in people]
+    claim = f"{sketch.name(more)} wrote {people[more].words:,} of "
+    claim += f"{sum(each.words for each in people):,} words; a message by {sketch.name(0)} has "
+    claim += f"{lengths[0]:.1f} words on average, one by {sketch.name(1)} {lengths[1]:.1f}."
+    sketch.add(claim, people[more].sample)
+
+
+def quieter(sketch: Sketch) -> None:
+    """Who has become quieter, as a share of the chat."""
+    people = sketch.facts.people
+    fallen = [
+        who
+        for who, each in enumerate(people)
+        if each.early >= QUIETER_MIN and each.early >= QUIETER_RATIO * max(1, each.late)
+    ]
+    for who in fallen[:2]:
+        each = people[who]
+        claim = f"{sketch.name(who)} has become quieter: {counted(each.early, 'message')} in the "
+        claim += f"earlier half of the chat, {each.late:,} in the later; the last one on "
+        claim += f"{on_day(each.last_on)}."
+        sketch.add(claim, [each.first, each.last])
+
+
+def busiest(sketch: Sketch) -> None:
+    """The fullest day."""
+    activity = sketch.facts.activity
+    sketch.measure(busiest_day=activity.busiest_on)
+    if activity.active_days < 3:
+        return
+    claim = f"The fullest day was {on_day(activity.busiest_on)} with "
+    claim += f"{counted(activity.busiest_messages, 'message')}; on an average day of writing it is "
+    claim += f"{sketch.facts.messages / activity.active_days:.0f}."
+    sketch.add(claim, activity.busiest_sample)
+
+
+def hours(sketch: Sketch) -> None:
+    """The hour and the weekday that belong to this chat."""
+    activity = sketch.facts.activity
+    if sketch.facts.messages < 30:
+        return
+    hour = activity.busiest_hour
+    claim = f"The fullest hour of the day is {hour}:00 to {(hour + 1) % 24}:00, with "
+    claim += f"{activity.busiest_hour_share:.0%} of all messages"
+    if activity.days >= 14:
+        claim += f"; the fullest day of the week is {_WEEKDAYS[activity.busiest_weekday]}"
+    sketch.add(f"{claim}.", activity.busiest_hour_sample)
+
+
+def streak(sketch: Sketch) -> None:
+    """The longest run of days on which at least two people wrote."""
+    activity = sketch.facts.activity
+    sketch.measure(longest_streak_days=activity.streak_days)
+    if activity.streak_days < STREAK_MIN:
+        return
+    both = "both of you" if sketch.is_pair else "at least two people"
+    claim = f"On {activity.streak_days} days in a row {both} wrote, from "
+    claim += f"{on_day(activity.streak_from)} to {on_day(activity.streak_to)}: the longest run."
+    sketch.add(claim, activity.streak_sample)
+
+
+def after_hours(sketch: Sketch) -> None:
+    """Messages outside Monday to Friday, 8 to 18 o'clock."""
+    people, total = sketch.facts.people, sketch.facts.messages
+    outside = sum(each.outside for each in people)
+    sketch.measure(
+        after_hours_share=round(outside / total, 3),
+        after_hours=sketch.by_person([each.outside for each in people]),
+    )
+    if not outside:
+        claim = "Every message was written Monday to Friday between 8:00 and 18:00."
+        sketch.add(claim, [n for each in people[:4] for n in each.sample[:2]])
+        return
+    order = sorted(range(len(people)), key=lambda who: -people[who].outside)
+    shown = [
+        f"{sketch.name(who)} {people[who].outside:,} of {people[who].messages:,}"
+        for who in order[:4]
+        if people[who].outside
+    ]
+    claim = f"{outside:,} of {total:,} messages ({share(outside, total)}) were written outside "
+    claim += f"Monday to Friday, 8:00 to 18:00: {listed(shown)}."
+    sketch.add(claim, [n for who in order[:3] for n in people[who].outside_sample[:4]])
+    _after_hours_shift(sketch)
+
+
+def _after_hours_shift(sketch: Sketch) -> None:
+    people = sketch.facts.people
+    early_all, late_all = sum(each.early for each in people), sum(each.late for each in people)
+    early = sum(each.outside_early for each in people)
+    late = sum(each.outside for each in people) - early
+    if min(early_all, late_all) < 20:
+        return
+    before, since = share(early, early_all), share(late, late_all)
+    way = "grown" if late / late_all > early / early_all + 0.05 else "not grown"
+    if late / late_all < early / early_all - 0.05:
+        way = "shrunk"
+    middle = on_day(sketch.facts.activity.middle_on)
+    claim = f"That part has {way}: {before} before {middle}, {since} since."
+    sketch.add(claim, [n for each in people[:4] for n in each.outside_sample[-3:]])

@@ -1,0 +1,197 @@
+"""The six insights of a friendship, from facts."""
+
+from app.insights.content import InsightContent
+from app.insights.facts.measure import Facts
+from app.insights.findings import activity, chapters, questions, rhythm, tension, threads, warmth
+from app.insights.findings.prose import capital, counted, lasting, listed, on_day, quoted, share
+from app.insights.findings.sketch import Sketch
+
+EVEN_POINTS = 0.1
+
+
+def who_reaches_out(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    rhythm.openings(sketch)
+    rhythm.silences(sketch)
+    rhythm.unanswered_openings(sketch)
+    plans = sketch.facts.signals["plan"]
+    if plans.total >= 3:
+        threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
+    rhythm.last_words(sketch)
+    return sketch.content(*opening_verdict(sketch))
+
+
+def opening_verdict(sketch: Sketch) -> tuple[str, str]:
+    """Headline and summary on who opens conversations."""
+    flow = sketch.facts.rhythm
+    opened = [each.opened for each in flow.openers]
+    top = max(range(len(opened)), key=lambda who: opened[who])
+    name, total = sketch.name(top), flow.conversations
+    if total < 5:
+        begun = counted(total, "conversation")
+        return (
+            f"{begun.capitalize()} so far, {opened[top]} begun by {name}",
+            f"Between {_span(sketch)} this chat holds {begun}: too few to call a pattern.",
+        )
+    part = share(opened[top], total)
+    if sketch.is_pair and abs(opened[0] - opened[1]) <= EVEN_POINTS * total:
+        headline = f"You reach out to each other about equally: {opened[0]} to {opened[1]}"
+    else:
+        headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
+    silences = [each.ended_by for each in flow.silences]
+    summary = f"Between {_span(sketch)} you had {counted(total, 'conversation')}, each begun after "
+    summary += f"six hours of silence or more; {name} began {opened[top]:,} of them."
+    if silences:
+        who = flow.silences[0].ended_by
+        longest = lasting(flow.silences[0].days * 86_400)
+        summary += f" After the longest silence, {longest}, it was {sketch.name(who)} who wrote."
+    return headline, summary
+
+
+def _span(sketch: Sketch) -> str:
+    when = sketch.facts.activity
+    return f"{on_day(when.first_on)} and {on_day(when.last_on)}"
+
+
+def listening(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    rhythm.reply_times(sketch)
+    questions.questions(sketch)
+    return sketch.content(*pace_verdict(sketch))
+
+
+def pace_verdict(sketch: Sketch) -> tuple[str, str]:
+    """Headline and summary on reply times and open questions."""
+    replies = sketch.facts.rhythm.replies
+    known = [who for who, each in enumerate(replies) if each.count >= rhythm.REPLIES_MIN]
+    known.sort(key=lambda who: replies[who].median_s or 0.0)
+    note = questions.open_question_note(sketch)
+    asked = sketch.facts.questions.asked
+    if not known:
+        said = capital(counted(asked, "question"))
+        return f"{said} and hardly any replies yet", f"There are too few replies to time. {note}"
+    fast, slow = known[0], known[-1]
+    quick = lasting(replies[fast].median_s or 0)
+    if fast == slow:
+        headline = f"{sketch.name(fast)} answers within {quick}"
+    else:
+        patient = lasting(replies[slow].median_s or 0)
+        headline = f"{sketch.name(fast)} answers in {quick}, {sketch.name(slow)} in {patient}"
+        if quick == patient:
+            headline = (
+                f"An even pace: {sketch.name(fast)} and {sketch.name(slow)} answer in {quick}"
+            )
+    total = sum(each.count for each in replies)
+    summary = f"Measured over {counted(total, 'reply', 'replies')} within a conversation and "
+    summary += f"{counted(asked, 'message')} with a question. {note}"
+    return headline, summary
+
+
+def warmth_and_humour(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    laughter = warmth.givers(sketch, "laughter", "message with laughter")
+    thanks = warmth.givers(sketch, "thanks", "message with thanks")
+    praise = warmth.givers(sketch, "praise", "message with praise")
+    love = warmth.givers(sketch, "affection", "affectionate message")
+    warmth.peak(sketch, "laughter", "laughter")
+    warmth.returned(sketch, "laughter", "laughs")
+    warmth.shift(sketch, "laughter", "laughter")
+    warmth.peak(sketch, "affection", "affection")
+    kind = [a + b for a, b in zip(praise.by_person, love.by_person, strict=True)]
+    sketch.measure(
+        laughs=sketch.by_person(list(laughter.by_person)),
+        thanks=sketch.by_person(list(thanks.by_person)),
+        kind_words=sketch.by_person(kind),
+    )
+    said = [("laughter", laughter.total), ("thanks", thanks.total)]
+    said += [("praise", praise.total), ("affection", love.total)]
+    most = max(said, key=lambda each: each[1])
+    if not most[1]:
+        return sketch.content(
+            "No spoken warmth that could be counted",
+            "No thanks, praise, affection or laughter was found; warmth may take other forms here.",
+        )
+    rate = facts.messages / most[1]
+    summary = "Counted by word lists and emoji: " + listed(
+        [f"{word} in {counted(total, 'message')}" for word, total in said]
+    )
+    often = f"one message in {rate:.0f}" if rate >= 1.5 else "nearly every message"
+    return sketch.content(f"{capital(most[0])} leads: {often}", f"{summary}.")
+
+
+def rough_patches(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    tension.tension(sketch)
+    return sketch.content(*tension.verdict(sketch))
+
+
+def plans_and_promises(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
+    threads.makers(sketch, "promise", "said", "time “I will”", "times “I will”")
+    threads.followed_up(sketch, "promise", "promise", "promises")
+    threads.never_again(sketch, "promise", "promise", "promises")
+    threads.followed_up(sketch, "plan", "plan", "plans")
+    threads.never_again(sketch, "plan", "plan", "plans")
+    return sketch.content(*plan_verdict(sketch))
+
+
+def plan_verdict(sketch: Sketch) -> tuple[str, str]:
+    """Headline and summary on plans and promises; adds their metrics."""
+    plan, promise = sketch.facts.threads["plan"], sketch.facts.threads["promise"]
+    never = plan.never + promise.never
+    traced = plan.traced + promise.traced
+    signals = sketch.facts.signals
+    sketch.measure(
+        plans=sketch.by_person(list(signals["plan"].by_person)),
+        promises=sketch.by_person(list(signals["promise"].by_person)),
+        never_mentioned_again=never,
+    )
+    total = f"{counted(plan.total, 'plan')} and {counted(promise.total, 'promise')}"
+    if not plan.total + promise.total:
+        return (
+            "No plans or promises found",
+            "Nobody wrote that they would do something, or proposed it.",
+        )
+    if not traced:
+        return (
+            f"{total}, too recent or too brief to follow",
+            "Whether they came to anything cannot be told: they name no subject that could return, "
+            "or the chat ends within a week of them.",
+        )
+    summary = (
+        f"Found were {total}. {traced:,} name a subject and have a week of chat after them; of "
+    )
+    summary += f"those, {traced - never:,} come up again in a later conversation within 60 days. "
+    summary += "What is not written about again may still have happened."
+    return f"{share(traced - never, traced)} of what you plan comes up again", summary
+
+
+def story(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    told = chapters.chapters(sketch)
+    chapters.lasting_subjects(sketch)
+    chapters.own_words(sketch)
+    activity.busiest(sketch)
+    chapters.chapter_metrics(sketch, "chapters")
+    return sketch.content(*story_verdict(sketch, [each.subjects[0].word for each in told]))
+
+
+def story_verdict(sketch: Sketch, words: list[str]) -> tuple[str, str]:
+    """Headline and summary on subjects over time."""
+    when = sketch.facts.activity
+    if not words:
+        return (
+            "Too little text for subjects of its own",
+            "No word is frequent enough in any period to stand for a subject.",
+        )
+    shown = words if len(words) <= 4 else [words[0], words[len(words) // 2], words[-1]]
+    headline = f"From {quoted(shown[0])} to {quoted(shown[-1])}"
+    if len(shown) == 1:
+        headline = f"It is about {quoted(shown[0])}"
+    periods = counted(sketch.facts.chapters.periods, "period")
+    summary = (
+        f"{counted(when.days, 'day')} in {periods}: each is told by the words far commoner in "
+    )
+    summary += "it than in the rest of the chat, with the messages that hold them."
+    return headline, summary

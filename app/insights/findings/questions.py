@@ -1,0 +1,110 @@
+"""Claims about questions."""
+
+from app.insights.findings.prose import counted, lasting, listed, on_day, share, spelt, times
+from app.insights.findings.sketch import Sketch
+
+SHOWN_OPEN = 8
+ANSWERS_MIN = 3
+SHIFT_RATIO = 1.5
+SHIFT_MIN = 8
+
+
+def questions(sketch: Sketch) -> None:
+    """Who asks, what was left open, and who answers first."""
+    facts = sketch.facts.questions
+    sketch.observations += facts.asked
+    sketch.measure(
+        questions=sketch.by_person([each.asked for each in facts.asking]),
+        questions_left_open=facts.open_count,
+    )
+    if facts.asked:
+        _asked(sketch)
+        _left_open(sketch)
+        _first_answers(sketch)
+        _shift(sketch)
+
+
+def _asked(sketch: Sketch) -> None:
+    facts = sketch.facts.questions
+    order = sorted(range(len(sketch.people)), key=lambda who: -facts.asking[who].asked)
+    top = order[0]
+    asking = facts.asking[top]
+    rest = [f"{sketch.name(who)} {facts.asking[who].asked:,}" for who in order[1:4]]
+    claim = f"{sketch.name(top)} asked {counted(asking.asked, 'question')}, one in "
+    claim += f"{round(sketch.facts.people[top].messages / asking.asked)} messages"
+    if sketch.facts.people[top].messages == asking.asked:
+        claim = f"Every message of {sketch.name(top)} holds a question"
+    claim += f"; {listed(rest)}." if rest else "."
+    sketch.add(claim, asking.sample)
+
+
+def _left_open(sketch: Sketch) -> None:
+    facts = sketch.facts.questions
+    if not facts.judged or len(sketch.people) < 2:
+        return
+    if not facts.open_count:
+        claim = (
+            "No question stayed without a reaction: somebody else wrote within a day after all "
+        )
+        claim += f"{facts.judged:,}."
+        sketch.add(claim, [n for each in facts.asking for n in each.answer_sample[:3]])
+        return
+    latest = facts.left_open[-1]
+    claim = f"{counted(facts.open_count, 'question')} met silence ({share(facts.open_count, facts.judged)})"
+    claim += ": nobody else wrote for a day. The latest is "
+    claim += f"{sketch.name(latest.asker)}'s of {on_day(latest.on)} (message {latest.number})."
+    sketch.add(claim, [each.number for each in facts.left_open[-SHOWN_OPEN:]])
+
+
+def _first_answers(sketch: Sketch) -> None:
+    facts = sketch.facts.questions
+    order = sorted(range(len(sketch.people)), key=lambda who: -facts.asking[who].answered_first)
+    top = facts.asking[order[0]]
+    if top.answered_first < ANSWERS_MIN:
+        return
+    if sketch.is_pair:
+        waits = [
+            f"{sketch.name(who)} waits {lasting(each.median_answer_s)}"
+            for who, each in enumerate(facts.asking)
+            if each.median_answer_s is not None
+        ]
+        claim = f"After a question, {listed(waits)} for the next message of the other (median)."
+    else:
+        claim = f"{sketch.name(order[0])} is first to react to the questions of others: "
+        claim += f"{times(top.answered_first)} of {facts.judged - facts.open_count:,}."
+    sketch.add(claim, top.answer_sample)
+
+
+def _shift(sketch: Sketch) -> None:
+    """Somebody who asks far more, or far less, than before."""
+    asking, people = sketch.facts.questions.asking, sketch.facts.people
+    best: tuple[float, int] | None = None
+    for who, each in enumerate(asking):
+        if each.asked < SHIFT_MIN or min(people[who].early, people[who].late) < SHIFT_MIN:
+            continue
+        early = (each.asked_early + 0.5) / people[who].early
+        late = (each.asked_late + 0.5) / people[who].late
+        ratio = max(early, late) / min(early, late)
+        if ratio >= SHIFT_RATIO and (best is None or ratio > best[0]):
+            best = ratio, who
+    if best is None:
+        return
+    who = best[1]
+    early, late = asking[who].asked_early, asking[who].asked_late
+    way = "more" if late / people[who].late > early / people[who].early else "fewer"
+    middle = on_day(sketch.facts.activity.middle_on)
+    claim = f"{sketch.name(who)} asks {way} questions than before: {early:,} in "
+    claim += f"{counted(people[who].early, 'message')} before {middle}, {late:,} in "
+    claim += f"{counted(people[who].late, 'message')} since."
+    sketch.add(claim, asking[who].sample)
+
+
+def open_question_note(sketch: Sketch) -> str:
+    """One sentence for a summary."""
+    count = sketch.facts.questions.open_count
+    if not sketch.facts.questions.judged:
+        return ""
+    if not count:
+        return "No question was left in the air."
+    verb = "was" if count == 1 else "were"
+    return f"{spelt(count).capitalize()} {'question' if count == 1 else 'questions'} {verb} left in the air."

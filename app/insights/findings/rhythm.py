@@ -1,0 +1,196 @@
+"""Claims about openings, silences and reply times."""
+
+from app.insights.facts.rhythm import DAYPARTS, Replies
+from app.insights.findings.prose import counted, lasting, listed, minutes, on_day, share, times
+from app.insights.findings.sketch import Sketch
+
+SHIFT_POINTS = 0.12
+HALF_MIN = 5
+REPLIES_MIN = 3
+PACE_RATIO = 1.5
+PACE_S = 60
+SHOWN = 4
+
+
+def openings(sketch: Sketch) -> None:
+    """Who opens conversations, and whether that shifted."""
+    rhythm = sketch.facts.rhythm
+    order = sorted(range(len(sketch.people)), key=lambda who: -rhythm.openers[who].opened)
+    top = rhythm.openers[order[0]]
+    sketch.observations += rhythm.conversations
+    sketch.measure(
+        conversations=rhythm.conversations,
+        opened=sketch.by_person([each.opened for each in rhythm.openers]),
+    )
+    if rhythm.conversations == 1:
+        claim = "The chat is one conversation without a silence of six hours; "
+        sketch.add(f"{claim}{sketch.name(order[0])} opened it.", top.sample)
+        return
+    rest = [
+        f"{sketch.name(who)} {rhythm.openers[who].opened:,}"
+        for who in order[1:SHOWN]
+        if rhythm.openers[who].opened
+    ]
+    total = rhythm.conversations
+    claim = f"{sketch.name(order[0])} opened {top.opened:,} of {total:,} conversations"
+    claim += f" ({share(top.opened, total)})"
+    claim += f"; {listed(rest)}." if rest else ", nobody else opened one."
+    sketch.add(claim, top.sample)
+    _shift(sketch)
+
+
+def _shift(sketch: Sketch) -> None:
+    """The person whose share of openings moved most between the halves of the chat."""
+    rhythm = sketch.facts.rhythm
+    early, late = rhythm.conversations_early, rhythm.conversations_late
+    if min(early, late) < HALF_MIN or len(sketch.people) < 2:
+        return
+    moves = [each.opened_late / late - each.opened_early / early for each in rhythm.openers]
+    who = max(range(len(moves)), key=lambda place: abs(moves[place]))
+    mover = rhythm.openers[who]
+    middle = on_day(sketch.facts.activity.middle_on)
+    before, after = share(mover.opened_early, early), share(mover.opened_late, late)
+    sketch.measure(opening_share_shift=round(moves[who], 2))
+    evidence = mover.late_sample or mover.sample
+    if abs(moves[who]) < SHIFT_POINTS:
+        claim = f"Who opens has hardly changed: {sketch.name(who)} opened {before} of the "
+        claim += f"conversations before {middle} and {after} since."
+    else:
+        grew = "more and more often" if moves[who] > 0 else "less and less often"
+        claim = f"{sketch.name(who)} opens {grew}: {before} of the conversations before "
+        claim += f"{middle}, {after} since then."
+    sketch.add(claim, evidence)
+
+
+def silences(sketch: Sketch) -> None:
+    """The longest silence, and who ends silences."""
+    rhythm = sketch.facts.rhythm
+    longest = rhythm.silences[0] if rhythm.silences else None
+    sketch.measure(longest_silence_days=longest.days if longest else None)
+    if longest is None:
+        return
+    claim = f"The longest silence lasted {lasting(longest.days * 86_400)}, from "
+    claim += f"{on_day(longest.since)} to {on_day(longest.until)}; {sketch.name(longest.ended_by)} ended it."
+    sketch.add(claim, [longest.before, longest.after])
+    others = rhythm.silences[1:]
+    if len(others) >= 2:
+        ended = [each.ended_by for each in rhythm.silences]
+        most = max(set(ended), key=lambda who: (ended.count(who), -who))
+        count = ended.count(most)
+        claim = f"Of the {len(ended)} longest silences, {sketch.name(most)} ended "
+        claim += "all." if count == len(ended) else f"{count}."
+        sketch.add(claim, [each.after for each in rhythm.silences])
+
+
+def unanswered_openings(sketch: Sketch) -> None:
+    """Conversations in which only one person wrote."""
+    openers = sketch.facts.rhythm.openers
+    who = max(range(len(openers)), key=lambda place: openers[place].alone)
+    alone = openers[who]
+    if len(sketch.people) < 2 or alone.alone < 2:
+        return
+    claim = f"{sketch.name(who)} wrote into silence {times(alone.alone)}: nobody else wrote in "
+    claim += f"{alone.alone:,} of the {alone.opened:,} conversations {sketch.name(who)} opened"
+    claim += f" ({share(alone.alone, alone.opened)})."
+    sketch.add(claim, alone.alone_sample)
+
+
+def last_words(sketch: Sketch) -> None:
+    """Who writes the last message of a conversation."""
+    rhythm = sketch.facts.rhythm
+    if not sketch.is_pair or rhythm.conversations < HALF_MIN:
+        return
+    who = max(range(2), key=lambda place: rhythm.openers[place].closed)
+    closed = rhythm.openers[who].closed
+    claim = f"{sketch.name(who)} wrote the last message in {closed:,} of {rhythm.conversations:,} "
+    claim += f"conversations ({share(closed, rhythm.conversations)})."
+    sketch.add(claim, rhythm.openers[who].closed_sample)
+
+
+def reply_times(sketch: Sketch) -> None:
+    """How soon each person answers, and who lets a message lie."""
+    replies = sketch.facts.rhythm.replies
+    sketch.observations += sum(each.count for each in replies) // 4
+    sketch.measure(
+        median_reply_minutes=sketch.by_person([minutes(each.median_s) for each in replies])
+    )
+    known = [who for who, each in enumerate(replies) if each.count >= REPLIES_MIN]
+    known.sort(key=lambda who: replies[who].median_s or 0.0)
+    if not known:
+        return
+    evidence = [
+        number
+        for who in (known[0], known[-1])
+        for pair in replies[who].typical[:2]
+        for number in (pair.message, pair.reply)
+    ]
+    sketch.add(_pace(sketch, known), evidence)
+    _slow(sketch, known)
+    _pace_change(sketch, known)
+    _dayparts(sketch, known)
+
+
+def _pace(sketch: Sketch, known: list[int]) -> str:
+    replies = sketch.facts.rhythm.replies
+    fast, slow = known[0], known[-1]
+    quick = f"{sketch.name(fast)} answers within {lasting(replies[fast].median_s or 0)}"
+    quick += f" (median of {counted(replies[fast].count, 'reply', 'replies')})"
+    if fast == slow:
+        return f"{quick}."
+    other = f"{sketch.name(slow)} within {lasting(replies[slow].median_s or 0)} ({replies[slow].count:,})"
+    if sketch.is_pair:
+        return f"{quick}, {other}."
+    return (
+        f"Fastest to answer is {sketch.name(fast)}, slowest {sketch.name(slow)}: {quick}, {other}."
+    )
+
+
+def _slow(sketch: Sketch, known: list[int]) -> None:
+    replies = sketch.facts.rhythm.replies
+    who = max(known, key=lambda place: replies[place].slow / replies[place].count)
+    each = replies[who]
+    if not each.slow or not each.slowest:
+        return
+    slowest = each.slowest[0]
+    claim = f"{sketch.name(who)} let others wait more than an hour {times(each.slow)}"
+    claim += f" ({share(each.slow, each.count)} of the replies), at the longest {lasting(slowest.seconds)}."
+    waiting = [pair for pair in each.slowest if pair.seconds > 3600]
+    sketch.add(claim, [number for pair in waiting for number in (pair.message, pair.reply)])
+
+
+def _pace_change(sketch: Sketch, known: list[int]) -> None:
+    replies = sketch.facts.rhythm.replies
+    moved = [who for who in known if replies[who].count >= 2 * HALF_MIN and _ratio(replies[who])]
+    if not moved:
+        return
+    who = max(moved, key=lambda place: _ratio(replies[place]))
+    each = replies[who]
+    early, late = each.early_s or 0.0, each.late_s or 0.0
+    way = "slower" if late > early else "faster"
+    middle = on_day(sketch.facts.activity.middle_on)
+    claim = f"{sketch.name(who)} has become {way} to answer: a median of {lasting(early)} before "
+    claim += f"{middle}, {lasting(late)} since then."
+    sketch.add(claim, [number for pair in each.typical for number in (pair.message, pair.reply)])
+
+
+def _ratio(replies: Replies) -> float:
+    """How far the pace changed, 0 if not worth a word."""
+    early, late = replies.early_s, replies.late_s
+    if early is None or late is None or abs(early - late) < PACE_S:
+        return 0.0
+    ratio = max(early, late) / max(1.0, min(early, late))
+    return ratio if ratio >= PACE_RATIO else 0.0
+
+
+def _dayparts(sketch: Sketch, known: list[int]) -> None:
+    replies = sketch.facts.rhythm.replies
+    who = max(known, key=lambda place: replies[place].count)
+    parts = [(value, DAYPARTS[at]) for at, value in enumerate(replies[who].dayparts) if value]
+    if len(parts) < 2:
+        return
+    (fast, when_fast), (slow, when_slow) = min(parts), max(parts)
+    if slow < fast * PACE_RATIO or slow - fast < PACE_S:
+        return
+    claim = f"{sketch.name(who)} answers fastest {when_fast} (median {lasting(fast)}) and slowest "
+    claim += f"{when_slow} ({lasting(slow)})."
+    sketch.add(claim, [n for pair in replies[who].typical for n in (pair.message, pair.reply)])

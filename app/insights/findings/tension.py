@@ -1,0 +1,105 @@
+"""Claims about passages of tension and what mended them."""
+
+from app.insights.facts.tension import Episode
+from app.insights.findings.prose import counted, lasting, listed, on_day, times
+from app.insights.findings.sketch import Sketch
+from app.insights.findings.warmth import givers
+
+EPISODES_SHOWN = 4
+
+
+def tension(sketch: Sketch) -> None:
+    """The gravest passages, who apologised first, and how long until calm."""
+    facts = sketch.facts.tension
+    sketch.is_lexical = True
+    sketch.observations += sketch.facts.messages // 40 + 4 * facts.count
+    sorry = sketch.facts.signals["apology"]
+    sketch.measure(
+        episodes=facts.count,
+        mended=facts.mended,
+        median_hours_to_calm=facts.median_calm_hours,
+        apologies=sketch.by_person(list(sorry.by_person)),
+    )
+    for episode in sorted(facts.episodes, key=lambda each: -each.score)[:EPISODES_SHOWN]:
+        _episode(sketch, episode)
+    _first_apologies(sketch)
+    if not facts.count:
+        _mild(sketch)
+    givers(sketch, "apology", "message with an apology")
+
+
+def _episode(sketch: Sketch, episode: Episode) -> None:
+    who = sketch.names(episode.people[:4])
+    claim = (
+        f"On {on_day(episode.on)} the tone sharpened: {counted(episode.tense, 'tense message')} "
+    )
+    claim += f"by {who}"
+    claim += f", begun by {sketch.name(episode.began_by)}." if len(episode.people) > 1 else "."
+    evidence = list(episode.sample)
+    if episode.apology is None:
+        claim += " No apology followed within a week."
+    else:
+        evidence.append(episode.apology.number)
+        claim += f" {sketch.name(episode.apology.by)} apologised first, "
+        hours = episode.apology.hours
+        claim += f"{lasting(hours * 3600)} later." if hours >= 0.1 else "in the same passage."
+    if episode.calm_hours is None or episode.calm_number is None:
+        claim += " No calm exchange of six messages came within 30 days."
+    else:
+        evidence.append(episode.calm_number)
+        claim += f" Calm talk was back after {lasting(max(60, episode.calm_hours * 3600))}."
+    sketch.add(claim, evidence)
+
+
+def _first_apologies(sketch: Sketch) -> None:
+    facts = sketch.facts.tension
+    if facts.apologised < 2:
+        return
+    order = sorted(range(len(sketch.people)), key=lambda who: -facts.first_apologies[who])
+    parts = [
+        f"{sketch.name(who)} {times(facts.first_apologies[who])}"
+        for who in order
+        if facts.first_apologies[who]
+    ]
+    claim = f"An apology followed {facts.apologised} of {facts.count} tense passages; first to "
+    claim += f"apologise was {listed(parts)}."
+    sketch.add(claim, [each.apology.number for each in facts.episodes if each.apology])
+
+
+def _mild(sketch: Sketch) -> None:
+    """Without a passage of tension, the few sharp words there are."""
+    sharp, mild = sketch.facts.signals["tension"], sketch.facts.signals["tension_mild"]
+    total = sharp.total + mild.total
+    if not total:
+        return
+    numbers = [n for each in (sharp, mild) for sample in each.samples for n in sample]
+    claim = f"No quarrel shows: the sharper words stand alone, in {counted(total, 'message')} of "
+    claim += f"{sketch.facts.messages:,}, and nothing builds on them."
+    sketch.add(claim, numbers)
+
+
+def verdict(sketch: Sketch) -> tuple[str, str]:
+    """Headline and summary on tension."""
+    facts = sketch.facts.tension
+    if not facts.count:
+        return (
+            "No quarrel shows in this chat",
+            "No passage holds several sharp words close together. That says how you write, not how "
+            "you feel.",
+        )
+    passages = counted(facts.count, "tense passage")
+    headline = (
+        f"{passages}, {'all' if facts.mended == facts.count else facts.mended} followed by calm"
+    )
+    if facts.count == 1:
+        headline = "One tense passage" + (
+            ", then calm" if facts.mended else ", and no calm after it"
+        )
+    summary = (
+        f"{passages[0].upper()}{passages[1:]} stood out by sharp words close together; an apology "
+    )
+    summary += f"followed within a week in {facts.apologised}."
+    if facts.median_calm_hours is not None:
+        calm = lasting(max(60, facts.median_calm_hours * 3600))
+        summary += f" Until the next calm exchange it took {calm} (median)."
+    return headline, summary

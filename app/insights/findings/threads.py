@@ -1,0 +1,110 @@
+"""Claims about plans, promises, requests, decisions, blockers and worries."""
+
+from collections.abc import Sequence
+
+from app.insights.facts.threads import Thread
+from app.insights.findings.prose import counted, lasting, listed, on_day, quoted, share
+from app.insights.findings.sketch import Sketch
+
+SHOWN = 3
+OPEN_SHOWN = 6
+
+
+def makers(sketch: Sketch, signal: str, doing: str, noun: str, plural: str | None = None) -> None:
+    """Who makes them: "Ana proposed 12 plans, Ben 3"."""
+    facts = sketch.facts.signals[signal]
+    sketch.is_lexical = True
+    sketch.observations += facts.total
+    order = [who for who in range(len(sketch.people)) if facts.by_person[who]]
+    order.sort(key=lambda who: -facts.by_person[who])
+    if not order:
+        return
+    claim = f"{sketch.name(order[0])} {doing} {counted(facts.by_person[order[0]], noun, plural)}"
+    rest = [f"{sketch.name(who)} {facts.by_person[who]:,}" for who in order[1:4]]
+    claim += f", {listed(rest)}." if rest else "."
+    sketch.add(claim, [n for who in order[:3] for n in facts.samples[who][:4]])
+
+
+def followed_up(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
+    """How many come up again in a later conversation, with one that does."""
+    facts = sketch.facts.threads[signal]
+    if not facts.traced:
+        return
+    claim = f"Of {counted(facts.traced, noun, plural)} whose subject can be followed, {facts.came_up:,} "
+    claim += f"{'comes' if facts.came_up == 1 else 'come'} up again ({share(facts.came_up, facts.traced)})."
+    if facts.kept:
+        claim += f" {_kept(sketch, facts.kept[-1])}"
+    evidence = [n for each in facts.kept[-SHOWN:] for n in (each.number, each.done or each.later)]
+    numbers = [number for number in evidence if number is not None]
+    sketch.add(claim, numbers or [each.number for each in facts.open[-SHOWN:]])
+
+
+def _kept(sketch: Sketch, thread: Thread) -> str:
+    told = f"{sketch.name(thread.by)}'s “{thread.quote}” of {on_day(thread.on)}"
+    if thread.done is not None and thread.done_by is not None:
+        return f"{told} was reported done by {sketch.name(thread.done_by)} (message {thread.done})."
+    word = quoted(thread.later_word or thread.subject[0])
+    return f"{told} returns {_after(thread)} with {word} (message {thread.later})."
+
+
+def _after(thread: Thread) -> str:
+    return f"{lasting(max(1.0, thread.later_days or 0) * 86_400)} later"
+
+
+def never_again(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
+    """Those whose words no later conversation holds, by person, the latest named."""
+    facts = sketch.facts.threads[signal]
+    if not facts.never:
+        return
+    subject = [quoted(word) for word in facts.open[-1].subject[:2]]
+    latest = facts.open[-1]
+    claim = f"{counted(facts.never, noun, plural)} {'was' if facts.never == 1 else 'were'} never "
+    claim += f"spoken of again: {_by_person(sketch, facts.never_by_person)}. The latest is "
+    claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}; "
+    claim += f"{listed(subject)} {'does' if len(subject) == 1 else 'do'} not come up in the 60 days after."
+    sketch.add(claim, [each.number for each in facts.open[-OPEN_SHOWN:]])
+
+
+def _by_person(sketch: Sketch, counts: Sequence[int]) -> str:
+    order = sorted(range(len(counts)), key=lambda who: -counts[who])
+    return listed([f"{sketch.name(who)} {counts[who]:,}" for who in order[:4] if counts[who]])
+
+
+def latest(sketch: Sketch, signal: str, noun: str) -> None:
+    """The latest three, each with its date and the beginning of its words."""
+    for thread in reversed(sketch.facts.threads[signal].recent[-SHOWN:]):
+        claim = f"{on_day(thread.on)}, {sketch.name(thread.by)}: {noun} “{thread.quote}”"
+        if thread.done is not None:
+            claim += f", reported done in message {thread.done}."
+        elif thread.answer_by is not None:
+            claim += f"; {sketch.name(thread.answer_by)} wrote next."
+        else:
+            claim += "; nobody wrote for a day after it."
+        sketch.add(claim, [n for n in (thread.number, thread.done or thread.answer) if n])
+
+
+def answered(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
+    """How soon somebody else wrote after such a message, and who did."""
+    facts = sketch.facts.signals[signal]
+    if not facts.total or len(sketch.people) < 2 or facts.median_answer_s is None:
+        return
+    first = max(range(len(sketch.people)), key=lambda who: facts.answered_first_by[who])
+    claim = f"After {counted(facts.total, noun, plural)} somebody else wrote within the hour "
+    claim += f"{facts.answered_soon:,} times (median {lasting(facts.median_answer_s)}), most often "
+    claim += f"{sketch.name(first)}."
+    threads = sketch.facts.threads[signal]
+    shown = [each for each in threads.recent if each.answer is not None][-4:]
+    sketch.add(claim, [n for each in shown for n in (each.number, each.answer) if n])
+
+
+def ignored(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
+    """Those after which nobody else wrote for a day."""
+    facts = sketch.facts.threads[signal]
+    if not facts.unanswered or len(sketch.people) < 2:
+        return
+    latest_one = facts.ignored[-1]
+    claim = f"After {counted(facts.unanswered, noun, plural)} nobody else wrote for a day, lastly "
+    claim += (
+        f"{sketch.name(latest_one.by)}'s of {on_day(latest_one.on)} (message {latest_one.number})."
+    )
+    sketch.add(claim, [each.number for each in facts.ignored[-OPEN_SHOWN:]])

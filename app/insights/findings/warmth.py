@@ -1,0 +1,87 @@
+"""Claims about a signal of the word lists: who gives it, how it moved, where it is densest."""
+
+from app.insights.facts.signals import Signal
+from app.insights.findings.prose import counted, listed, on_day, per_hundred, share
+from app.insights.findings.sketch import Sketch
+
+RATE_RATIO = 1.4
+SHIFT_MIN = 8
+SHOWN = 4
+
+
+def givers(sketch: Sketch, signal: str, noun: str, *, plural: str | None = None) -> Signal:
+    """Who writes messages of a kind (`noun`: "message with thanks"), if anybody does."""
+    facts = sketch.facts.signals[signal]
+    many = plural or noun.replace("message", "messages", 1)
+    sketch.is_lexical = True
+    sketch.observations += facts.total
+    if not facts.total:
+        return facts
+    order = sorted(range(len(sketch.people)), key=lambda who: -facts.by_person[who])
+    order = [who for who in order if facts.by_person[who]]
+    top = order[0]
+    claim = f"{sketch.name(top)} wrote {counted(facts.by_person[top], noun, many)}"
+    rest = [f"{sketch.name(who)} {facts.by_person[who]:,}" for who in order[1:SHOWN]]
+    if rest:
+        claim += f", {listed(rest)}"
+    elif len(sketch.people) > 1:
+        claim += ", the others none" if not sketch.is_pair else f", {sketch.name(1 - top)} none"
+    claim += _rates(sketch, facts) + "."
+    evidence = [number for who in order[:SHOWN] for number in facts.samples[who][:4]]
+    sketch.add(claim, evidence)
+    return facts
+
+
+def _rates(sketch: Sketch, facts: Signal) -> str:
+    """For two people, who gives more for each message they write."""
+    if not sketch.is_pair or facts.total < SHIFT_MIN:
+        return ""
+    rates = [
+        per_hundred(facts.by_person[who], sketch.facts.people[who].messages) for who in range(2)
+    ]
+    return (
+        f"; in a hundred messages that is {rates[0]:g} and {rates[1]:g}"
+        if (facts.by_person[0] >= facts.by_person[1])
+        else f"; in a hundred messages that is {rates[1]:g} and {rates[0]:g}"
+    )
+
+
+def shift(sketch: Sketch, signal: str, noun: str) -> None:
+    """How a signal moved between the halves of the chat; `noun` as in "laughter"."""
+    facts, people = sketch.facts.signals[signal], sketch.facts.people
+    early_of = sum(person.early for person in people)
+    late_of = sum(person.late for person in people)
+    if facts.total < SHIFT_MIN or min(early_of, late_of) < SHIFT_MIN:
+        return
+    early, late = per_hundred(facts.early, early_of), per_hundred(facts.late, late_of)
+    middle = on_day(sketch.facts.activity.middle_on)
+    if max(early, late) < RATE_RATIO * min(early, late):
+        claim = f"{noun.capitalize()} has kept its level: {early:g} in a hundred messages before "
+        claim += f"{middle}, {late:g} since."
+    else:
+        way = "grown" if late > early else "become rarer"
+        claim = f"{noun.capitalize()} has {way}: {early:g} in a hundred messages before {middle}, "
+        claim += f"{late:g} since."
+    sketch.add(claim, [number for sample in facts.samples[:SHOWN] for number in sample])
+
+
+def peak(sketch: Sketch, signal: str, noun: str) -> None:
+    """The conversation in which a signal is densest; `noun` as in "laughter"."""
+    facts = sketch.facts.signals[signal]
+    if not facts.peaks:
+        return
+    best = facts.peaks[0]
+    claim = f"Most {noun} in one conversation: {on_day(best.on)}, {best.count:,} messages, by "
+    claim += f"{sketch.names(best.givers[:SHOWN])}."
+    sketch.add(claim, best.sample)
+
+
+def returned(sketch: Sketch, signal: str, noun: str) -> None:
+    """How often a signal was returned in kind within an hour; `noun` in the plural."""
+    facts = sketch.facts.signals[signal]
+    if facts.total < 3 or len(sketch.people) < 2:
+        return
+    claim = f"{facts.returned:,} of {facts.total:,} {noun} ({share(facts.returned, facts.total)}) "
+    claim += "were returned in kind within an hour."
+    shared = [number for each in facts.peaks if len(each.givers) > 1 for number in each.sample]
+    sketch.add(claim, shared or [number for sample in facts.samples for number in sample[:3]])

@@ -1,0 +1,138 @@
+"""The six insights of a working group, from facts."""
+
+from app.insights.content import InsightContent
+from app.insights.facts.measure import Facts
+from app.insights.findings import activity, chapters, questions, rhythm, threads, warmth
+from app.insights.findings.friendship import pace_verdict, story_verdict
+from app.insights.findings.prose import counted, lasting, minutes, on_day, share
+from app.insights.findings.sketch import Sketch
+
+
+def decisions(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    made, found = facts.signals["decision"], facts.threads["decision"]
+    threads.makers(sketch, "decision", "stated", "decision", "decisions")
+    threads.latest(sketch, "decision", "decision")
+    threads.followed_up(sketch, "decision", "decision", "decisions")
+    threads.never_again(sketch, "decision", "decision", "decisions")
+    warmth.peak(sketch, "decision", "decisions")
+    threads.ignored(sketch, "decision", "decision", "decisions")
+    sketch.is_lexical = True
+    sketch.measure(
+        decisions=sketch.by_person(list(made.by_person)),
+        taken_up_again=found.came_up,
+        last_decision=found.last_on,
+    )
+    if not made.total or found.last_on is None:
+        return sketch.content(
+            "No decision is stated here", "No message says that something was decided."
+        )
+    top = max(range(len(sketch.people)), key=lambda who: made.by_person[who])
+    part = share(made.by_person[top], made.total)
+    headline = f"{sketch.name(top)} states {part} of {counted(made.total, 'decision')}"
+    summary = f"{counted(made.total, 'message')} put a decision into words, the last on "
+    summary += f"{on_day(found.last_on)}. Of {counted(found.traced, 'decision')} whose subject can be followed, "
+    summary += f"{found.came_up:,} came up again."
+    return sketch.content(headline, summary)
+
+
+def action_items(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    asked, taken, done = (facts.signals[name] for name in ("request", "promise", "done"))
+    threads.makers(sketch, "promise", "took on", "task", "tasks")
+    threads.makers(sketch, "request", "asked", "time for something", "times for something")
+    threads.never_again(sketch, "promise", "task taken on", "tasks taken on")
+    threads.followed_up(sketch, "promise", "task taken on", "tasks taken on")
+    threads.ignored(sketch, "request", "request", "requests")
+    warmth.givers(
+        sketch,
+        "done",
+        "message reporting something done",
+        plural="messages reporting something done",
+    )
+    threads.latest(sketch, "promise", "took on")
+    sketch.measure(
+        requested=sketch.by_person(list(asked.by_person)),
+        taken_on=sketch.by_person(list(taken.by_person)),
+        reported_done=sketch.by_person(list(done.by_person)),
+    )
+    if not asked.total + taken.total:
+        return sketch.content(
+            "No tasks are given or taken here",
+            "No message asks for something to be done, or takes it on.",
+        )
+    found = facts.threads["promise"]
+    headline = (
+        f"{counted(asked.total, 'request')}, {taken.total:,} taken on, {done.total:,} reported done"
+    )
+    summary = f"Of {counted(found.traced, 'task')} taken on whose subject can be followed, {found.done:,} "
+    summary += f"were reported done with the same words and {found.never:,} never came up again."
+    return sketch.content(headline, summary)
+
+
+def blockers(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    blocked, found = facts.signals["blocker"], facts.threads["blocker"]
+    threads.makers(sketch, "blocker", "reported", "blocker", "blockers")
+    threads.answered(sketch, "blocker", "blocker", "blockers")
+    threads.ignored(sketch, "blocker", "blocker", "blockers")
+    threads.followed_up(sketch, "blocker", "blocker", "blockers")
+    threads.never_again(sketch, "blocker", "blocker", "blockers")
+    warmth.peak(sketch, "blocker", "trouble")
+    warmth.shift(sketch, "blocker", "trouble")
+    threads.latest(sketch, "blocker", "blocker")
+    sketch.is_lexical = True
+    sketch.measure(
+        blockers=sketch.by_person(list(blocked.by_person)),
+        median_answer_minutes=minutes(blocked.median_answer_s),
+        unanswered=found.unanswered,
+    )
+    if not blocked.total:
+        return sketch.content(
+            "Nothing is reported blocked",
+            "No message says that something is stuck, late or broken.",
+        )
+    headline = (
+        f"{counted(blocked.total, 'blocker')} reported, {found.unanswered:,} without an answer"
+    )
+    summary = f"{counted(blocked.total, 'message')} of {facts.messages:,} say that something is stuck, late or "
+    summary += "broken."
+    if blocked.median_answer_s is not None:
+        summary += f" Somebody else wrote after {lasting(blocked.median_answer_s)} (median)."
+    return sketch.content(headline, summary)
+
+
+def workload(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    activity.shares(sketch)
+    activity.after_hours(sketch)
+    threads.makers(sketch, "promise", "took on", "task", "tasks")
+    activity.quieter(sketch)
+    activity.hours(sketch)
+    activity.busiest(sketch)
+    sketch.measure(messages=sketch.by_person([each.messages for each in facts.people]))
+    people = facts.people
+    outside = sum(each.outside for each in people)
+    late = max(range(len(people)), key=lambda who: people[who].outside)
+    headline = f"{share(outside, facts.messages)} of messages fall outside working hours"
+    summary = f"{sketch.name(0)} writes most ({share(people[0].messages, facts.messages)} of the messages)"
+    if outside:
+        summary += f"; outside Monday to Friday, 8:00 to 18:00, {sketch.name(late)} does, with {people[late].outside:,}"
+    return sketch.content(headline, f"{summary}. Messages measure writing, not work.")
+
+
+def response_flow(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    rhythm.reply_times(sketch)
+    questions.questions(sketch)
+    threads.ignored(sketch, "request", "request", "requests")
+    return sketch.content(*pace_verdict(sketch))
+
+
+def themes(facts: Facts) -> InsightContent:
+    sketch = Sketch(facts)
+    told = chapters.chapters(sketch)
+    chapters.lasting_subjects(sketch)
+    chapters.own_words(sketch)
+    chapters.chapter_metrics(sketch, "periods")
+    return sketch.content(*story_verdict(sketch, [each.subjects[0].word for each in told]))
