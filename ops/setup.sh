@@ -40,7 +40,8 @@ find_python() {
     done
     [ -z "$bare" ] || die "Python cannot make virtual environments here:$bare has no venv or" \
         "ensurepip. On Debian or Ubuntu install python3-venv (as root: apt install python3-venv)."
-    die "Sixfold needs CPython 3.$MIN_MINOR to 3.$MAX_MINOR; found${unfit:- none} that does not fit." \
+    [ -z "$unfit" ] || say "Does not fit:$unfit"
+    die "Sixfold needs CPython 3.$MIN_MINOR to 3.$MAX_MINOR and found none." \
         "Install one, or name it: make PYTHON=/path/to/python3 …"
 }
 
