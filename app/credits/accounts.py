@@ -1,0 +1,57 @@
+"""Use cases on one user's account, each a transaction of its own."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.credits.service import Balance, CreditService, Entry
+from app.db import in_transaction, snapshot
+
+
+async def ensure_account(user_id: str) -> None:
+    """The account exists afterwards; a new one got its signup coins, once."""
+
+    async def open_it(connection: AsyncConnection) -> bool:
+        return await CreditService(connection).open_account(user_id)
+
+    await in_transaction(open_it)
+
+
+async def opened_balance(user_id: str) -> Balance:
+    """The balance; the account is opened if this is the user's first visit."""
+    balance = await _balance(user_id)
+    if balance is None:
+        await ensure_account(user_id)
+        balance = await _balance(user_id)
+    if balance is None:
+        raise RuntimeError("an account is missing right after it was opened")
+    return balance
+
+
+async def grant_coins(
+    user_id: str, *, coins: int, reason: str, reference: str, actor: str
+) -> tuple[Entry, bool]:
+    """Grants once for each `reference`; the entry, and whether it is new.
+
+    Raises ReferenceReused when the reference granted something else before.
+    """
+
+    async def grant(connection: AsyncConnection) -> tuple[Entry, bool]:
+        return await CreditService(connection).grant(
+            user_id, coins=coins, reason=reason, reference=reference, actor=actor
+        )
+
+    await ensure_account(user_id)
+    return await in_transaction(grant)
+
+
+async def read_statement(user_id: str, *, limit: int, before_seq: int | None = None) -> list[Entry]:
+    """At most `limit` entries, newest first; opens the account on a first visit."""
+    await opened_balance(user_id)
+    async with snapshot() as connection:
+        return await CreditService(connection).statement(
+            user_id, limit=limit, before_seq=before_seq
+        )
+
+
+async def _balance(user_id: str) -> Balance | None:
+    async with snapshot() as connection:
+        return await CreditService(connection).balance(user_id)

@@ -1,0 +1,132 @@
+"""The calls of one attempt: at most three for an insight, each under a confirmed lease."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import structlog
+
+from app.crypto import ChatKey
+from app.insights.attempt import (
+    CALLS_MAX,
+    GRANT_FRESH_S,
+    Attempt,
+    InsightOutcome,
+    LeaseLost,
+    call_backoff_s,
+)
+from app.insights.catalog import InsightSpec
+from app.insights.claim import LeaseTimes
+from app.insights.content import EvidenceMissing, checked_evidence
+from app.insights.context import InsightContext
+from app.insights.generator import Draft, GenerationFailed, Generator
+from app.insights.models import InsightState
+from app.insights.results import InsightResult
+from app.insights.writer import JobWriter
+
+log = structlog.get_logger()
+
+
+class InsightCalls:
+    """Asks the generator, checks the evidence, stores each result as it completes."""
+
+    def __init__(self, generator: Generator, writer: JobWriter, times: LeaseTimes) -> None:
+        self._generator = generator
+        self._writer = writer
+        self._times = times
+
+    async def write(
+        self, attempt: Attempt, key: ChatKey, spec: InsightSpec, context: InsightContext
+    ) -> InsightOutcome:
+        """The outcome of one insight, stored. Raises LeaseLost."""
+        started = time.monotonic()
+        call, code, wait_s = 0, "", 0.0
+        while call < CALLS_MAX:
+            call += 1
+            await self._confirm_lease(attempt)
+            try:
+                draft = await self._call(attempt, spec, context)
+            except EvidenceMissing:
+                code, wait_s = "evidence_missing", 0.0
+            except GenerationFailed as failure:
+                code, wait_s = failure.code, call_backoff_s(call, failure.retry_after_s)
+            except LeaseLost:
+                raise
+            except Exception:
+                log.exception("insight.crashed", job_id=str(attempt.claim.job_id), insight=spec.key)
+                code, wait_s = "internal", 0.0
+                break
+            else:
+                await self._store(attempt, _completed(attempt, key, spec, draft, call, started))
+                return InsightOutcome(spec.ord)
+            if wait_s >= attempt.remaining_s:
+                break
+            if call < CALLS_MAX:
+                await asyncio.sleep(wait_s)
+        await self._store(attempt, _failed(attempt, spec, code, call, started))
+        outlasts = wait_s >= attempt.remaining_s
+        return InsightOutcome(spec.ord, code, retry_after_s=wait_s if outlasts else None)
+
+    async def _call(self, attempt: Attempt, spec: InsightSpec, context: InsightContext) -> Draft:
+        """One call. Raises EvidenceMissing when its answer rests on no existing message."""
+        if attempt.is_lease_over:
+            raise LeaseLost
+        draft = await self._generator.write(spec, context, language=attempt.claim.language)
+        content = checked_evidence(draft.content, message_count=context.message_count)
+        return replace(draft, content=content)
+
+    async def _confirm_lease(self, attempt: Attempt) -> None:
+        """The lease is this attempt's just now, by the database's word. Raises LeaseLost."""
+        async with attempt.confirming:
+            if time.monotonic() - attempt.confirmed_at < GRANT_FRESH_S:
+                return
+            sent_at = time.monotonic()
+            writer = self._writer
+            if not await writer.insist(attempt, writer.renewals, attempt.claim.held):
+                raise LeaseLost
+            attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
+
+    async def _store(self, attempt: Attempt, result: InsightResult) -> None:
+        if not await self._writer.insist(attempt, self._writer.results, result):
+            raise LeaseLost
+
+
+def _completed(
+    attempt: Attempt,
+    key: ChatKey,
+    spec: InsightSpec,
+    draft: Draft,
+    calls: int,
+    started: float,
+) -> InsightResult:
+    claim = attempt.claim
+    place = ("insight", claim.user_id, claim.job_id, spec.key, claim.prompt_version)
+    return InsightResult(
+        claim.held,
+        spec.ord,
+        InsightState.COMPLETED,
+        attempts=calls,
+        duration_ms=_since_ms(started),
+        sealed=key.seal(draft.content.model_dump_json().encode(), *place),
+        model=draft.model,
+        tokens_in=draft.tokens_in,
+        tokens_out=draft.tokens_out,
+        cost_microusd=draft.cost_microusd,
+    )
+
+
+def _failed(
+    attempt: Attempt, spec: InsightSpec, code: str, calls: int, started: float
+) -> InsightResult:
+    return InsightResult(
+        attempt.claim.held,
+        spec.ord,
+        InsightState.FAILED,
+        attempts=calls,
+        duration_ms=_since_ms(started),
+        error_code=code,
+    )
+
+
+def _since_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

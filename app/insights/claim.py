@@ -1,0 +1,234 @@
+"""Leases: who works on a job, for how long, and how that ends without a result.
+
+A claim bumps the job's fence; whatever the claimant writes later names that fence. All times
+come from the database's clock. Statements over several jobs lock them in order of
+(user_id, id) and touch no account.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import in_transaction
+from app.insights.models import ATTEMPTS_MAX
+
+ATTEMPT_CLEANUP_S = 10
+"""After the attempt's time is up, this long its cleanup may still write."""
+
+LEASE_OVER = (
+    "(j.lease_until <= clock_timestamp()"
+    " OR j.lease_until > clock_timestamp() + make_interval(secs => 90))"
+)
+"""Also a lease that lies further ahead than any can: the database's clock jumped back."""
+
+JobRef = tuple[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """Seconds a claim holds, and seconds an attempt may take."""
+
+    lease_s: float
+    attempt_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job this process works on, as it was when claimed."""
+
+    user_id: str
+    job_id: UUID
+    fence: int
+    attempt: int
+    chat_id: UUID
+    category: str
+    language: str | None
+    prompt_version: int
+    content_hmac: bytes
+    completed: frozenset[int]
+    """Ordinals of the insights that an earlier attempt completed."""
+    message_count: int | None
+    """None when the chat is gone; so are `key_id` and `sealed_key` then."""
+    key_id: str | None
+    sealed_key: bytes | None = field(repr=False)
+    sent_at: float
+    """`time.monotonic()` just before the claim was sent: the lease is no older than this."""
+
+    @property
+    def held(self) -> "HeldLease":
+        return HeldLease(self.user_id, self.job_id, self.fence)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    user_id: str
+    job_id: UUID
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Another attempt after `delay_s` seconds; `give_back` when this one was no failure."""
+
+    lease: HeldLease
+    delay_s: float
+    give_back: bool
+    error_code: str | None = None
+
+
+async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim | None]:
+    """Claims those of `asked` that are due; None for a job that is not, or is somebody else's."""
+
+    async def claim(connection: AsyncConnection) -> list[Row[Any]]:
+        claimed = await connection.execute(
+            _CLAIM,
+            {
+                "user_ids": [user_id for user_id, _ in asked],
+                "ids": [job_id for _, job_id in asked],
+                "lease_s": times.lease_s,
+                "attempt_s": times.attempt_s + ATTEMPT_CLEANUP_S,
+            },
+        )
+        return list(claimed.all())
+
+    sent_at = time.monotonic()
+    rows = await in_transaction(claim)
+    claims = {(row.user_id, row.id): _claim(row, sent_at) for row in rows}
+    # Two wake-ups of one job in one batch: the first takes it.
+    return [claims.pop(job, None) for job in asked]
+
+
+async def renew_leases(held: Sequence[HeldLease], times: LeaseTimes) -> list[bool]:
+    """Renews each lease that is still held under its fence; False for a lost one."""
+
+    async def renew(connection: AsyncConnection) -> set[JobRef]:
+        renewed = await connection.execute(_RENEW, _leases(held) | {"lease_s": times.lease_s})
+        return {(row.user_id, row.id) for row in renewed}
+
+    still = await in_transaction(renew)
+    return [(lease.user_id, lease.job_id) in still for lease in held]
+
+
+async def requeue_jobs(requeues: Sequence[Requeue]) -> list[bool]:
+    """Gives up these leases so that any worker may start the jobs; False for a lost one."""
+
+    async def requeue(connection: AsyncConnection) -> set[JobRef]:
+        requeued = await connection.execute(
+            _REQUEUE,
+            _leases([one.lease for one in requeues])
+            | {
+                "delays": [one.delay_s for one in requeues],
+                "given_back": [int(one.give_back) for one in requeues],
+                "error_codes": [one.error_code for one in requeues],
+            },
+        )
+        return {(row.user_id, row.id) for row in requeued}
+
+    done = await in_transaction(requeue)
+    return [(one.lease.user_id, one.lease.job_id) in done for one in requeues]
+
+
+def _leases(held: Sequence[HeldLease]) -> dict[str, Any]:
+    return {
+        "user_ids": [lease.user_id for lease in held],
+        "ids": [lease.job_id for lease in held],
+        "fences": [lease.fence for lease in held],
+    }
+
+
+def _claim(row: Row[Any], sent_at: float) -> Claim:
+    return Claim(
+        user_id=row.user_id,
+        job_id=row.id,
+        fence=row.fence,
+        attempt=row.attempt,
+        chat_id=row.chat_id,
+        category=row.category,
+        language=row.language,
+        prompt_version=row.prompt_version,
+        content_hmac=row.content_hmac,
+        completed=frozenset(row.completed),
+        message_count=row.message_count,
+        key_id=row.key_id,
+        sealed_key=row.sealed_key,
+        sent_at=sent_at,
+    )
+
+
+_CLAIM = text(f"""
+    WITH asked AS (
+        SELECT DISTINCT * FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[]))
+            AS t (user_id, id)
+    ), due AS (
+        SELECT j.user_id, j.id
+        FROM jobs j JOIN asked USING (user_id, id) JOIN reservations r USING (user_id, id)
+        WHERE ((j.state = 'queued' AND j.next_run_at <= clock_timestamp())
+               OR (j.state = 'running' AND {LEASE_OVER}))
+          AND j.attempt < {ATTEMPTS_MAX}
+          AND r.state = 'held' AND r.expires_at > clock_timestamp()
+        ORDER BY j.user_id, j.id
+        FOR NO KEY UPDATE OF j SKIP LOCKED
+    ), claimed AS (
+        UPDATE jobs j
+        SET state = 'running', fence = j.fence + 1, attempt = j.attempt + 1,
+            lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+            attempt_until = clock_timestamp() + make_interval(secs => :attempt_s),
+            next_run_at = NULL, started_at = coalesce(j.started_at, clock_timestamp()),
+            version = j.version + 1, error_code = NULL
+        FROM due WHERE j.user_id = due.user_id AND j.id = due.id
+        RETURNING j.*
+    ), again AS (
+        UPDATE insights n SET state = 'queued', error_code = NULL
+        FROM claimed c
+        WHERE c.attempt > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
+    )
+    SELECT c.user_id, c.id, c.fence, c.attempt, c.chat_id, c.category, c.language,
+           c.prompt_version, c.content_hmac, chat.message_count, chat.key_id, chat.sealed_key,
+           ARRAY(SELECT n.ord FROM insights n
+                 WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
+               AS completed
+    FROM claimed c LEFT JOIN chats chat ON chat.user_id = c.user_id AND chat.id = c.chat_id
+""")  # noqa: S608 (constants of this package)
+
+_HELD = """
+    held AS (
+        SELECT j.user_id, j.id FROM jobs j JOIN asked a USING (user_id, id)
+        WHERE j.state = 'running' AND j.fence = a.fence
+        ORDER BY j.user_id, j.id
+        FOR NO KEY UPDATE OF j
+    )
+"""
+
+_RENEW = text(f"""
+    WITH asked AS (
+        SELECT DISTINCT * FROM unnest(
+            CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[])
+        ) AS t (user_id, id, fence)
+    ), {_HELD}
+    UPDATE jobs j
+    SET lease_until = least(clock_timestamp() + make_interval(secs => :lease_s), j.attempt_until)
+    FROM held
+    WHERE j.user_id = held.user_id AND j.id = held.id AND j.attempt_until > clock_timestamp()
+    RETURNING j.user_id, j.id
+""")  # noqa: S608 (constants of this module)
+
+_REQUEUE = text(f"""
+    WITH asked AS (
+        SELECT * FROM unnest(
+            CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[]),
+            CAST(:delays AS float8[]), CAST(:given_back AS int[]), CAST(:error_codes AS text[])
+        ) AS t (user_id, id, fence, delay_s, given_back, error_code)
+    ), {_HELD}
+    UPDATE jobs j
+    SET state = 'queued', attempt = j.attempt - a.given_back, lease_until = NULL,
+        attempt_until = NULL, version = j.version + 1, error_code = a.error_code,
+        next_run_at = clock_timestamp() + make_interval(secs => a.delay_s)
+    FROM held JOIN asked a USING (user_id, id)
+    WHERE j.user_id = held.user_id AND j.id = held.id
+    RETURNING j.user_id, j.id
+""")  # noqa: S608 (constants of this module)

@@ -1,0 +1,93 @@
+"""The context of a claimed job: from the cache, else from the chat's blocks.
+
+Redis keeps a context for twenty minutes, sealed with the chat's key. Whatever Redis or the cache
+does wrong is a miss.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from app.chats.storage import open_messages, read_blocks
+from app.crypto import ChatKey, SealBroken
+from app.db import snapshot
+from app.insights.catalog import Category
+from app.insights.claim import Claim
+from app.insights.context import InsightContext, build_context
+from app.redis import RedisError
+
+CACHED_S = 20 * 60
+
+log = structlog.get_logger()
+
+
+class ChatGone(Exception):
+    """The chat was deleted after the job was claimed."""
+
+
+class ContextStore:
+    """Builds contexts in a bounded pool of threads, off the event loop."""
+
+    def __init__(self, *, redis: Redis, threads: int) -> None:
+        self._redis = redis
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="context")
+
+    async def context_of(self, claim: Claim, key: ChatKey, category: Category) -> InsightContext:
+        """The context for the six insights of `claim`. Raises ChatGone."""
+        name = _name(claim)
+        cached = await self._cached(name, claim, key)
+        if cached is not None:
+            return cached
+        async with snapshot() as connection:
+            blocks = await read_blocks(connection, claim.user_id, claim.chat_id)
+        if not blocks:
+            raise ChatGone
+
+        def build() -> tuple[InsightContext, bytes]:
+            messages = open_messages(key, claim.user_id, claim.chat_id, blocks)
+            context = build_context(messages, category)
+            return context, key.seal(context.to_bytes(), *_place(claim))
+
+        loop = asyncio.get_running_loop()
+        context, sealed = await loop.run_in_executor(self._pool, build)
+        await self._cache(name, sealed)
+        return context
+
+    def close(self) -> None:
+        """Lets threads end after what they are at; nothing new starts."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _cached(self, name: str, claim: Claim, key: ChatKey) -> InsightContext | None:
+        try:
+            sealed: Any = await self._redis.get(name)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("context.cache_unavailable", error=type(error).__name__)
+            return None
+        if sealed is None:
+            return None
+        try:
+            return InsightContext.from_bytes(key.open(sealed, *_place(claim)))
+        except (SealBroken, ValidationError):
+            log.warning("context.cache_unreadable", job_id=str(claim.job_id))
+            return None
+
+    async def _cache(self, name: str, sealed: bytes) -> None:
+        try:
+            await self._redis.set(name, sealed, ex=CACHED_S)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("context.cache_unavailable", error=type(error).__name__)
+
+
+def _name(claim: Claim) -> str:
+    return (
+        f"ctx:{claim.user_id}:{claim.chat_id}:{claim.content_hmac.hex()}"
+        f":{claim.category}:{claim.prompt_version}"
+    )
+
+
+def _place(claim: Claim) -> tuple[str, str, str, str, int]:
+    return ("context", claim.user_id, str(claim.chat_id), claim.category, claim.prompt_version)

@@ -1,0 +1,76 @@
+"""Deleting a chat: its key is destroyed, what was written about it is emptied, money stays."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.credits.service import CreditService
+from app.db import in_transaction
+from app.errors import NotFound
+from app.insights.models import JobState
+from app.insights.settle import Ending, Guard, end_jobs
+
+
+async def delete_chat(user_id: str, chat_id: UUID) -> None:
+    """Crypto-shreds the chat; its running jobs end and their coins come back.
+
+    Jobs, insight rows and the ledger stay. A writer of results rechecks its job's state in its
+    own transaction, so nothing comes back. Raises NotFound.
+    """
+
+    async def delete(connection: AsyncConnection) -> bool:
+        place = {"user_id": user_id, "chat_id": chat_id}
+        await CreditService(connection).lock_accounts([user_id])
+        found = await connection.execute(_LOCK_CHAT, place)
+        if found.first() is None:
+            return False
+        active = await connection.execute(_ACTIVE_JOBS, place)
+        endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
+        if endings:
+            await end_jobs(connection, endings)
+        await connection.execute(_EMPTY_INSIGHTS, place)
+        await connection.execute(_DELETE_CHAT, place)
+        return True
+
+    if not await in_transaction(delete):
+        raise NotFound
+
+
+def _ending(user_id: str, job_id: UUID, state: JobState) -> Ending:
+    if state is JobState.SETTLING:
+        # Six insights exist and were not paid for; the chat goes, so they are never shown.
+        return Ending(
+            user_id,
+            job_id,
+            Guard.UNPAID,
+            JobState.FAILED,
+            captures=False,
+            error_code="chat_deleted",
+        )
+    return Ending(user_id, job_id, Guard.WITHDRAWN, JobState.CANCELLED, captures=False)
+
+
+_LOCK_CHAT = text(
+    "SELECT id FROM chats WHERE user_id = :user_id AND id = :chat_id FOR NO KEY UPDATE"
+)
+
+_ACTIVE_JOBS = text("""
+    SELECT id, state FROM jobs
+    WHERE user_id = :user_id AND chat_id = :chat_id AND state IN ('queued', 'running', 'settling')
+    ORDER BY id FOR NO KEY UPDATE
+""")
+
+_EMPTY_INSIGHTS = text("""
+    WITH emptied AS (
+        UPDATE insights n SET sealed = NULL, content_deleted = (n.state = 'completed')
+        FROM jobs j
+        WHERE j.user_id = :user_id AND j.chat_id = :chat_id
+          AND n.user_id = j.user_id AND n.job_id = j.id AND n.sealed IS NOT NULL
+        RETURNING n.job_id
+    )
+    UPDATE jobs SET version = version + 1
+    WHERE user_id = :user_id AND id IN (SELECT job_id FROM emptied)
+""")
+
+_DELETE_CHAT = text("DELETE FROM chats WHERE user_id = :user_id AND id = :chat_id")

@@ -1,0 +1,78 @@
+"""Group commit: what many jobs of a process have ready at one moment goes into one statement."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from app.db import is_transient
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+BATCH_MAX = 500
+
+
+class Lane(Generic[Item, Outcome]):
+    """Items that wait for one flush after another; each submitter gets its own outcome.
+
+    It flushes when it is idle and gathers while a flush is under way. No timer holds anything
+    back: one made an idle system slower and a busy one no faster. A batch that the database
+    refuses is flushed again item by item, so that a bad row fails alone; one that could not
+    reach the database fails whole, since its items would fare no better alone.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]],
+        *,
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        """`flush` answers one outcome for each item, in order; its effects are one transaction."""
+        self._flush = flush
+        self._batch_max = batch_max
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Outcome:
+        """The outcome of `item`, once its transaction is committed. Raises what its flush raised.
+
+        A submitter that is cancelled does not take back what is flushed already.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all())
+        return await future
+
+    async def close(self) -> None:
+        """Waits for what was submitted."""
+        while self._flushing is not None:
+            await asyncio.wait({self._flushing})
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[: self._batch_max]
+                del self._waiting[: self._batch_max]
+                # Whoever gave up while waiting (a cancelled attempt) must not be written for.
+                batch = [entry for entry in batch if not entry[1].done()]
+                if batch:
+                    await self._flush_batch(batch)
+        finally:
+            self._flushing = None
+
+    async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcomes = await self._flush([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001 (handed to the submitters, never swallowed)
+            if len(batch) == 1 or is_transient(error):
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                return
+            for entry in batch:
+                await self._flush_batch([entry])
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)

@@ -1,0 +1,76 @@
+"""Rescue: finding, in the database alone, what no wake-up will start.
+
+It selects and never claims: its finds go to the worker as wake-ups, so that the limits and the
+drain of the worker hold for them too. It needs no Redis.
+"""
+
+import structlog
+from sqlalchemy import text
+
+from app.db import snapshot
+from app.insights.claim import JobRef
+from app.insights.models import ATTEMPTS_MAX, JobState
+from app.insights.settle import Ending, Guard, settle_jobs
+
+UNHEARD_S = 1.0
+"""A queued job this young is left to its wake-up."""
+ABANDONED_MAX = 200
+
+log = structlog.get_logger()
+
+
+async def find_due_jobs(limit: int) -> list[JobRef]:
+    """At most `limit` jobs that wait for an attempt or whose lease is over, oldest first."""
+    async with snapshot() as connection:
+        rows = await connection.execute(_DUE, {"limit": limit, "unheard_s": UNHEARD_S})
+        return [(row.user_id, row.id) for row in rows]
+
+
+async def end_abandoned_jobs() -> int:
+    """Ends jobs whose last attempt lost its lease: a job that kills its workers ends here.
+
+    Six completed insights are charged, fewer are released. How many it ended.
+    """
+    async with snapshot() as connection:
+        rows = (await connection.execute(_ABANDONED, {"limit": ABANDONED_MAX})).all()
+    ended = 0
+    for row in rows:
+        ending = Ending(
+            row.user_id,
+            row.id,
+            Guard.ABANDONED,
+            JobState.FAILED,
+            error_code="attempts_exhausted",
+            reason="attempts_exhausted",
+        )
+        (state,) = await settle_jobs([ending])
+        if state is not None:
+            ended += 1
+            log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)
+    return ended
+
+
+_DUE = text(f"""
+    (SELECT j.user_id, j.id FROM jobs j JOIN reservations r USING (user_id, id)
+     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX}
+       AND j.next_run_at <= statement_timestamp() - make_interval(secs => :unheard_s)
+       AND r.expires_at > statement_timestamp()
+     ORDER BY j.next_run_at LIMIT :limit)
+    UNION ALL
+    (SELECT user_id, id FROM jobs
+     WHERE lease_until <= statement_timestamp() AND attempt < {ATTEMPTS_MAX}
+     ORDER BY lease_until LIMIT :limit)
+    UNION ALL
+    (SELECT user_id, id FROM jobs
+     WHERE lease_until > statement_timestamp() + interval '90 s' AND attempt < {ATTEMPTS_MAX}
+     LIMIT :limit)
+    LIMIT :limit
+""")  # noqa: S608 (a constant of this package)
+
+_ABANDONED = text(f"""
+    SELECT user_id, id FROM jobs
+    WHERE attempt >= {ATTEMPTS_MAX}
+      AND (lease_until <= statement_timestamp()
+           OR lease_until > statement_timestamp() + interval '90 s')
+    LIMIT :limit
+""")  # noqa: S608 (a constant of this package)

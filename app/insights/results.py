@@ -1,0 +1,95 @@
+"""Storing what the calls came to, under the fence, as each of them completes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import in_transaction
+from app.insights.claim import HeldLease, JobRef
+from app.insights.models import InsightState
+
+
+@dataclass(frozen=True, slots=True)
+class InsightResult:
+    """One insight, completed (then it has `sealed` content and a bill) or failed."""
+
+    lease: HeldLease
+    ord: int
+    state: InsightState
+    attempts: int
+    duration_ms: int
+    sealed: bytes | None = field(default=None, repr=False)
+    model: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_microusd: int | None = None
+    error_code: str | None = None
+
+
+async def store_results(results: Sequence[InsightResult]) -> list[bool]:
+    """Stores each result whose lease is still held; False for a lost one.
+
+    A repeat is harmless: a completed insight is never written again, and under the same fence
+    it is the result that is there already.
+    """
+
+    async def store(connection: AsyncConnection) -> set[JobRef]:
+        owned = await connection.execute(
+            _STORE,
+            {
+                "user_ids": [one.lease.user_id for one in results],
+                "job_ids": [one.lease.job_id for one in results],
+                "fences": [one.lease.fence for one in results],
+                "ords": [one.ord for one in results],
+                "states": [one.state.value for one in results],
+                "attempts": [one.attempts for one in results],
+                "durations": [one.duration_ms for one in results],
+                "sealed": [one.sealed for one in results],
+                "models": [one.model for one in results],
+                "tokens_in": [one.tokens_in for one in results],
+                "tokens_out": [one.tokens_out for one in results],
+                "costs": [one.cost_microusd for one in results],
+                "error_codes": [one.error_code for one in results],
+            },
+        )
+        return {(row.user_id, row.id) for row in owned}
+
+    owned = await in_transaction(store)
+    return [(one.lease.user_id, one.lease.job_id) in owned for one in results]
+
+
+_STORE = text("""
+    WITH result AS (
+        SELECT * FROM unnest(
+            CAST(:user_ids AS text[]), CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]),
+            CAST(:ords AS smallint[]), CAST(:states AS text[]), CAST(:attempts AS int[]),
+            CAST(:durations AS int[]), CAST(:sealed AS bytea[]), CAST(:models AS text[]),
+            CAST(:tokens_in AS int[]), CAST(:tokens_out AS int[]), CAST(:costs AS bigint[]),
+            CAST(:error_codes AS text[])
+        ) AS t (user_id, job_id, fence, ord, state, attempts, duration_ms, sealed, model,
+                tokens_in, tokens_out, cost_microusd, error_code)
+    ), owned AS (
+        SELECT j.user_id, j.id FROM jobs j
+        JOIN (SELECT DISTINCT user_id, job_id, fence FROM result) r
+          ON r.user_id = j.user_id AND r.job_id = j.id AND r.fence = j.fence
+        WHERE j.state = 'running'
+        ORDER BY j.user_id, j.id
+        FOR NO KEY UPDATE OF j
+    ), stored AS (
+        UPDATE insights n
+        SET state = r.state, attempts = n.attempts + r.attempts, duration_ms = r.duration_ms,
+            sealed = r.sealed, model = r.model, tokens_in = r.tokens_in,
+            tokens_out = r.tokens_out, cost_microusd = r.cost_microusd, error_code = r.error_code
+        FROM result r JOIN owned o ON o.user_id = r.user_id AND o.id = r.job_id
+        WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
+          AND n.state <> 'completed'
+        RETURNING n.user_id, n.job_id
+    ), changed AS (
+        UPDATE jobs j SET version = j.version + s.results
+        FROM (SELECT user_id, job_id, count(*) AS results FROM stored GROUP BY user_id, job_id) s
+        WHERE j.user_id = s.user_id AND j.id = s.job_id
+    )
+    SELECT user_id, id FROM owned
+""")

@@ -1,0 +1,270 @@
+"""Running jobs: claim, context once, six calls at the same time, settle.
+
+One engine a process. It holds every attempt in flight and keeps the leases alive; a job whose
+lease is lost stops here, whatever it was doing.
+"""
+
+import asyncio
+import time
+from uuid import UUID
+
+import structlog
+
+from app.crypto import KeyRing, SealBroken
+from app.db import is_transient
+from app.errors import Unavailable
+from app.insights.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
+from app.insights.calls import InsightCalls
+from app.insights.catalog import CATEGORIES, Category
+from app.insights.claim import Claim, JobRef, LeaseTimes, Requeue, renew_leases
+from app.insights.contexts import ChatGone, ContextStore
+from app.insights.generator import Generator
+from app.insights.models import ATTEMPTS_MAX, JobState
+from app.insights.settle import Ending, Guard, postpone_payment
+from app.insights.writer import JobWriter
+
+UNKNOWN_VERSION_DELAY_S = 30.0
+DRAIN_CLEANUP_S = 4.0
+
+log = structlog.get_logger()
+
+
+class UnknownPromptVersion(Exception):
+    """The job was sold by another release of the catalog; a worker of that release takes it."""
+
+
+class JobEngine:
+    """The jobs in flight of one worker process."""
+
+    def __init__(
+        self,
+        *,
+        generator: Generator,
+        contexts: ContextStore,
+        keyring: KeyRing,
+        times: LeaseTimes,
+        heartbeat_s: float,
+    ) -> None:
+        self._contexts = contexts
+        self._keyring = keyring
+        self._times = times
+        self._heartbeat_s = heartbeat_s
+        self._writer = JobWriter(times)
+        self._calls = InsightCalls(generator, self._writer, times)
+        self._attempts: dict[JobRef, Attempt] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._heart: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts the heartbeat, on the running loop."""
+        self._heart = asyncio.create_task(self._beat())
+
+    async def run_job(self, user_id: str, job_id: UUID) -> None:
+        """Runs the job if it is due; returns when this attempt has ended, however it did.
+
+        A duplicate wake-up, a job of another worker and one that has ended are no errors.
+        """
+        task = asyncio.current_task()
+        if self._draining or (user_id, job_id) in self._attempts or task is None:
+            return
+        self._running.add(task)
+        try:
+            claim = await self._writer.claims.submit((user_id, job_id))
+            if claim is not None:
+                await self._run_claimed(claim)
+        except Unavailable:
+            # Rescue finds the job when the database is back, and its lease, if it has one, over.
+            log.warning("insight_job.database_away", job_id=str(job_id))
+        except LeaseLost:
+            log.warning("insight_job.lease_lost", job_id=str(job_id))
+        finally:
+            self._running.discard(task)
+
+    async def drain(self) -> None:
+        """Stops every attempt and returns its lease, so that another worker starts it at once.
+
+        The attempts so stopped are not counted. Bounded by DRAIN_CLEANUP_S seconds.
+        """
+        self._draining = True
+        for attempt in list(self._attempts.values()):
+            attempt.stop(Stop.DRAIN)
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=DRAIN_CLEANUP_S)
+        if self._heart is not None:
+            self._heart.cancel()
+        self._contexts.close()
+
+    async def _run_claimed(self, claim: Claim) -> None:
+        attempt = Attempt.of(claim, self._times)
+        self._attempts[attempt.ref] = attempt
+        attempt.task = asyncio.create_task(self._attempt_insights(attempt))
+        if self._draining:
+            attempt.stop(Stop.DRAIN)
+        try:
+            await asyncio.wait({attempt.task})
+            await self._conclude(attempt, attempt.task)
+        finally:
+            attempt.task.cancel()
+            self._attempts.pop(attempt.ref, None)
+
+    async def _attempt_insights(self, attempt: Attempt) -> list[InsightOutcome]:
+        """The outcomes of the insights that were missing; empty when none was.
+
+        Raises TimeoutError when the attempt's time is over, LeaseLost, ChatGone, SealBroken or
+        UnknownPromptVersion.
+        """
+        claim = attempt.claim
+        category = _category_of(claim)
+        missing = [spec for spec in category.insights if spec.ord not in claim.completed]
+        if not missing:
+            return []
+        if claim.key_id is None or claim.sealed_key is None:
+            raise ChatGone
+        key = self._keyring.unwrap(claim.key_id, claim.sealed_key, claim.user_id, claim.chat_id)
+        async with asyncio.timeout(attempt.remaining_s):
+            context = await self._contexts.context_of(claim, key, category)
+            calls = [
+                asyncio.create_task(self._calls.write(attempt, key, spec, context))
+                for spec in missing
+            ]
+            try:
+                return list(await asyncio.gather(*calls))
+            finally:
+                for call in calls:
+                    call.cancel()
+
+    async def _conclude(self, attempt: Attempt, task: "asyncio.Task[list[InsightOutcome]]") -> None:
+        """Settles, asks for another attempt, or gives the lease back. Raises LeaseLost."""
+        if task.cancelled():
+            if attempt.stopped is not Stop.DRAIN:
+                raise LeaseLost
+            await self._requeue(attempt, 0.0, give_back=True, error_code=None)
+            return
+        error = task.exception()
+        match error:
+            case None:
+                await self._settle(attempt, task.result())
+            case LeaseLost():
+                raise error
+            case TimeoutError():
+                await self._retry_or_fail(attempt, "attempt_timeout")
+            case UnknownPromptVersion():
+                await self._requeue(
+                    attempt, UNKNOWN_VERSION_DELAY_S, give_back=True, error_code="prompt_version"
+                )
+            case ChatGone() | SealBroken():
+                log.error("insight_job.unreadable", job_id=str(attempt.claim.job_id))
+                await self._fail(attempt, "chat_unreadable")
+            case _ if is_transient(error):
+                await self._requeue(attempt, 1.0, give_back=True, error_code="database_away")
+            case _:
+                log.error("insight_job.crashed", job_id=str(attempt.claim.job_id), exc_info=error)
+                await self._retry_or_fail(attempt, "internal")
+
+    async def _settle(self, attempt: Attempt, outcomes: list[InsightOutcome]) -> None:
+        failed = [outcome for outcome in outcomes if outcome.error_code is not None]
+        if not failed:
+            await self._charge(attempt)
+            return
+        waits = [one.retry_after_s for one in failed if one.retry_after_s is not None]
+        if waits:
+            await self._requeue(attempt, max(waits), give_back=True, error_code="provider_busy")
+        else:
+            await self._retry_or_fail(attempt, failed[0].error_code or "internal")
+
+    async def _charge(self, attempt: Attempt) -> None:
+        """Captures the coins; a charge that the database refuses is postponed, not lost."""
+        claim = attempt.claim
+        ending = Ending(claim.user_id, claim.job_id, Guard.FENCE, None, fence=claim.fence)
+        try:
+            state = await self._writer.insist(attempt, self._writer.settles, ending)
+        except LeaseLost:
+            raise
+        except Exception:
+            log.exception("insight_job.charge_refused", job_id=str(claim.job_id))
+            await postpone_payment(claim.held, error_code="charge_refused")
+            return
+        _log_ended(attempt, state)
+
+    async def _retry_or_fail(self, attempt: Attempt, error_code: str) -> None:
+        if attempt.claim.attempt < ATTEMPTS_MAX:
+            delay_s = attempt_backoff_s(attempt.claim.attempt)
+            await self._requeue(attempt, delay_s, give_back=False, error_code=error_code)
+        else:
+            await self._fail(attempt, error_code)
+
+    async def _fail(self, attempt: Attempt, error_code: str) -> None:
+        """The coins come back; unless six are completed, then they are charged all the same."""
+        claim = attempt.claim
+        ending = Ending(
+            claim.user_id,
+            claim.job_id,
+            Guard.FENCE,
+            JobState.FAILED,
+            fence=claim.fence,
+            error_code=error_code,
+        )
+        _log_ended(attempt, await self._writer.insist(attempt, self._writer.settles, ending))
+
+    async def _requeue(
+        self, attempt: Attempt, delay_s: float, *, give_back: bool, error_code: str | None
+    ) -> None:
+        requeue = Requeue(attempt.claim.held, delay_s, give_back, error_code)
+        if not await self._writer.insist(attempt, self._writer.requeues, requeue):
+            raise LeaseLost
+        log.info(
+            "insight_job.requeued",
+            job_id=str(attempt.claim.job_id),
+            attempt=attempt.claim.attempt,
+            given_back=give_back,
+            delay_s=round(delay_s, 1),
+            error_code=error_code,
+        )
+
+    async def _beat(self) -> None:
+        """Renews all leases of the process in one statement, every `heartbeat_s`."""
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            attempts = list(self._attempts.values())
+            if attempts:
+                await self._renew(attempts)
+
+    async def _renew(self, attempts: list[Attempt]) -> None:
+        sent_at = time.monotonic()
+        try:
+            renewed = await renew_leases([one.claim.held for one in attempts], self._times)
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("heartbeat.failed")
+            _stop_expired(attempts)
+            return
+        for attempt, is_held in zip(attempts, renewed, strict=True):
+            if is_held:
+                attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
+            else:
+                attempt.stop(Stop.LEASE_LOST)
+
+
+def _category_of(claim: Claim) -> Category:
+    category = CATEGORIES.get(claim.category)
+    if category is None or category.prompt_version != claim.prompt_version:
+        raise UnknownPromptVersion
+    return category
+
+
+def _stop_expired(attempts: list[Attempt]) -> None:
+    """Leases that ran out while the database was away may be somebody else's by now."""
+    for attempt in attempts:
+        if attempt.is_lease_over:
+            attempt.stop(Stop.LEASE_LOST)
+
+
+def _log_ended(attempt: Attempt, state: JobState | None) -> None:
+    log.info(
+        "insight_job.settled",
+        job_id=str(attempt.claim.job_id),
+        outcome=state or "elsewhere",
+        attempt=attempt.claim.attempt,
+        duration_ms=round((time.monotonic() - attempt.claim.sent_at) * 1000),
+    )

@@ -1,0 +1,181 @@
+"""Ending a job: coins, reservation and state in one transaction, whoever ends it.
+
+Every end goes through `end_jobs`. Its guard says what must still be true under the locks;
+when six insights are completed the coins are captured, else they come back. Three guards
+stand behind each other: the compare-and-set here, the shared `settle:` key of the ledger, and
+the CHECK constraints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.credits.models import ReservationState
+from app.credits.service import CreditService, Settlement
+from app.db import in_transaction
+from app.insights.claim import LEASE_OVER, HeldLease, JobRef
+from app.insights.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
+
+SETTLING_RETRY_S = 30
+
+
+class Guard(StrEnum):
+    """What must hold, under the locks, for a job to be ended by this caller."""
+
+    FENCE = "fence"
+    """Its worker: running under the claim's fence."""
+    ABANDONED = "abandoned"
+    """Rescue: the lease of the last attempt is over."""
+    OVERDUE = "overdue"
+    """Cleanup: the reservation expired, and nobody works on it."""
+    WITHDRAWN = "withdrawn"
+    """The user: queued or running, whoever works on it."""
+    UNPAID = "unpaid"
+    """Retry payment, an operator or a deletion: six insights exist, the charge failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`otherwise` is the job's state when not all six are completed; None leaves it alone."""
+
+    user_id: str
+    job_id: UUID
+    guard: Guard
+    otherwise: JobState | None
+    fence: int | None = None
+    captures: bool = True
+    """False gives the coins back even when six are completed: the user withdrew."""
+    error_code: str | None = None
+    reason: str | None = None
+
+
+_COINS: dict[JobState, ReservationState] = {
+    JobState.SUCCEEDED: ReservationState.CAPTURED,
+    JobState.FAILED: ReservationState.RELEASED,
+    JobState.CANCELLED: ReservationState.RELEASED,
+    JobState.EXPIRED: ReservationState.EXPIRED,
+}
+
+
+async def settle_jobs(endings: Sequence[Ending]) -> list[JobState | None]:
+    """Ends these jobs in one transaction; the state of each, None if its guard did not hold."""
+
+    async def settle(connection: AsyncConnection) -> dict[JobRef, JobState]:
+        await CreditService(connection).lock_accounts([ending.user_id for ending in endings])
+        return await end_jobs(connection, endings)
+
+    ended = await in_transaction(settle)
+    return [ended.get((ending.user_id, ending.job_id)) for ending in endings]
+
+
+async def end_jobs(
+    connection: AsyncConnection, endings: Sequence[Ending]
+) -> dict[JobRef, JobState]:
+    """Ends these jobs and moves their coins; the caller has locked their accounts."""
+    rows = await connection.execute(
+        _END,
+        {
+            "user_ids": [ending.user_id for ending in endings],
+            "ids": [ending.job_id for ending in endings],
+            "guards": [ending.guard.value for ending in endings],
+            "fences": [ending.fence for ending in endings],
+            "captures": [ending.captures for ending in endings],
+            "others": [ending.otherwise for ending in endings],
+            "error_codes": [ending.error_code for ending in endings],
+        },
+    )
+    ended = {(row.user_id, row.id): JobState(row.state) for row in rows}
+    reasons = {(one.user_id, one.job_id): one.reason or one.error_code for one in endings}
+    settled = await CreditService(connection).settle(
+        [
+            Settlement(*job, _COINS[state], reason=_reason(state, reasons[job]))
+            for job, state in ended.items()
+        ]
+    )
+    if settled != set(ended):
+        raise RuntimeError("a job was ended whose reservation was settled before")
+    return ended
+
+
+async def postpone_payment(lease: HeldLease, *, error_code: str) -> bool:
+    """Six insights exist but their charge was refused: `settling`, for retry_payment to charge.
+
+    A transaction of its own; no lease is kept. False if the lease was lost meanwhile.
+    """
+
+    async def postpone(connection: AsyncConnection) -> bool:
+        postponed = await connection.execute(
+            _POSTPONE,
+            {
+                "user_id": lease.user_id,
+                "id": lease.job_id,
+                "fence": lease.fence,
+                "delay_s": SETTLING_RETRY_S,
+                "error_code": error_code,
+            },
+        )
+        return postponed.first() is not None
+
+    return await in_transaction(postpone)
+
+
+def _reason(state: JobState, reason: str | None) -> str | None:
+    match state:
+        case JobState.SUCCEEDED:
+            return None
+        case JobState.EXPIRED | JobState.CANCELLED:
+            return state.value
+        case _:
+            return reason
+
+
+_COMPLETED = """
+    (SELECT count(*) FROM insights n
+     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed')
+"""
+
+_END = text(f"""
+    WITH ending AS (
+        SELECT * FROM unnest(
+            CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:guards AS text[]),
+            CAST(:fences AS bigint[]), CAST(:captures AS boolean[]), CAST(:others AS text[]),
+            CAST(:error_codes AS text[])
+        ) AS t (user_id, id, guard, fence, captures, otherwise, error_code)
+    ), locked AS (
+        SELECT j.user_id, j.id, e.error_code,
+               CASE WHEN e.captures AND {_COMPLETED} = {INSIGHTS_PER_JOB} THEN 'succeeded'
+                    ELSE e.otherwise END AS outcome
+        FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)
+        WHERE CASE e.guard
+            WHEN 'fence' THEN j.state = 'running' AND j.fence = e.fence
+            WHEN 'abandoned' THEN
+                j.state = 'running' AND {LEASE_OVER} AND j.attempt >= {ATTEMPTS_MAX}
+            WHEN 'overdue' THEN
+                r.state = 'held' AND r.expires_at <= clock_timestamp()
+                AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
+            WHEN 'withdrawn' THEN j.state IN ('queued', 'running')
+            WHEN 'unpaid' THEN j.state = 'settling'
+            ELSE false END
+        ORDER BY j.user_id, j.id
+        FOR NO KEY UPDATE OF j
+    )
+    UPDATE jobs j
+    SET state = l.outcome, finished_at = clock_timestamp(), lease_until = NULL,
+        attempt_until = NULL, next_run_at = NULL, version = j.version + 1,
+        error_code = CASE l.outcome WHEN 'succeeded' THEN NULL ELSE l.error_code END
+    FROM locked l
+    WHERE j.user_id = l.user_id AND j.id = l.id AND l.outcome IS NOT NULL
+    RETURNING j.user_id, j.id, j.state
+""")  # noqa: S608 (constants of this package)
+
+_POSTPONE = text("""
+    UPDATE jobs
+    SET state = 'settling', lease_until = NULL, version = version + 1, error_code = :error_code,
+        next_run_at = clock_timestamp() + make_interval(secs => :delay_s)
+    WHERE user_id = :user_id AND id = :id AND state = 'running' AND fence = :fence
+    RETURNING id
+""")

@@ -1,0 +1,174 @@
+"""Periodic work, driven by rows: idempotent, safe with two schedulers and with none.
+
+The scheduler makes sweeps punctual. Rescue runs one whose row in `sweeps` is overdue, so they
+happen even when the scheduler, or Redis, is gone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import in_transaction, is_transient, snapshot
+from app.insights.claim import LEASE_OVER, JobRef
+from app.insights.models import JobState
+from app.insights.settle import Ending, Guard, settle_jobs
+
+CLEANUP_PERIOD_S = 300
+RETRY_PAYMENT_PERIOD_S = 60
+ROWS_MAX = 1_000
+"""Of one sweep; what is left over waits for the next."""
+PAYMENT_GIVEN_UP_AFTER_S = 24 * 3600
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    period_s: int
+    run: Callable[[], Awaitable[int]]
+
+
+async def cleanup_expired_reservations() -> int:
+    """Ends jobs whose reservation is overdue and that nobody works on; how many it ended.
+
+    Six completed insights are charged, fewer expire. The scan holds no lock; each job is a
+    transaction of its own and rechecked under its locks.
+    """
+    await _note("cleanup_expired_reservations")
+    ended = 0
+    for user_id, job_id in await _scan(_OVERDUE):
+        state = await _end(
+            Ending(
+                user_id,
+                job_id,
+                Guard.OVERDUE,
+                JobState.EXPIRED,
+                error_code="expired",
+                reason="expired",
+            )
+        )
+        if state is not None:
+            ended += 1
+            log.info("reservation.expired", user_id=user_id, job_id=str(job_id), outcome=state)
+    return ended
+
+
+async def retry_payment() -> int:
+    """Charges jobs whose six insights exist but whose charge was refused; how many went through.
+
+    A charge refused again waits longer (half its age, one minute to one hour); after a day it
+    waits for an operator, or for the deletion of its chat.
+    """
+    await _note("retry_payment")
+    charged = 0
+    for user_id, job_id in await _scan(_UNPAID):
+        if await _end(Ending(user_id, job_id, Guard.UNPAID, otherwise=None)) is not None:
+            charged += 1
+            log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome="charged")
+        else:
+            await _postpone(user_id, job_id)
+    return charged
+
+
+SWEEPS: Mapping[str, Sweep] = {
+    "cleanup_expired_reservations": Sweep(CLEANUP_PERIOD_S, cleanup_expired_reservations),
+    "retry_payment": Sweep(RETRY_PAYMENT_PERIOD_S, retry_payment),
+}
+
+
+async def run_overdue_sweeps() -> None:
+    """Runs each sweep that has not run for one and a half of its periods, in one process."""
+    for name, sweep in SWEEPS.items():
+        if await _take_over(name, overdue_after_s=sweep.period_s * 1.5):
+            log.info("sweep.overdue", sweep=name)
+            await sweep.run()
+
+
+async def _end(ending: Ending) -> JobState | None:
+    """The job's new state; None if its guard did not hold or the database refused it."""
+    try:
+        return (await settle_jobs([ending]))[0]
+    except Exception as error:
+        if is_transient(error):
+            raise
+        log.exception("sweep.refused", user_id=ending.user_id, job_id=str(ending.job_id))
+        return None
+
+
+async def _postpone(user_id: str, job_id: UUID) -> None:
+    async def postpone(connection: AsyncConnection) -> bool | None:
+        row = await connection.execute(
+            _POSTPONE, {"user_id": user_id, "id": job_id, "given_up_s": PAYMENT_GIVEN_UP_AFTER_S}
+        )
+        return row.scalar()
+
+    if await in_transaction(postpone):
+        log.error("payment.given_up", user_id=user_id, job_id=str(job_id))
+
+
+async def _scan(query: TextClause) -> list[JobRef]:
+    async with snapshot() as connection:
+        rows = await connection.execute(query, {"rows_max": ROWS_MAX})
+        return [(row.user_id, row.id) for row in rows]
+
+
+async def _note(name: str) -> None:
+    async def note(connection: AsyncConnection) -> None:
+        await connection.execute(_NOTE, {"name": name})
+
+    await in_transaction(note)
+
+
+async def _take_over(name: str, *, overdue_after_s: float) -> bool:
+    async def take(connection: AsyncConnection) -> bool:
+        taken = await connection.execute(_TAKE_OVER, {"name": name, "after_s": overdue_after_s})
+        return taken.first() is not None
+
+    return await in_transaction(take)
+
+
+_OVERDUE = text(f"""
+    SELECT r.user_id, r.id FROM reservations r JOIN jobs j USING (user_id, id)
+    WHERE r.state = 'held' AND r.expires_at <= statement_timestamp()
+      AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
+    ORDER BY r.expires_at LIMIT :rows_max
+""")  # noqa: S608 (a constant of this package)
+
+_UNPAID = text("""
+    SELECT user_id, id FROM jobs
+    WHERE state = 'settling' AND next_run_at <= statement_timestamp()
+    ORDER BY next_run_at LIMIT :rows_max
+""")
+
+# A job's `attempt_until` stays as its last claim set it: its age tells how long charging fails.
+_POSTPONE = text("""
+    WITH job AS (
+        SELECT user_id, id,
+               extract(epoch FROM clock_timestamp() - coalesce(attempt_until, created_at)) AS age_s
+        FROM jobs WHERE user_id = :user_id AND id = :id AND state = 'settling'
+        FOR NO KEY UPDATE
+    )
+    UPDATE jobs j
+    SET next_run_at = CASE WHEN job.age_s > :given_up_s THEN 'infinity'::timestamptz
+        ELSE clock_timestamp()
+             + make_interval(secs => least(3600, greatest(60, job.age_s / 2))::float8) END
+    FROM job WHERE j.user_id = job.user_id AND j.id = job.id
+    RETURNING job.age_s > :given_up_s
+""")
+
+_NOTE = text("""
+    INSERT INTO sweeps (name, ran_at) VALUES (:name, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET ran_at = EXCLUDED.ran_at
+""")
+
+# The first poll of a new database only starts the clock.
+_TAKE_OVER = text("""
+    INSERT INTO sweeps (name, ran_at) VALUES (:name, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET ran_at = EXCLUDED.ran_at
+    WHERE sweeps.ran_at < clock_timestamp() - make_interval(secs => :after_s)
+    RETURNING name
+""")

@@ -1,0 +1,58 @@
+"""Every write of a worker process, as group commits shared by all of its jobs."""
+
+import asyncio
+from typing import TypeVar
+
+import structlog
+
+from app.db import is_transient
+from app.insights.attempt import Attempt, LeaseLost
+from app.insights.claim import (
+    ATTEMPT_CLEANUP_S,
+    Claim,
+    HeldLease,
+    JobRef,
+    LeaseTimes,
+    Requeue,
+    claim_jobs,
+    renew_leases,
+    requeue_jobs,
+)
+from app.insights.lanes import Lane
+from app.insights.models import JobState
+from app.insights.results import InsightResult, store_results
+from app.insights.settle import Ending, settle_jobs
+
+DATABASE_RETRY_S = 0.5
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+log = structlog.get_logger()
+
+
+class JobWriter:
+    """One lane for each kind of write; none waits for another's flush."""
+
+    def __init__(self, times: LeaseTimes) -> None:
+        self.claims = Lane[JobRef, Claim | None](lambda asked: claim_jobs(asked, times))
+        self.renewals = Lane[HeldLease, bool](lambda held: renew_leases(held, times))
+        self.results = Lane[InsightResult, bool](store_results)
+        self.requeues = Lane[Requeue, bool](requeue_jobs)
+        self.settles = Lane[Ending, JobState | None](settle_jobs)
+
+    async def insist(self, attempt: Attempt, lane: Lane[Item, Outcome], item: Item) -> Outcome:
+        """The lane's outcome; while the database is away it waits, as long as a lease can last.
+
+        Raises LeaseLost after that, and whatever else the lane raises.
+        """
+        while True:
+            try:
+                return await lane.submit(item)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                if attempt.remaining_s < -ATTEMPT_CLEANUP_S:
+                    raise LeaseLost from error
+                log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
+            await asyncio.sleep(DATABASE_RETRY_S)

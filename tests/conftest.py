@@ -1,0 +1,153 @@
+"""Real PostgreSQL and Valkey for every test: one instance a run, one fresh database a test.
+
+The controlling process starts them, migrates a template once and hands the URLs to the test
+processes through the environment; each test gets a clone of the template.
+"""
+
+import base64
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from app.db import close_engine, open_engine
+from app.embedded import Postgres, Valkey, start_postgres, start_valkey
+from app.settings import Settings
+
+POSTGRES = "SIXFOLD_TEST_POSTGRES"
+VALKEY = "SIXFOLD_TEST_VALKEY"
+TEMPLATE = "sixfold_template"
+AUTH_SECRET = "a secret for tests only, long enough for HS256"
+MASTER_KEY = "test:" + base64.urlsafe_b64encode(bytes(range(32))).decode()
+
+
+@dataclass
+class _Services:
+    folder: tempfile.TemporaryDirectory[str]
+    postgres: Postgres
+    valkey: Valkey
+
+
+_SERVICES = pytest.StashKey[_Services]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("SIXFOLD_")]:
+        if name not in {POSTGRES, VALKEY}:
+            del os.environ[name]  # A developer's own settings must not leak into tests.
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    folder = tempfile.TemporaryDirectory(prefix="sixfold-tests-")
+    Path(folder.name).chmod(0o755)
+    data_dir = Path(folder.name) / "instance"
+    postgres, valkey = start_postgres(data_dir), start_valkey(data_dir)
+    config.stash[_SERVICES] = _Services(folder, postgres, valkey)
+    os.environ[POSTGRES], os.environ[VALKEY] = postgres.url, valkey.url
+    _make_template(postgres.url)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    services = config.stash.get(_SERVICES, None)
+    if services is not None:
+        services.valkey.stop()
+        services.postgres.stop()
+        services.folder.cleanup()
+
+
+def _make_template(server_url: str) -> None:
+    # Imported here: alembic logs on import, and test processes never migrate.
+    from alembic import command
+    from alembic.config import Config
+
+    _in_loop(_execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
+    config = Config("alembic.ini")
+    config.set_main_option("sqlalchemy.url", url_of(TEMPLATE).replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def _in_loop(coroutine: Any) -> None:
+    import asyncio
+
+    asyncio.run(coroutine)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def url_of(database: str) -> str:
+    """The URL of a database of the run's server."""
+    return urlsplit(os.environ[POSTGRES])._replace(path=f"/{database}").geturl()
+
+
+@pytest.fixture
+async def database_url() -> AsyncIterator[str]:
+    """A fresh, migrated, empty database."""
+    name = f"t_{uuid4().hex}"
+    await _execute(os.environ[POSTGRES], f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield url_of(name)
+    await _execute(os.environ[POSTGRES], f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(worker_number: int) -> str:
+    """An own Redis database of this test process; `redis` empties it."""
+    return urlsplit(os.environ[VALKEY])._replace(path=f"/{worker_number}").geturl()
+
+
+@pytest.fixture(scope="session")
+def worker_number() -> int:
+    """1, 2, … for the test processes."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client on this test's emptied Redis database."""
+    async with Redis.from_url(redis_url) as client:
+        await client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """The settings of an instance on this test's database and Redis."""
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        master_key=SecretStr(MASTER_KEY),
+        auth_secret=SecretStr(AUTH_SECRET),
+    )
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which another process has these settings."""
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("SIXFOLD_")},
+        "SIXFOLD_DATABASE_URL": settings.database_url,
+        "SIXFOLD_REDIS_URL": settings.redis_url,
+        "SIXFOLD_MASTER_KEY": MASTER_KEY,
+        "SIXFOLD_AUTH_SECRET": AUTH_SECRET,
+    }
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[None]:
+    """The process's engine, open on this test's database."""
+    await open_engine(settings.database_url)
+    yield
+    await close_engine()

@@ -1,0 +1,170 @@
+"""The broker: wake-ups from a Redis stream and, in the same place, from the database.
+
+A wake-up is a hint (`user_id`, `job_id`); the job's row is the truth. So messages are read
+without acknowledgement, lost ones are found by rescue, and Redis may come and go.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError, ResponseError
+from taskiq import AckableMessage, BrokerMessage, TaskiqMessage
+from taskiq.abc.broker import AsyncBroker
+from taskiq.cli.worker.args import WorkerArgs
+from taskiq_redis import RedisStreamBroker
+
+QUEUE = "sixfold:wakeups"
+GROUP = "workers"
+CONSUMER = "worker"
+"""One name for all: read without acknowledgement, nothing is ever pending on a consumer, and
+no dead one is left behind."""
+STREAM_LENGTH_MAX = 20_000
+BLOCK_MS = 2_000
+REPLY_TIMEOUT_S = BLOCK_MS / 1000 + 5
+CONNECTIONS_MAX = 16
+CONNECT_TIMEOUT_S = 0.5
+RECONNECT_FIRST_S = 0.1
+RECONNECT_MAX_S = 2.0
+ASYNC_TASKS_DEFAULT = 100
+
+FindDue = Callable[[int], Awaitable[Sequence[dict[str, Any]]]]
+
+log = structlog.get_logger()
+
+
+class WakeUpBroker(RedisStreamBroker):
+    """taskiq's stream broker, made to survive Redis, and to rescue.
+
+    `listen()` yields two kinds of wake-ups: those of the stream, and those `find_due` finds in
+    the database every `rescue_s` seconds. Both are bounded by the worker's limits and stop with
+    its drain. It reads no more than this process has room for.
+    """
+
+    def __init__(self) -> None:
+        # No URL yet: settings are read at start-up, not at import. Nothing is connected here.
+        super().__init__(
+            "redis://",
+            queue_name=QUEUE,
+            consumer_group_name=GROUP,
+            consumer_name=CONSUMER,
+            consumer_id="0",  # After data loss, what was sent before the group exists counts too.
+            maxlen=STREAM_LENGTH_MAX,
+            max_connection_pool_size=CONNECTIONS_MAX,
+        )
+        self._find_due: FindDue | None = None
+        self._due_task_name = ""
+        self._rescue_s = 0.0
+        self._in_flight = 0
+        self._room_max = _async_tasks_max()
+        self._parent_pid = os.getppid()
+
+    def connect(self, redis_url: str) -> None:
+        """Points the broker at Redis; no connection is opened before the first use."""
+        self.connection_pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+            redis_url,
+            max_connections=CONNECTIONS_MAX,
+            timeout=1,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=REPLY_TIMEOUT_S,
+        )
+
+    def rescue_with(self, find_due: FindDue, *, task_name: str, rescue_s: float) -> None:
+        """Every `rescue_s` seconds, starts `task_name` with each of the arguments found."""
+        self._find_due, self._due_task_name, self._rescue_s = find_due, task_name, rescue_s
+
+    async def startup(self) -> None:
+        """Starts without Redis too: the group is made when the stream is first read."""
+        await AsyncBroker.startup(self)
+
+    async def listen(self) -> AsyncGenerator[AckableMessage, None]:
+        """Wake-ups, as long as the worker asks for them; errors of Redis end nothing."""
+        self._parent_pid = os.getppid()
+        wakeups: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        sources = [asyncio.create_task(self._read_stream(wakeups))]
+        if self._find_due is not None:
+            sources.append(asyncio.create_task(self._rescue(wakeups, self._find_due)))
+        try:
+            while True:
+                data = await wakeups.get()
+                self._in_flight += 1
+                yield AckableMessage(data=data, ack=self._done)
+        finally:
+            for source in sources:
+                source.cancel()
+            await asyncio.gather(*sources, return_exceptions=True)
+
+    @property
+    def room(self) -> int:
+        """How many more wake-ups this process can start at once; at least one."""
+        return max(1, self._room_max - self._in_flight)
+
+    async def _done(self) -> None:
+        """taskiq acks every message once, whatever became of it: here that frees its room."""
+        self._in_flight -= 1
+
+    async def _read_stream(self, wakeups: asyncio.Queue[bytes]) -> None:
+        pause_s = RECONNECT_FIRST_S
+        while True:
+            try:
+                async with Redis(connection_pool=self.connection_pool) as redis:
+                    for data in await self._read(redis):
+                        await wakeups.put(data)
+                pause_s = RECONNECT_FIRST_S
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    log.warning("wakeups.refused", error=str(error))
+                    await asyncio.sleep(pause_s)
+                with suppress(RedisError, OSError, TimeoutError):
+                    await self._declare_consumer_group()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("wakeups.redis_away", error=type(error).__name__, pause_s=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RECONNECT_MAX_S)
+
+    async def _read(self, redis: Redis) -> list[bytes]:
+        """What is in the stream, at most as much as there is room for; waits a while for it."""
+        fetched: Any = await redis.xreadgroup(
+            GROUP, CONSUMER, {QUEUE: ">"}, count=self.room, block=BLOCK_MS, noack=True
+        )
+        return [fields[b"data"] for _, messages in fetched or () for _, fields in messages]
+
+    async def _rescue(self, wakeups: asyncio.Queue[bytes], find_due: FindDue) -> None:
+        while True:
+            await asyncio.sleep(self._rescue_s)
+            if os.getppid() != self._parent_pid:
+                # The manager was killed; nobody else would ever end this process.
+                log.error("worker.orphaned")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            for arguments in await find_due(self.room):
+                await wakeups.put(self._message(arguments))
+
+    def _message(self, arguments: dict[str, Any]) -> bytes:
+        message: BrokerMessage = self.formatter.dumps(
+            TaskiqMessage(
+                task_id=self.id_generator(),
+                task_name=self._due_task_name,
+                labels={},
+                args=[],
+                kwargs=arguments,
+            )
+        )
+        return message.message
+
+
+def _async_tasks_max() -> int:
+    """taskiq tells the broker nothing of `--max-async-tasks`; its own parser reads it here."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] != "worker":
+        return ASYNC_TASKS_DEFAULT
+    try:
+        return max(1, WorkerArgs.from_cli(arguments[1:]).max_async_tasks)
+    except SystemExit:
+        return ASYNC_TASKS_DEFAULT

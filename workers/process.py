@@ -1,0 +1,103 @@
+"""A worker process: what start-up opens and shutdown closes, in order."""
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import structlog
+from taskiq import TaskiqEvents, TaskiqState
+
+from app.crypto import KeyRing
+from app.db import close_engine, open_engine
+from app.errors import Unavailable
+from app.insights.claim import LeaseTimes
+from app.insights.contexts import ContextStore
+from app.insights.generator import Generator
+from app.insights.offline import OfflineGenerator
+from app.insights.rescue import end_abandoned_jobs, find_due_jobs
+from app.insights.run import JobEngine
+from app.insights.sweeps import run_overdue_sweeps
+from app.logging import configure_logging
+from app.redis import connect_redis
+from app.settings import Settings, load_settings
+from workers.broker import WakeUpBroker
+
+RUN_JOB_TASK = "run_insight_job"
+
+Found = TypeVar("Found")
+
+log = structlog.get_logger()
+
+broker = WakeUpBroker()
+
+
+@broker.on_event(TaskiqEvents.WORKER_STARTUP)
+async def start_worker(state: TaskiqState) -> None:
+    """Opens the engine and starts the heartbeat; neither PostgreSQL nor Redis need be there."""
+    settings = load_settings()
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    broker.connect(settings.redis_url)
+    await open_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        overflow=settings.db_pool_overflow,
+        recycle_s=settings.db_pool_recycle_s,
+    )
+    state.redis = connect_redis(settings.redis_url)
+    state.engine = JobEngine(
+        generator=_generator(settings),
+        contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
+        keyring=KeyRing(settings.master_keys),
+        times=LeaseTimes(settings.lease_s, settings.attempt_s),
+        heartbeat_s=settings.heartbeat_s,
+    )
+    state.engine.start()
+    broker.rescue_with(_rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
+
+
+@broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
+async def stop_worker(state: TaskiqState) -> None:
+    """Returns the leases of what still runs, then closes; the engine of the database last."""
+    await state.engine.drain()
+    await state.redis.aclose()
+    await close_engine()
+
+
+@broker.on_event(TaskiqEvents.CLIENT_STARTUP)
+async def start_client(state: TaskiqState) -> None:
+    """The scheduler's start-up: it sends wake-ups and needs nothing else."""
+    settings = load_settings()
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    broker.connect(settings.redis_url)
+
+
+def engine() -> JobEngine:
+    """The engine of this worker process; there is one from start-up on."""
+    running: JobEngine = broker.state.engine
+    return running
+
+
+async def _rescue(room: int) -> list[dict[str, Any]]:
+    """Arguments of the jobs to start; ends and sweeps what needs no worker. Never raises."""
+    await _spared(end_abandoned_jobs())
+    await _spared(run_overdue_sweeps())
+    due = await _spared(find_due_jobs(room))
+    return [{"user_id": user_id, "job_id": str(job_id)} for user_id, job_id in due or ()]
+
+
+async def _spared(step: Awaitable[Found]) -> Found | None:
+    """The step's result, None if it failed: the other steps, and the next poll, go on."""
+    try:
+        return await step
+    except Unavailable:
+        log.warning("rescue.database_away")
+    except Exception:
+        log.exception("rescue.failed")
+    return None
+
+
+def _generator(settings: Settings) -> Generator:
+    if settings.llm_api_key is not None:
+        raise SystemExit(
+            "SIXFOLD_LLM_API_KEY is set, but this release writes its insights offline: unset it"
+        )
+    return OfflineGenerator()

@@ -1,0 +1,57 @@
+"""The tasks: one call each into the application."""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+from redis.exceptions import RedisError
+from taskiq.exceptions import SendTaskError
+
+from app.insights import sweeps
+from workers.process import RUN_JOB_TASK, broker, engine
+
+__all__ = ["broker", "cleanup_expired_reservations", "retry_payment", "run_insight_job"]
+
+WAKE_TIMEOUT_S = 0.25
+
+log = structlog.get_logger()
+
+
+@broker.task(RUN_JOB_TASK)
+async def run_insight_job(user_id: str, job_id: str) -> None:
+    """Runs one job, if it is due."""
+    await engine().run_job(user_id, UUID(job_id))
+
+
+@broker.task(
+    "cleanup_expired_reservations",
+    schedule=[{"cron": "*/5 * * * *", "schedule_id": "cleanup_expired_reservations"}],
+)
+async def cleanup_expired_reservations() -> None:
+    """Ends jobs whose reservation is overdue."""
+    await sweeps.cleanup_expired_reservations()
+
+
+@broker.task("retry_payment", schedule=[{"cron": "* * * * *", "schedule_id": "retry_payment"}])
+async def retry_payment() -> None:
+    """Charges jobs whose charge was refused before."""
+    await sweeps.retry_payment()
+
+
+async def wake_worker(user_id: str, job_id: UUID) -> None:
+    """Tells a worker that the job is due. Never raises: a failure costs only latency."""
+    try:
+        async with asyncio.timeout(WAKE_TIMEOUT_S):
+            await run_insight_job.kiq(user_id=user_id, job_id=str(job_id))
+    except (RedisError, SendTaskError, OSError, TimeoutError) as error:
+        log.warning("wakeup.failed", job_id=str(job_id), error=type(error).__name__)
+
+
+def open_wakeups(redis_url: str) -> None:
+    """Makes `wake_worker` work in this process, which is no worker."""
+    broker.connect(redis_url)
+
+
+async def close_wakeups() -> None:
+    """Closes what `open_wakeups` opened."""
+    await broker.connection_pool.disconnect()
