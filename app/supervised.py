@@ -80,7 +80,12 @@ class StopSignals:
         self.count = 0
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, self._note) for number in self.NUMBERS}
+        # A signal that is ignored stays ignored: `nohup sixfold up` outlives its terminal.
+        self._before = {
+            number: signal.signal(number, self._note)
+            for number in self.NUMBERS
+            if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM
+        }
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

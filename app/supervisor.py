@@ -149,6 +149,7 @@ class _Supervisor:
             env["SIXFOLD_AUTH_SECRET"] = secrets.auth_secret
         env |= {name: value for name, value in os.environ.items() if value or name not in env}
         return env | {
+            "PYTHONUNBUFFERED": "1",  # So that the end of a log is the end of the story.
             "SIXFOLD_DATA_DIR": str(self._data_dir),
             "SIXFOLD_DATABASE_URL": postgres.url,
             "SIXFOLD_REDIS_URL": valkey.url,
