@@ -47,8 +47,12 @@ def product(workers: int) -> Plan:
             *("--max-async-tasks", str(MAX_ASYNC_TASKS)),
             *("--wait-tasks-timeout", str(WAIT_TASKS_TIMEOUT_S)),
             *("--shutdown-timeout", str(SHUTDOWN_TIMEOUT_S)),
+            "--no-configure-logging",  # The product configures it, as JSON.
         )
-        scheduler = (python, "-m", "taskiq", "scheduler", "workers.scheduler:scheduler")
+        scheduler = (
+            *(python, "-m", "taskiq", "scheduler", "workers.scheduler:scheduler"),
+            "--no-configure-logging",
+        )
         serve = (python, "-m", "app.cli", "serve", "--port", str(port))
         return (
             Child(API, serve, ready=lambda: answers(port, "/readyz")),
