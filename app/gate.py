@@ -1,0 +1,252 @@
+"""The gate before the API: it decides about a request before anything of its body is read.
+
+Pure ASGI. In this order: host, identity, text that nothing here can store, rate, size. FastAPI
+would parse a form before it looks at dependencies: an upload of a stranger would be read whole.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from uuid import uuid4
+
+import structlog
+from starlette.requests import ClientDisconnect
+
+from app import telemetry
+from app.errors import DomainError, Unavailable
+from app.problems import Internal, TooLarge, Unauthorized, ValidationFailed, problem
+from app.rates import RateLimiter
+from app.settings import Settings
+from app.users.auth import TokenVerifier
+from app.users.http import PRINCIPAL
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+JSON_BYTES_MAX = 64 * 1024
+JSON_READ_S = 10
+FORM_BYTES = 64 * 1024
+"""Room for a form's other fields and boundaries around the uploaded file."""
+
+API_PREFIX = "/api/"
+UPLOAD = ("POST", "/api/chats")
+PROBES = ("/healthz", "/readyz")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_HEADERS_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_POLICY = b"content-security-policy"
+_POLICY_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class UnknownHost(DomainError):
+    """This server does not answer for that host."""
+
+    code, http_status = "unknown_host", 421
+
+
+class Gate:
+    """ASGI middleware around the whole API."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, verifier: TokenVerifier) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._hosts = settings.allowed_hosts
+        self._rates = RateLimiter(per_minute=settings.requests_per_minute)
+        self._upload_bytes_max = settings.upload_bytes_max + FORM_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, itself or by the application behind."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        answer = _Answer(scope, headers, send)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=answer.request_id)
+        try:
+            receive = await self._admit(scope, headers, receive)
+            answer.admitted = True
+            await self._app(scope, receive, answer.send)
+        except DomainError as refusal:
+            await answer.refuse(refusal)
+        except ClientDisconnect:
+            log.debug("http.client_left")
+        except Exception as error:
+            log.error("http.failed", exc_info=error, path=_route(scope))
+            await answer.refuse(Internal())
+        finally:
+            answer.observe()
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+        path: str = scope["path"]
+        if path not in PROBES and not _is_allowed(headers.get(b"host", b""), self._hosts):
+            raise UnknownHost
+        if not path.startswith(API_PREFIX):
+            return receive
+        principal = await self._verifier.verify(_bearer(headers))
+        scope[PRINCIPAL] = principal
+        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+        self._rates.admit(principal.user_id)
+        _check_text(scope, headers)
+        if (scope["method"], path) == UPLOAD:
+            _check_length(headers, self._upload_bytes_max)
+            return _counted(receive, self._upload_bytes_max)
+        _check_length(headers, JSON_BYTES_MAX)
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            return await _read_whole(receive)
+        return receive
+
+
+class _Answer:
+    """What goes back: adds the headers of every answer, and remembers the status."""
+
+    def __init__(self, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
+        given = headers.get(b"x-request-id", b"")
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        self.status: int | None = None
+        self.admitted = False
+        self._is_stream = False
+        self._scope = scope
+        self._send = send
+        self._has_body = b"transfer-encoding" in headers or headers.get(
+            b"content-length", b"0"
+        ) != (b"0")
+        self._started = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in headers}
+            headers += [*_HEADERS_ALWAYS, (b"x-request-id", self.request_id.encode())]
+            if _POLICY not in names:
+                headers.append((_POLICY, _POLICY_NOTHING))
+            if b"cache-control" not in names:
+                headers.append((b"cache-control", b"no-store"))
+            if self._has_body and (not self.admitted or self.status == TooLarge.http_status):
+                # The rest of the body is not wanted: without this it would be read to its end.
+                headers.append((b"connection", b"close"))
+            self._is_stream = (b"content-type", b"text/event-stream; charset=utf-8") in headers
+            message["headers"] = headers
+        await self._send(message)
+
+    async def refuse(self, refusal: DomainError) -> None:
+        """Sends the refusal, unless an answer is under way already."""
+        if self.status is not None:
+            return
+        status, told, body = problem(refusal)
+        headers = [(name.encode(), value.encode()) for name, value in told.items()]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def observe(self) -> None:
+        route, method = _route(self._scope), self._scope["method"]
+        telemetry.http_requests.labels(method, route, str(self.status or 499)).inc()
+        duration_s = time.perf_counter() - self._started
+        if not self._is_stream:
+            telemetry.http_request_duration.labels(route).observe(duration_s)
+        log.debug(
+            "http.answered",
+            method=method,
+            route=route,
+            status=self.status,
+            duration_ms=round(duration_s * 1000, 1),
+        )
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, never the path itself: that would be one metric for each object."""
+    return getattr(scope.get("route"), "path", "other")
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not token:
+        raise Unauthorized
+    try:
+        return token.strip().decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Unauthorized from error
+
+
+def _is_allowed(host: bytes, allowed: tuple[str, ...]) -> bool:
+    if "*" in allowed:
+        return True
+    name = host.decode("latin-1").lower()
+    name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+    return any(
+        name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+        for pattern in allowed
+    )
+
+
+def _check_text(scope: Scope, headers: dict[bytes, bytes]) -> None:
+    """No NUL, and nothing that is not UTF-8: neither can be stored as text."""
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
+    for field, encoded in (("path", raw_path), ("query", scope["query_string"])):
+        decoded = unquote_to_bytes(encoded)
+        try:
+            decoded.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValidationFailed.of(field, "is not UTF-8") from error
+        if b"\0" in decoded:
+            raise ValidationFailed.of(field, "holds a NUL")
+    if any(b"\0" in value for value in headers.values()):
+        raise ValidationFailed.of("header", "holds a NUL")
+
+
+def _check_length(headers: dict[bytes, bytes], bytes_max: int) -> None:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or len(length) > 18 or int(length) > bytes_max:
+        raise TooLarge(bytes_max=bytes_max)
+
+
+def _counted(receive: Receive, bytes_max: int) -> Receive:
+    """`receive` that stops at the limit, for bodies that do not tell their length."""
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > bytes_max:
+            raise TooLarge(bytes_max=bytes_max)
+        return message
+
+    return counted
+
+
+async def _read_whole(receive: Receive) -> Receive:
+    """A `receive` that has the body, read within its limits, as one message."""
+    counted = _counted(receive, JSON_BYTES_MAX)
+    body, more = bytearray(), True
+    try:
+        async with asyncio.timeout(JSON_READ_S):
+            while more:
+                message = await counted()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+    except TimeoutError as error:
+        raise Unavailable("The request did not arrive in time.") from error
+    whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def replay() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replay

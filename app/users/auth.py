@@ -1,0 +1,159 @@
+"""Who calls: a bearer token (RFC 6750) that is a JWT, checked completely or refused.
+
+One way a process: HS256 with a shared secret, or RS256 and ES256 with the keys behind one fixed
+JWKS address. What a token's header says about keys (`jku`, `x5u`, `jwk`) is ignored.
+"""
+
+import asyncio
+import time
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jwt
+import structlog
+
+from app.errors import Unavailable
+from app.problems import Unauthorized
+from app.settings import Settings
+
+USER_ID_CHARS_MAX = 255
+TOKEN_CHARS_MAX = 8_192
+JWKS_TIMEOUT_S = 5
+JWKS_LIFESPAN_S = 300
+JWKS_FETCHES_MAX = 8
+
+GRANT_SCOPE = "credits:grant"
+
+_SECRET_ALGORITHMS = ("HS256",)
+_PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256")
+_REQUIRED = ("exp", "iss", "aud", "sub")
+# Control characters, and halves of characters that no UTF-8 text can hold.
+_UNFIT_CATEGORIES = ("Cc", "Cs")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The user of a request, and what the token allows."""
+
+    user_id: str
+    scopes: frozenset[str]
+
+
+class TokenVerifier(Protocol):
+    """Checks tokens."""
+
+    async def verify(self, token: str) -> Principal:
+        """Whose token it is. Raises Unauthorized, or Unavailable when no key can be had."""
+        ...
+
+
+class SecretVerifier:
+    """Tokens signed with the secret of this installation."""
+
+    def __init__(self, secret: str, *, audience: str, issuer: str) -> None:
+        self._secret = secret
+        self._expected = _Expected(audience, issuer)
+
+    async def verify(self, token: str) -> Principal:
+        """As TokenVerifier."""
+        return _principal(token, self._secret, _SECRET_ALGORITHMS, self._expected)
+
+
+class JwksVerifier:
+    """Tokens signed with a key of an identity provider, found by its id at a fixed address."""
+
+    def __init__(self, url: str, *, audience: str, issuer: str) -> None:
+        self._keys = jwt.PyJWKClient(url, lifespan=JWKS_LIFESPAN_S, timeout=JWKS_TIMEOUT_S)
+        self._expected = _Expected(audience, issuer)
+        self._fetches = asyncio.Semaphore(JWKS_FETCHES_MAX)
+
+    async def verify(self, token: str) -> Principal:
+        """As TokenVerifier. Unknown key ids cause at most one fetch each 30 seconds."""
+        if len(token) > TOKEN_CHARS_MAX:
+            raise Unauthorized
+        async with self._fetches:
+            key = await asyncio.to_thread(self._signing_key, token)
+        return _principal(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
+
+    def _signing_key(self, token: str) -> jwt.PyJWK:
+        try:
+            return self._keys.get_signing_key_from_jwt(token)
+        except jwt.PyJWKClientConnectionError as error:
+            log.warning("auth.keys_unreachable")
+            raise Unavailable("The signing keys cannot be had just now.") from error
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthorized from error
+
+
+def token_verifier(settings: Settings) -> TokenVerifier:
+    """The verifier that these settings name."""
+    audience, issuer = settings.auth_audience, settings.auth_issuer
+    if settings.auth_jwks_url is not None:
+        return JwksVerifier(settings.auth_jwks_url, audience=audience, issuer=issuer)
+    if settings.auth_secret is None:
+        raise RuntimeError("settings were accepted without a way to authenticate")
+    secret = settings.auth_secret.get_secret_value()
+    return SecretVerifier(secret, audience=audience, issuer=issuer)
+
+
+def issue_token(settings: Settings, user_id: str, scopes: Iterable[str], ttl_s: float) -> str:
+    """A token for `user_id`; only where tokens are signed with a secret.
+
+    Raises ValueError when an identity provider issues them, or the user id is not acceptable.
+    """
+    if settings.auth_secret is None:
+        raise ValueError("tokens come from the identity provider behind SIXFOLD_AUTH_JWKS_URL")
+    if not is_user_id(user_id):
+        raise ValueError(f"a user id is 1 to {USER_ID_CHARS_MAX} characters, none of control")
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "sub": user_id,
+        "aud": settings.auth_audience,
+        "iss": settings.auth_issuer,
+        "iat": now,
+        "exp": now + int(ttl_s),
+        "scope": " ".join(scopes),
+    }
+    return jwt.encode(claims, settings.auth_secret.get_secret_value(), algorithm="HS256")
+
+
+def is_user_id(value: object) -> bool:
+    """Whether a token's subject can be a user here."""
+    return (
+        isinstance(value, str)
+        and 1 <= len(value) <= USER_ID_CHARS_MAX
+        and not any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in value)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    audience: str
+    issuer: str
+
+
+def _principal(
+    token: str, key: str | jwt.PyJWK, algorithms: tuple[str, ...], expected: _Expected
+) -> Principal:
+    if len(token) > TOKEN_CHARS_MAX:
+        raise Unauthorized
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=list(algorithms),
+            audience=expected.audience,
+            issuer=expected.issuer,
+            # When it was issued proves nothing, and the issuer's clock may be ahead.
+            options={"require": list(_REQUIRED), "verify_iat": False},
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise Unauthorized from error
+    user_id, scope = claims["sub"], claims.get("scope", "")
+    if not is_user_id(user_id) or not isinstance(scope, str):
+        raise Unauthorized
+    return Principal(user_id, frozenset(scope.split()))
