@@ -1,0 +1,210 @@
+"""Uploading and reading chats."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.chats import storage
+from app.chats.archive import BadArchive
+from app.chats.form import read_upload_form
+from app.chats.message import MessageKind
+from app.chats.statistics import ChatStatistics
+from app.chats.upload import Uploads
+from app.chats.whatsapp import (
+    AmbiguousDates,
+    DateOrder,
+    EmptyChat,
+    OrderConfidence,
+    UnrecognisedFormat,
+)
+from app.crypto import KeyRing
+from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
+from app.errors import NotFound
+from app.problems import TooLarge, ValidationFailed, refusals
+from app.settings import Settings
+from app.users.http import UserId
+
+NUMBERS_MAX = 100
+
+_NUMBERS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
+
+router = APIRouter(prefix="/api/chats", tags=["chats"])
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
+Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
+
+
+class ParticipantBody(BaseModel):
+    name: str
+    messages: int
+
+
+class ImportBody(BaseModel):
+    """How the file was read. `possibly_truncated`: WhatsApp cuts long exports silently."""
+
+    format: str
+    date_order: DateOrder
+    order_confidence: OrderConfidence
+    unparsed_lines: int
+    possibly_truncated: bool
+
+
+class ChatSummary(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    id: UUID
+    title: str
+    participants: list[ParticipantBody]
+    message_count: int
+    first_at: datetime
+    last_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    import_: Annotated[ImportBody, Field(alias="import")]
+
+
+class ChatBody(ChatSummary):
+    statistics: ChatStatistics
+
+
+class ChatList(BaseModel):
+    items: list[ChatSummary]
+    next_cursor: str | None
+
+
+class MessageBody(BaseModel):
+    number: int
+    at: datetime
+    author: str
+    text: str
+    kind: MessageKind
+
+
+class MessageList(BaseModel):
+    items: list[MessageBody]
+
+
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A WhatsApp export: .txt, or .zip that holds one.",
+                        },
+                        "date_order": {
+                            "type": "string",
+                            "enum": [order.value for order in DateOrder],
+                            "description": "Read only if the file leaves it open.",
+                        },
+                        "timezone": {
+                            "type": "string",
+                            "default": "UTC",
+                            "description": "IANA name of the zone in which the times are.",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=ChatBody,
+    responses=refusals(TooLarge, UnrecognisedFormat, AmbiguousDates, EmptyChat, BadArchive),
+    openapi_extra=_UPLOAD_BODY,
+)
+async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
+    """Imports a chat export; its statistics are free."""
+    uploads: Uploads = request.app.state.uploads
+    settings: Settings = request.app.state.settings
+    async with uploads.place(user_id):
+        form = await read_upload_form(
+            request.stream(),
+            request.headers.get("content-type", ""),
+            file_bytes_max=settings.upload_bytes_max,
+        )
+        return _body(await uploads.import_chat(user_id, form))
+
+
+@router.get("", responses=refusals())
+async def list_chats(
+    request: Request, user_id: UserId, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> ChatList:
+    """The user's chats, newest first, without statistics."""
+    after = read_place(cursor)
+    found = await storage.list_chats(_keyring(request), user_id, limit=limit + 1, after=after)
+    shown = found[:limit]
+    last = shown[-1] if len(found) > limit else None
+    return ChatList(
+        items=[ChatSummary(**_summary(chat)) for chat in shown],
+        next_cursor=last and place_cursor((last.created_at, last.id)),
+    )
+
+
+@router.get("/{chat_id}", response_model=ChatBody, responses=refusals(NotFound))
+async def get_chat(request: Request, user_id: UserId, chat_id: UUID) -> ChatBody:
+    """A chat with its statistics."""
+    return _body(await storage.load_chat(_keyring(request), user_id, chat_id))
+
+
+@router.get("/{chat_id}/messages", responses=refusals(NotFound))
+async def get_messages(
+    request: Request,
+    user_id: UserId,
+    chat_id: UUID,
+    numbers: Annotated[str, Query(description="At most 100 message numbers: `3,17`.")],
+) -> MessageList:
+    """Messages by number; numbers that do not exist are left out."""
+    found = await storage.load_messages(_keyring(request), user_id, chat_id, _read_numbers(numbers))
+    return MessageList(
+        items=[
+            MessageBody(number=m.number, at=m.at, author=m.author, text=m.text, kind=m.kind)
+            for m in found
+        ]
+    )
+
+
+def _keyring(request: Request) -> KeyRing:
+    keyring: KeyRing = request.app.state.keyring
+    return keyring
+
+
+def _read_numbers(numbers: str) -> set[int]:
+    if _NUMBERS.fullmatch(numbers) is None:
+        raise ValidationFailed.of("numbers", "must be numbers with commas between them")
+    wanted = {int(number) for number in numbers.split(",")}
+    if len(wanted) > NUMBERS_MAX:
+        raise ValidationFailed.of("numbers", f"must be at most {NUMBERS_MAX} numbers")
+    return wanted
+
+
+def _summary(chat: storage.Chat) -> dict[str, Any]:
+    return {
+        "id": chat.id,
+        "title": chat.meta.title,
+        "participants": chat.meta.participants,
+        "message_count": chat.message_count,
+        "first_at": chat.first_at,
+        "last_at": chat.last_at,
+        "created_at": chat.created_at,
+        "expires_at": chat.expires_at,
+        "import": chat.meta.report,
+    }
+
+
+def _body(chat: storage.Chat) -> ChatBody:
+    return ChatBody(**_summary(chat), statistics=ChatStatistics(**chat.meta.statistics))

@@ -1,0 +1,250 @@
+"""Chats at rest: a sealed description and blocks of sealed messages, under the chat's own key."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.chats.blocks import ChatMeta, EncodedChat, decode_block
+from app.chats.message import Message
+from app.chats.models import MESSAGES_PER_BLOCK, chat_blocks, chats
+from app.crypto import ChatKey, KeyRing
+from app.cursors import Place
+from app.db import snapshot
+from app.errors import NotFound
+
+RETENTION_DAYS = 365
+"""A chat is deleted so many days after it was used last."""
+
+_BLOCKS_PER_INSERT = 50
+
+SealedBlock = tuple[int, bytes]
+"""(ord, sealed)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A stored chat, opened."""
+
+    id: UUID
+    meta: ChatMeta
+    key: ChatKey
+    content_hmac: bytes
+    message_count: int
+    first_at: datetime
+    last_at: datetime
+    used_at: datetime
+    created_at: datetime
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it is deleted unless it is used again."""
+        return self.used_at + timedelta(days=RETENTION_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedChat:
+    """A chat ready to be stored; without its key nothing in it can be read."""
+
+    user_id: str
+    id: UUID
+    key: ChatKey
+    key_id: str
+    sealed_key: bytes
+    sealed_meta: bytes
+    content_hmac: bytes
+    message_count: int
+    first_at: datetime
+    last_at: datetime
+    blocks: tuple[bytes, ...]
+
+
+def seal_chat(keyring: KeyRing, user_id: str, chat_id: UUID, chat: EncodedChat) -> SealedChat:
+    """The chat under a fresh key. Compresses all of it: run it in a thread."""
+    key, key_id, sealed_key = keyring.new_chat_key(user_id, chat_id)
+    return SealedChat(
+        user_id=user_id,
+        id=chat_id,
+        key=key,
+        key_id=key_id,
+        sealed_key=sealed_key,
+        sealed_meta=key.seal(chat.meta, "meta", user_id, chat_id),
+        content_hmac=key.content_hmac(b"\n".join(chat.blocks)),
+        message_count=chat.message_count,
+        first_at=chat.first_at,
+        last_at=chat.last_at,
+        blocks=tuple(
+            key.seal(block, "block", user_id, chat_id, ord_)
+            for ord_, block in enumerate(chat.blocks)
+        ),
+    )
+
+
+async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]:
+    """Stores a chat; `(created_at, used_at)`. A repeat with the same id changes nothing."""
+    inserted = await connection.execute(
+        _INSERT_CHAT,
+        {
+            "user_id": chat.user_id,
+            "id": chat.id,
+            "key_id": chat.key_id,
+            "sealed_key": chat.sealed_key,
+            "sealed_meta": chat.sealed_meta,
+            "content_hmac": chat.content_hmac,
+            "message_count": chat.message_count,
+            "first_at": chat.first_at,
+            "last_at": chat.last_at,
+        },
+    )
+    row = inserted.first()
+    if row is None:
+        found = await connection.execute(_TIMES, {"user_id": chat.user_id, "id": chat.id})
+        return found.one()
+    rows = iter(_block_rows(chat))
+    while batch := list(islice(rows, _BLOCKS_PER_INSERT)):
+        await connection.execute(insert(chat_blocks), batch)
+    return row
+
+
+async def load_chat(keyring: KeyRing, user_id: str, chat_id: UUID) -> Chat:
+    """A chat of this user. Raises NotFound."""
+    async with snapshot() as connection:
+        found = await connection.execute(_CHAT, {"user_id": user_id, "id": chat_id})
+        row = found.first()
+    if row is None:
+        raise NotFound
+    return await asyncio.to_thread(_open_chat, keyring, user_id, row)
+
+
+async def list_chats(
+    keyring: KeyRing, user_id: str, *, limit: int, after: Place | None
+) -> list[Chat]:
+    """At most `limit` chats, newest first, those after the place of a cursor."""
+    after_at, after_id = after or (None, None)
+    async with snapshot() as connection:
+        found = await connection.execute(
+            _CHATS,
+            {"user_id": user_id, "limit": limit, "after_at": after_at, "after_id": after_id},
+        )
+        rows = found.all()
+    return await asyncio.to_thread(lambda: [_open_chat(keyring, user_id, row) for row in rows])
+
+
+async def load_messages(
+    keyring: KeyRing, user_id: str, chat_id: UUID, numbers: Iterable[int]
+) -> list[Message]:
+    """The messages with these numbers, in order; numbers that do not exist are left out.
+
+    Only the blocks that hold them are read. Raises NotFound when there is no such chat.
+    """
+    wanted = set(numbers)
+    ords = sorted({(number - 1) // MESSAGES_PER_BLOCK for number in wanted if number > 0})
+    async with snapshot() as connection:
+        key = await read_chat_key(connection, keyring, user_id, chat_id)
+        found = await connection.execute(
+            _SOME_BLOCKS, {"user_id": user_id, "id": chat_id, "ords": ords}
+        )
+        blocks = [(row.ord, row.sealed) for row in found]
+    messages = await asyncio.to_thread(open_messages, key, user_id, chat_id, blocks)
+    return [message for message in messages if message.number in wanted]
+
+
+async def read_chat_key(
+    connection: AsyncConnection, keyring: KeyRing, user_id: str, chat_id: UUID
+) -> ChatKey:
+    """The key of a chat. Raises NotFound, also when the chat was deleted."""
+    found = await connection.execute(_KEY, {"user_id": user_id, "id": chat_id})
+    row = found.first()
+    if row is None:
+        raise NotFound
+    return keyring.unwrap(row.key_id, row.sealed_key, user_id, chat_id)
+
+
+async def read_blocks(
+    connection: AsyncConnection, user_id: str, chat_id: UUID
+) -> list[SealedBlock]:
+    """All blocks of a chat in order; empty when there is no such chat."""
+    found = await connection.execute(_BLOCKS, {"user_id": user_id, "id": chat_id})
+    return [(row.ord, row.sealed) for row in found]
+
+
+def open_messages(
+    key: ChatKey, user_id: str, chat_id: UUID, blocks: Iterable[SealedBlock]
+) -> list[Message]:
+    """The messages of these blocks. About two microseconds a message: run it in a thread."""
+    messages: list[Message] = []
+    for ord_, sealed in blocks:
+        messages += decode_block(key.open(sealed, "block", user_id, chat_id, ord_))
+    return messages
+
+
+def _block_rows(chat: SealedChat) -> Iterable[dict[str, Any]]:
+    for ord_, sealed in enumerate(chat.blocks):
+        before = ord_ * MESSAGES_PER_BLOCK
+        yield {
+            "user_id": chat.user_id,
+            "chat_id": chat.id,
+            "ord": ord_,
+            "first_message": before + 1,
+            "message_count": min(MESSAGES_PER_BLOCK, chat.message_count - before),
+            "sealed": sealed,
+        }
+
+
+def _open_chat(keyring: KeyRing, user_id: str, row: Row[Any]) -> Chat:
+    key = keyring.unwrap(row.key_id, row.sealed_key, user_id, row.id)
+    meta = orjson.loads(key.open(row.sealed_meta, "meta", user_id, row.id))
+    return Chat(
+        id=row.id,
+        meta=ChatMeta(**meta),
+        key=key,
+        content_hmac=row.content_hmac,
+        message_count=row.message_count,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        used_at=row.used_at,
+        created_at=row.created_at,
+    )
+
+
+_COLUMNS = ", ".join(column.name for column in chats.columns)
+
+_INSERT_CHAT = text("""
+    INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac, message_count,
+                       first_at, last_at)
+    VALUES (:user_id, :id, :key_id, :sealed_key, :sealed_meta, :content_hmac, :message_count,
+            :first_at, :last_at)
+    ON CONFLICT DO NOTHING
+    RETURNING created_at, used_at
+""")
+
+_TIMES = text("SELECT created_at, used_at FROM chats WHERE user_id = :user_id AND id = :id")
+
+_CHAT = text(f"SELECT {_COLUMNS} FROM chats WHERE user_id = :user_id AND id = :id")  # noqa: S608 (column names only)
+
+_CHATS = text(f"""
+    SELECT {_COLUMNS} FROM chats
+    WHERE user_id = :user_id
+      AND (CAST(:after_at AS timestamptz) IS NULL
+           OR (created_at, id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+""")  # noqa: S608 (column names only)
+
+_KEY = text("SELECT key_id, sealed_key FROM chats WHERE user_id = :user_id AND id = :id")
+
+_BLOCKS = text("""
+    SELECT ord, sealed FROM chat_blocks
+    WHERE user_id = :user_id AND chat_id = :id ORDER BY ord
+""")
+
+_SOME_BLOCKS = text("""
+    SELECT ord, sealed FROM chat_blocks
+    WHERE user_id = :user_id AND chat_id = :id AND ord = ANY(CAST(:ords AS int[])) ORDER BY ord
+""")

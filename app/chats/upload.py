@@ -1,0 +1,121 @@
+"""Uploading a chat: the file becomes messages, statistics and sealed rows."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import telemetry
+from app.chats.blocks import ChatMeta
+from app.chats.form import UploadForm
+from app.chats.readers import Readers
+from app.chats.reading import ReadingOrder
+from app.chats.storage import Chat, insert_chat, seal_chat
+from app.chats.whatsapp import DateOrder
+from app.crypto import KeyRing
+from app.db import in_transaction
+from app.ids import new_id
+from app.problems import Busy, ValidationFailed
+
+PLACE_WAIT_S = 10
+TIMEZONE_DEFAULT = "UTC"
+
+_TIMEZONE = re.compile(r"[A-Za-z0-9_+\-/]{1,64}")
+
+
+class Uploads:
+    """The uploads of one process: how many at once, and what they are read with."""
+
+    def __init__(
+        self, keyring: KeyRing, *, at_once: int, readers: int, file_bytes_max: int
+    ) -> None:
+        self._keyring = keyring
+        self._readers = Readers(readers)
+        self._file_bytes_max = file_bytes_max
+        self._places = asyncio.Semaphore(at_once)
+        self._of_user: Counter[str] = Counter()
+        # One user cannot take all places, or slow uploads of one would shut out everybody.
+        self._of_user_max = max(1, at_once // 2)
+
+    @asynccontextmanager
+    async def place(self, user_id: str) -> AsyncGenerator[None]:
+        """Room in memory for one upload of this user. Raises Busy after PLACE_WAIT_S."""
+        if self._of_user[user_id] >= self._of_user_max:
+            raise Busy("You are uploading already; wait until that is done.")
+        self._of_user[user_id] += 1
+        try:
+            await self._wait_for_place()
+            try:
+                yield
+            finally:
+                self._places.release()
+        finally:
+            self._of_user[user_id] -= 1
+            if not self._of_user[user_id]:
+                del self._of_user[user_id]
+
+    async def import_chat(self, user_id: str, form: UploadForm) -> Chat:
+        """Reads and stores the chat in an upload form.
+
+        Raises ValidationFailed for the form's fields, and what `read_chat` raises.
+        """
+        order = reading_order(form.filename, form.fields)
+        encoded = await self._readers.read(form.content, order, bytes_max=self._file_bytes_max)
+        chat = await asyncio.to_thread(seal_chat, self._keyring, user_id, new_id(), encoded)
+
+        async def store(connection: AsyncConnection) -> Chat:
+            times = await insert_chat(connection, chat)
+            return Chat(
+                id=chat.id,
+                meta=ChatMeta(**orjson.loads(encoded.meta)),
+                key=chat.key,
+                content_hmac=chat.content_hmac,
+                message_count=chat.message_count,
+                first_at=chat.first_at,
+                last_at=chat.last_at,
+                used_at=times.used_at,
+                created_at=times.created_at,
+            )
+
+        return await in_transaction(store)
+
+    async def close(self) -> None:
+        """Ends the reading processes."""
+        await self._readers.close()
+
+    async def _wait_for_place(self) -> None:
+        try:
+            with telemetry.uploads_waiting.track_inprogress():
+                async with asyncio.timeout(PLACE_WAIT_S):
+                    await self._places.acquire()
+        except TimeoutError as error:
+            raise Busy from error
+
+
+def reading_order(filename: str, fields: Mapping[str, str]) -> ReadingOrder:
+    """How to read a file, from the form's optional fields; empty ones count as absent.
+
+    Raises ValidationFailed.
+    """
+    date_order = fields.get("date_order") or None
+    timezone = fields.get("timezone") or TIMEZONE_DEFAULT
+    if date_order is not None and date_order not in set(DateOrder):
+        raise ValidationFailed.of("date_order", f"must be one of {', '.join(DateOrder)}")
+    if not _is_timezone(timezone):
+        raise ValidationFailed.of("timezone", "must be the IANA name of a time zone")
+    return ReadingOrder(filename, DateOrder(date_order) if date_order else None, timezone)
+
+
+def _is_timezone(name: str) -> bool:
+    if _TIMEZONE.fullmatch(name) is None:
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
