@@ -1,0 +1,153 @@
+"""The balance, the statement, and grants."""
+
+import csv
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import datetime
+from io import StringIO
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.credits.accounts import grant_coins, opened_balance, read_statement
+from app.credits.models import Bucket, EntryKind
+from app.credits.service import GRANT_COINS_MAX, Entry, ReferenceReused
+from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, read_seq, seq_cursor
+from app.problems import Forbidden, refusals
+from app.users.auth import GRANT_SCOPE
+from app.users.http import Caller, GivenUserId, StoredText, UserId, require_scope
+
+ROWS_PER_READ = 500
+GRANT_TEXT_CHARS_MAX = 200
+
+# What a spreadsheet would take for a formula (OWASP, CSV injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+router = APIRouter(prefix="/api/credits", tags=["credits"])
+
+
+class BalanceBody(BaseModel):
+    available: int
+    held: int
+
+
+class EntryBody(BaseModel):
+    """One movement of coins; `seq` has no gaps."""
+
+    user_id: str
+    seq: int
+    kind: EntryKind
+    src: Bucket
+    dst: Bucket
+    amount: int
+    available_after: int
+    held_after: int
+    op_key: str
+    reservation_id: UUID | None
+    actor: str
+    reason: str | None
+    at: datetime
+
+
+class EntryList(BaseModel):
+    items: list[EntryBody]
+    next_cursor: str | None
+
+
+GrantText = Annotated[StoredText, Field(min_length=1, max_length=GRANT_TEXT_CHARS_MAX)]
+
+
+class GrantBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: GivenUserId
+    coins: Annotated[int, Field(strict=True, ge=1, le=GRANT_COINS_MAX)]
+    reason: GrantText
+    reference: GrantText
+
+
+@router.get("", responses=refusals())
+async def get_balance(user_id: UserId) -> BalanceBody:
+    """The coins of the user; the first visit opens the account with its free coins."""
+    balance = await opened_balance(user_id)
+    return BalanceBody(available=balance.available, held=balance.held)
+
+
+@router.get("/entries", responses=refusals())
+async def list_entries(
+    user_id: UserId,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> EntryList:
+    """The statement, newest first."""
+    before_seq = read_seq(cursor)
+    found = await read_statement(user_id, limit=limit + 1, before_seq=before_seq)
+    shown = found[:limit]
+    return EntryList(
+        items=[_body(user_id, entry) for entry in shown],
+        next_cursor=seq_cursor(shown[-1].seq) if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/entries.csv",
+    response_class=StreamingResponse,
+    responses=refusals() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_entries(user_id: UserId) -> StreamingResponse:
+    """The whole statement, newest first, as a file that is safe to open in a spreadsheet."""
+    first = await read_statement(user_id, limit=ROWS_PER_READ)
+    return StreamingResponse(
+        _csv(user_id, first),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="sixfold-entries.csv"'},
+    )
+
+
+@router.post(
+    "/grants",
+    status_code=201,
+    response_model=EntryBody,
+    responses=refusals(Forbidden, ReferenceReused)
+    | {200: {"model": EntryBody, "description": "The same grant was made before."}},
+)
+async def grant(principal: Caller, given: GrantBody, response: Response) -> EntryBody:
+    """Gives coins to a user, once for each reference. Needs the scope `credits:grant`."""
+    require_scope(principal, GRANT_SCOPE)
+    entry, is_new = await grant_coins(
+        given.user_id,
+        coins=given.coins,
+        reason=given.reason,
+        reference=given.reference,
+        actor=principal.user_id,
+    )
+    response.status_code = 201 if is_new else 200
+    return _body(given.user_id, entry)
+
+
+async def _csv(user_id: str, first: list[Entry]) -> AsyncIterator[str]:
+    yield _line(list(EntryBody.model_fields))
+    entries = first
+    while entries:
+        yield "".join(
+            _line(list(_body(user_id, entry).model_dump(mode="json").values())) for entry in entries
+        )
+        entries = await read_statement(user_id, limit=ROWS_PER_READ, before_seq=entries[-1].seq)
+
+
+def _line(cells: list[Any]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow([_harmless(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _harmless(cell: Any) -> str:
+    shown = "" if cell is None else str(cell)
+    return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
+
+
+def _body(user_id: str, entry: Entry) -> EntryBody:
+    return EntryBody(user_id=user_id, **asdict(entry))

@@ -1,0 +1,346 @@
+"""What a user sees of a job: one snapshot, the same for polling, streams, lists and terminals."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row, TextClause, text
+
+from app.credits.models import ReservationState
+from app.crypto import ChatKey, KeyRing
+from app.cursors import Place
+from app.db import snapshot
+from app.errors import NotFound
+from app.insights.catalog import CATEGORIES
+from app.insights.content import InsightContent
+from app.insights.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
+
+WATCH_S = 0.5
+POSITIONS_MAX = 1_000
+POSITIONS_S = 1.0
+
+REFUNDED = "refunded"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SettlementPart(_Part):
+    """What became of the reserved coins, as the ledger has it."""
+
+    state: Literal["held", "captured", "released", "expired", "refunded"]
+    charged_coins: int
+    released_coins: int
+    refunded_coins: int
+
+
+class ProgressPart(_Part):
+    """`queue_position` counts from 1; null when the job does not wait, or far behind."""
+
+    completed: int
+    failed: int
+    total: int
+    queue_position: int | None
+
+
+class InsightPart(_Part):
+    """One of the six; `content` is null until the job has succeeded."""
+
+    key: str
+    title: str
+    state: InsightState
+    attempts: int
+    duration_ms: int | None
+    content: InsightContent | None
+    content_deleted: bool
+
+
+class Snapshot(_Part):
+    """A job at one moment. `version` grows with everything in it but the queue position."""
+
+    job_id: UUID
+    chat_id: UUID
+    category: str
+    version: int
+    state: JobState
+    attempt: int
+    price_coins: int
+    settlement: SettlementPart
+    progress: ProgressPart
+    insights: list[InsightPart]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    message: str
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing but a refund or the chat's deletion can change it any more."""
+        return self.state not in ACTIVE
+
+
+class QueuePositions:
+    """The places of waiting jobs, read at most once a second for a whole process."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, UUID], int] = {}
+        self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def of(self, user_id: str, job_id: UUID) -> int | None:
+        """The place of a queued job, 1 for the next; None beyond POSITIONS_MAX."""
+        async with self._lock:
+            if time.monotonic() - self._read_at >= POSITIONS_S:
+                await self._read()
+        place = self._places.get((user_id, job_id))
+        if place is None and len(self._places) < POSITIONS_MAX:
+            return len(self._places) + 1  # It was queued after the last reading: at the end.
+        return place
+
+    async def _read(self) -> None:
+        async with snapshot() as connection:
+            found = await connection.execute(_POSITIONS, {"limit": POSITIONS_MAX})
+            self._places = {(row.user_id, row.id): n for n, row in enumerate(found, start=1)}
+        self._read_at = time.monotonic()
+
+
+async def load_snapshot(
+    user_id: str, job_id: UUID, keyring: KeyRing, positions: QueuePositions
+) -> Snapshot:
+    """The job as it is now. Raises NotFound."""
+    async with snapshot() as connection:
+        found = await connection.execute(_ONE, {"user_id": user_id, "id": job_id})
+        rows = found.all()
+    if not rows:
+        raise NotFound
+    return await _snapshot(rows, keyring, positions)
+
+
+async def list_snapshots(
+    user_id: str,
+    keyring: KeyRing,
+    positions: QueuePositions,
+    *,
+    limit: int,
+    after: Place | None,
+    succeeded_of_chat: UUID | None = None,
+) -> list[Snapshot]:
+    """At most `limit` jobs, newest first; with `succeeded_of_chat` only the succeeded ones of it.
+
+    Raises NotFound when there is no such chat.
+    """
+    after_at, after_id = after or (None, None)
+    chosen: dict[str, Any] = {
+        "user_id": user_id,
+        "limit": limit,
+        "after_at": after_at,
+        "after_id": after_id,
+    }
+    statement = _NEWEST
+    async with snapshot() as connection:
+        if succeeded_of_chat is not None:
+            statement, chosen = _OF_CHAT, chosen | {"chat_id": succeeded_of_chat}
+            if (await connection.execute(_CHAT_EXISTS, chosen)).first() is None:
+                raise NotFound
+        found = await connection.execute(statement, chosen)
+        rows = found.all()
+    jobs = [list(group) for _, group in groupby(rows, key=lambda row: row.id)]
+    return [await _snapshot(job, keyring, positions) for job in jobs]
+
+
+async def watch(
+    user_id: str,
+    job_id: UUID,
+    keyring: KeyRing,
+    positions: QueuePositions,
+    *,
+    after_version: int | None,
+    stopping: asyncio.Event,
+) -> AsyncGenerator[Snapshot]:
+    """Snapshots as the job changes, first the current one unless `after_version` is current.
+
+    Ends after a terminal one, and when `stopping` is set. Raises NotFound.
+    """
+    seen_version, seen_position = after_version, None
+    while not stopping.is_set():
+        version, state = await read_version(user_id, job_id)
+        position = await positions.of(user_id, job_id) if state is JobState.QUEUED else None
+        if version != seen_version or (position != seen_position and position is not None):
+            current = await load_snapshot(user_id, job_id, keyring, positions)
+            yield current
+            seen_version, seen_position = current.version, current.progress.queue_position
+            if current.is_terminal:
+                return
+        elif state not in ACTIVE:
+            return
+        await _wait(stopping, WATCH_S)
+
+
+async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
+    """The version and state of a job. Raises NotFound."""
+    async with snapshot() as connection:
+        found = await connection.execute(_VERSION, {"user_id": user_id, "id": job_id})
+        row = found.first()
+    if row is None:
+        raise NotFound
+    return row.version, JobState(row.state)
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
+
+
+async def _snapshot(
+    rows: Sequence[Row[Any]], keyring: KeyRing, positions: QueuePositions
+) -> Snapshot:
+    """The snapshot of a job from its six rows, each of which repeats the job."""
+    job = rows[0]
+    state = JobState(job.state)
+    settlement = _settlement(job)
+    is_shown = state is JobState.SUCCEEDED and settlement.state != REFUNDED
+    key: ChatKey | None = None
+    if is_shown and job.sealed_key is not None:
+        key = keyring.unwrap(job.key_id, job.sealed_key, job.user_id, job.chat_id)
+    insights = [_insight(row, state, key) for row in rows]
+    position = await positions.of(job.user_id, job.id) if state is JobState.QUEUED else None
+    return Snapshot(
+        job_id=job.id,
+        chat_id=job.chat_id,
+        category=job.category,
+        version=job.version,
+        state=state,
+        attempt=job.attempt,
+        price_coins=job.price_coins,
+        settlement=settlement,
+        progress=ProgressPart(
+            completed=sum(part.state is InsightState.COMPLETED for part in insights),
+            failed=sum(part.state is InsightState.FAILED for part in insights),
+            total=INSIGHTS_PER_JOB,
+            queue_position=position,
+        ),
+        insights=insights,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        message=_message(settlement, job.price_coins),
+    )
+
+
+def _settlement(job: Row[Any]) -> SettlementPart:
+    state = REFUNDED if job.refunded else ReservationState(job.reservation).value
+    return SettlementPart(
+        state=state,
+        charged_coins=job.charged,
+        released_coins=job.released,
+        refunded_coins=job.refunded,
+    )
+
+
+def _insight(row: Row[Any], job_state: JobState, key: ChatKey | None) -> InsightPart:
+    state = InsightState(row.insight_state)
+    if state is InsightState.QUEUED and job_state is JobState.RUNNING:
+        state = InsightState.RUNNING
+    content: InsightContent | None = None
+    if key is not None and row.sealed is not None:
+        place = ("insight", row.user_id, row.id, row.insight_key, row.prompt_version)
+        content = InsightContent.model_validate_json(key.open(row.sealed, *place))
+    return InsightPart(
+        key=row.insight_key,
+        title=_title(row.category, row.insight_key),
+        state=state,
+        attempts=row.insight_attempts,
+        duration_ms=row.duration_ms,
+        content=content,
+        content_deleted=row.content_deleted,
+    )
+
+
+def _title(category_key: str, insight_key: str) -> str:
+    """The title in today's catalog; the key itself for what is no longer sold."""
+    category = CATEGORIES.get(category_key)
+    specs = category.insights if category else ()
+    return next((spec.title for spec in specs if spec.key == insight_key), insight_key)
+
+
+def _message(settlement: SettlementPart, price_coins: int) -> str:
+    """What the ledger says, in words."""
+    charged, returned = _coins(settlement.charged_coins), _coins(settlement.released_coins)
+    match settlement.state:
+        case "held":
+            held = _coins(price_coins)
+            return f"{held} are held. You are charged only when all six insights are ready."
+        case "captured" if settlement.released_coins:
+            return f"You were charged {charged}; {returned} came back."
+        case "captured":
+            return f"You were charged {charged}."
+        case "refunded":
+            back = _coins(settlement.refunded_coins)
+            return f"You were charged {charged} and got {back} back."
+        case "released" | "expired":
+            return f"You were not charged. {returned} came back."
+
+
+def _coins(count: int) -> str:
+    return "1 coin" if count == 1 else f"{count} coins"
+
+
+_SNAPSHOT = """
+    SELECT j.*, r.state AS reservation, c.key_id, c.sealed_key,
+           ledger.charged, ledger.released, ledger.refunded,
+           n.key AS insight_key, n.state AS insight_state, n.attempts AS insight_attempts,
+           n.duration_ms, n.content_deleted,
+           CASE WHEN j.state = 'succeeded' AND ledger.refunded = 0 THEN n.sealed END AS sealed
+    FROM picked j
+    JOIN reservations r ON r.user_id = j.user_id AND r.id = j.id
+    JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
+    LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0)::bigint AS charged,
+               coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0)::bigint AS released,
+               coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded
+        FROM entries e
+        WHERE e.user_id = j.user_id
+          AND e.op_key IN ('settle:' || j.id, 'settle-rest:' || j.id, 'refund:' || j.id)
+    ) ledger
+    ORDER BY j.created_at DESC, j.id DESC, n.ord
+"""
+"""Six rows for each job in `picked`, all from one statement and so from one moment."""
+
+
+def _picking(condition: str) -> TextClause:
+    return text(f"""
+        WITH picked AS MATERIALIZED (
+            SELECT user_id, id, chat_id, category, state, attempt, price_coins, prompt_version,
+                   version, created_at, started_at, finished_at
+            FROM jobs WHERE user_id = :user_id AND {condition}
+        ) {_SNAPSHOT}
+    """)  # noqa: S608 (constants of this module)
+
+
+_PAGE = """
+    (CAST(:after_at AS timestamptz) IS NULL
+     OR (created_at, id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+"""
+
+_ONE = _picking("id = :id")
+_NEWEST = _picking(_PAGE)
+_OF_CHAT = _picking(f"chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}")
+
+_CHAT_EXISTS = text("SELECT 1 FROM chats WHERE user_id = :user_id AND id = :chat_id")
+
+_VERSION = text("SELECT version, state FROM jobs WHERE user_id = :user_id AND id = :id")
+
+_POSITIONS = text("""
+    SELECT user_id, id FROM jobs WHERE state = 'queued' ORDER BY next_run_at, id LIMIT :limit
+""")

@@ -1,0 +1,304 @@
+"""The catalog, unlocking, and what a user sees of a job."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict, Field
+
+from app import telemetry
+from app.crypto import KeyRing
+from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
+from app.errors import DomainError, NotFound
+from app.insights import progress
+from app.insights.cancel import NotCancellable, cancel_job
+from app.insights.catalog import CATEGORIES, UnknownCategory
+from app.insights.deletion import delete_chat
+from app.insights.models import ACTIVE
+from app.insights.progress import QueuePositions, Snapshot
+from app.insights.unlock import (
+    AlreadyUnlocked,
+    IdempotencyKeyReused,
+    InsufficientCoins,
+    PriceChanged,
+    UnlockInProgress,
+    UnlockOrder,
+    Wake,
+    unlock_category,
+)
+from app.problems import refusals
+from app.settings import Settings
+from app.users.http import StoredText, UserId
+
+PRICE_COINS_MAX = 1_000_000
+# A BCP 47 language tag: language, then script, region and variants.
+LANGUAGE_TAG = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$"
+PRINTABLE_ASCII = r"^[\x20-\x7e]+$"
+VERSION = r"^[0-9]{1,18}$"
+
+router = APIRouter(prefix="/api", tags=["insights"])
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
+Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
+
+
+class StreamFinished(DomainError):
+    """Nothing comes after the version the caller has: the stream is not opened again."""
+
+    code, http_status = "stream_finished", 204
+
+
+class InsightTitle(BaseModel):
+    key: str
+    title: str
+    description: str
+
+
+class CategoryBody(BaseModel):
+    key: str
+    title: str
+    price_coins: int
+    insights: list[InsightTitle]
+
+
+class CategoryList(BaseModel):
+    items: list[CategoryBody]
+
+
+class UnlockBody(BaseModel):
+    """`price_coins`: the price the user agreed to; if it is another by now, nothing is sold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: UUID
+    category: Annotated[StoredText, Field(min_length=1, max_length=64)]
+    price_coins: Annotated[int | None, Field(strict=True, ge=0, le=PRICE_COINS_MAX)] = None
+    language: Annotated[str | None, Field(max_length=35, pattern=LANGUAGE_TAG)] = None
+
+
+class BalanceBody(BaseModel):
+    available: int
+    held: int
+
+
+class LinksBody(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    self_: Annotated[str, Field(alias="self")]
+    events: str
+
+
+class UnlockedBody(BaseModel):
+    job_id: UUID
+    state: str
+    price_coins: int
+    balance: BalanceBody
+    links: LinksBody
+
+
+class SnapshotList(BaseModel):
+    items: list[Snapshot]
+    next_cursor: str | None
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE_ASCII,
+        description="The same key and body always get the same answer, and are charged once.",
+    ),
+]
+
+
+@router.get("/categories", responses=refusals())
+async def list_categories() -> CategoryList:
+    """What can be unlocked, and for how many coins."""
+    return CategoryList(
+        items=[
+            CategoryBody(
+                key=category.key,
+                title=category.title,
+                price_coins=category.price_coins,
+                insights=[
+                    InsightTitle(key=one.key, title=one.title, description=one.description)
+                    for one in category.insights
+                ],
+            )
+            for category in CATEGORIES.values()
+        ]
+    )
+
+
+@router.post(
+    "/insights/unlock",
+    status_code=202,
+    responses=refusals(
+        IdempotencyKeyReused,
+        NotFound,
+        UnknownCategory,
+        AlreadyUnlocked,
+        UnlockInProgress,
+        PriceChanged,
+        InsufficientCoins,
+    )
+    | {
+        202: {
+            "headers": {
+                "Idempotency-Replayed": {
+                    "description": "`true` when this repeats the answer to an earlier call.",
+                    "schema": {"type": "string"},
+                }
+            }
+        }
+    },
+)
+async def unlock(
+    request: Request,
+    response: Response,
+    user_id: UserId,
+    given: UnlockBody,
+    idempotency_key: IdempotencyKey = None,
+) -> UnlockedBody:
+    """Reserves the price and starts the six insights; coins are charged when all six exist."""
+    settings: Settings = request.app.state.settings
+    wake: Wake = request.app.state.wake
+    order = UnlockOrder(
+        user_id=user_id,
+        chat_id=given.chat_id,
+        category=given.category,
+        price_coins=given.price_coins,
+        language=given.language,
+        idempotency_key=idempotency_key,
+    )
+    unlocked = await unlock_category(order, wake=wake, expires_s=settings.expires_s)
+    if unlocked.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    job = f"/api/insights/jobs/{unlocked.job_id}"
+    return UnlockedBody(
+        job_id=unlocked.job_id,
+        state=unlocked.state,
+        price_coins=unlocked.price_coins,
+        balance=BalanceBody(available=unlocked.available, held=unlocked.held),
+        links=LinksBody(self_=job, events=f"{job}/events"),
+    )
+
+
+@router.get("/insights/jobs", responses=refusals())
+async def list_jobs(
+    request: Request, user_id: UserId, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> SnapshotList:
+    """The user's jobs, newest first."""
+    return await _page(request, user_id, limit=limit, cursor=cursor)
+
+
+@router.get("/insights/jobs/{job_id}", responses=refusals(NotFound))
+async def get_job(request: Request, user_id: UserId, job_id: UUID) -> Snapshot:
+    """The job as it is now."""
+    return await progress.load_snapshot(user_id, job_id, _keyring(request), _positions(request))
+
+
+async def _after_version(
+    user_id: UserId,
+    job_id: UUID,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=VERSION)] = None,
+) -> int | None:
+    """The version the caller has; before the stream starts, so that refusals have a status.
+
+    Raises NotFound, and StreamFinished when that version is the last one.
+    """
+    version, state = await progress.read_version(user_id, job_id)
+    after_version = None if last_event_id is None else int(last_event_id)
+    if state not in ACTIVE and version == after_version:
+        raise StreamFinished
+    return after_version
+
+
+@router.get(
+    "/insights/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses=refusals(NotFound) | {204: {"description": "Nothing comes after that version."}},
+)
+async def stream_job(
+    request: Request,
+    user_id: UserId,
+    job_id: UUID,
+    after_version: Annotated[int | None, Depends(_after_version)],
+) -> AsyncIterable[ServerSentEvent]:
+    """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
+    stopping: asyncio.Event = request.app.state.stopping
+    with telemetry.event_streams.track_inprogress():
+        async for current in progress.watch(
+            user_id,
+            job_id,
+            _keyring(request),
+            _positions(request),
+            after_version=after_version,
+            stopping=stopping,
+        ):
+            yield ServerSentEvent(
+                raw_data=current.model_dump_json(), event="snapshot", id=str(current.version)
+            )
+
+
+@router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))
+async def cancel(request: Request, user_id: UserId, job_id: UUID) -> Snapshot:
+    """Ends a job that is not finished; all coins come back."""
+    await cancel_job(user_id, job_id)
+    return await progress.load_snapshot(user_id, job_id, _keyring(request), _positions(request))
+
+
+@router.get("/chats/{chat_id}/insights", responses=refusals(NotFound))
+async def list_insights_of_chat(
+    request: Request,
+    user_id: UserId,
+    chat_id: UUID,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> SnapshotList:
+    """What was unlocked for a chat, newest first."""
+    return await _page(request, user_id, limit=limit, cursor=cursor, chat_id=chat_id)
+
+
+@router.delete("/chats/{chat_id}", status_code=204, responses=refusals(NotFound), tags=["chats"])
+async def delete(user_id: UserId, chat_id: UUID) -> None:
+    """Destroys the chat's key, and so the chat and its insights; the statement stays."""
+    await delete_chat(user_id, chat_id)
+
+
+async def _page(
+    request: Request,
+    user_id: str,
+    *,
+    limit: int,
+    cursor: str | None,
+    chat_id: UUID | None = None,
+) -> SnapshotList:
+    found = await progress.list_snapshots(
+        user_id,
+        _keyring(request),
+        _positions(request),
+        limit=limit + 1,
+        after=read_place(cursor),
+        succeeded_of_chat=chat_id,
+    )
+    shown = found[:limit]
+    last = shown[-1] if len(found) > limit else None
+    return SnapshotList(
+        items=shown, next_cursor=last and place_cursor((last.created_at, last.job_id))
+    )
+
+
+def _keyring(request: Request) -> KeyRing:
+    keyring: KeyRing = request.app.state.keyring
+    return keyring
+
+
+def _positions(request: Request) -> QueuePositions:
+    positions: QueuePositions = request.app.state.positions
+    return positions
