@@ -1,0 +1,191 @@
+"""The API process, put together: start-up and shutdown, routers, the one error handler."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from app import health, telemetry
+from app.chats import routes as chats
+from app.chats.upload import Uploads
+from app.credits import routes as credits_
+from app.crypto import KeyRing
+from app.db import close_engine, open_engine
+from app.errors import DomainError, NotFound
+from app.gate import Gate
+from app.insights import routes as insights
+from app.insights.progress import QueuePositions
+from app.logging import configure_logging
+from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
+from app.redis import connect_redis
+from app.settings import Settings, load_settings
+from app.users.auth import token_verifier
+from app.web import routes as web
+from workers.tasks import close_wakeups, open_wakeups, wake_worker
+
+GRACE_S = 10
+READERS_MAX = 2
+FIELD_CHARS_MAX = 100
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Api(FastAPI):
+    """FastAPI whose description names the problem document and the bearer token."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+            components["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            }
+            for path, operations in document["paths"].items():
+                if path.startswith("/api/"):
+                    for operation in operations.values():
+                        operation["security"] = [{"token": []}]
+        return self.openapi_schema or {}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The API. Nothing is connected before its lifespan starts."""
+    settings = settings or load_settings()
+    app = Api(
+        title="Sixfold",
+        description="AI insights about a chat, for coins.",
+        version="1",
+        lifespan=_lifespan,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.stopping = asyncio.Event()
+    app.state.wake = wake_worker
+    app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings))
+    app.add_exception_handler(DomainError, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_values)
+    app.add_exception_handler(HTTPException, _refuse_by_framework)
+    for router in (insights.router, chats.router, credits_.router, health.router, web.router):
+        app.include_router(router)
+    app.mount("/static", web.static_files())
+    return app
+
+
+def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Runs the API until SIGTERM or SIGINT; requests under way are finished, streams end."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    _Server(config, app.state.stopping).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells streams to end before uvicorn waits for them: it does so before the lifespan ends."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: Any = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Not the original: it raises the signal again at the end, and a clean end is no failure.
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    settings: Settings = app.state.settings
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    async with AsyncExitStack() as stack:
+        await open_engine(
+            settings.database_url,
+            pool_size=settings.db_pool_size,
+            overflow=settings.db_pool_overflow,
+            recycle_s=settings.db_pool_recycle_s,
+        )
+        stack.push_async_callback(close_engine)  # The first one in is closed last.
+        app.state.redis = connect_redis(settings.redis_url)
+        stack.push_async_callback(app.state.redis.aclose, close_connection_pool=True)
+        open_wakeups(settings.redis_url)
+        stack.push_async_callback(close_wakeups)
+        keyring = KeyRing(settings.master_keys)
+        app.state.keyring = keyring
+        app.state.positions = QueuePositions()
+        app.state.uploads = Uploads(
+            keyring,
+            at_once=settings.uploads_at_once,
+            readers=min(READERS_MAX, settings.uploads_at_once),
+            file_bytes_max=settings.upload_bytes_max,
+        )
+        stack.push_async_callback(app.state.uploads.close)
+        if settings.metrics_port is not None:
+            stop_metrics: Callable[[], None] = telemetry.serve_metrics(settings.metrics_port)
+            stack.callback(stop_metrics)
+        log.info("api.started")
+        yield
+        app.state.stopping.set()
+    log.info("api.stopped")
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    """The one place where a refusal becomes an answer."""
+    if not isinstance(error, DomainError):
+        raise error
+    status, headers, body = problem(error)
+    return Response(body or None, status_code=status, headers=headers)
+
+
+async def _refuse_values(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors: list[dict[str, Any]] = list(error.errors())
+    if any(one["loc"][:1] == ("path",) for one in errors):
+        return await _refuse(request, NotFound())  # An id that is none names no object.
+    told = [{"field": _field(one["loc"]), "message": one["msg"]} for one in errors]
+    return await _refuse(request, ValidationFailed(errors=told))
+
+
+async def _refuse_by_framework(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    response = await _refuse(request, REFUSED_BY_NAME.get(error.status_code, Internal)())
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """Where a wrong value stands. Names may come from the caller: bounded, and made UTF-8."""
+    name = ".".join(str(part) for part in location[1:]) or str(location[0])
+    return name[:FIELD_CHARS_MAX].encode("utf-8", "replace").decode()
