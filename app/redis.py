@@ -22,7 +22,7 @@ def connect_redis(url: str) -> Redis:
     A blocking pool: the default one raises at its limit instead of waiting. No retries: a failed
     hint is made up for by the database's poll, a slow one is not.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         url,
         max_connections=CONNECTIONS_MAX,
         timeout=POOL_WAIT_S,
