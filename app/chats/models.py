@@ -17,8 +17,6 @@ from sqlalchemy import (
 
 from app.db import metadata
 
-MESSAGES_PER_BLOCK = 500
-
 chats = Table(
     "chats",
     metadata,
