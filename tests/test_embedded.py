@@ -1,5 +1,6 @@
 """The embedded services: real servers, killed and left behind as crashes do it."""
 
+import asyncio
 import json
 import multiprocessing
 import os
@@ -101,6 +102,26 @@ async def test_a_killed_postgres_comes_back_on_the_same_port_with_its_rows(data_
 
     assert (postgres.pid != pid, postgres.url) == (True, url)
     assert await run_sql(url, "SELECT n FROM coins") == 50
+
+
+async def test_a_killed_postgres_comes_back_though_a_query_of_it_still_computes(data_dir, services):
+    postgres = embedded.start_postgres(data_dir)
+    services.callback(postgres.stop)
+    connection = await asyncpg.connect(postgres.url, ssl=False)
+    count = "SELECT count(md5(i::text)) FROM generate_series(1, 5000000) i"
+    query = asyncio.create_task(connection.fetchval(count))
+    watcher = await asyncpg.connect(postgres.url, ssl=False)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1"
+    while not await watcher.fetchval(running, count):
+        assert not query.done()
+    os.kill(postgres.pid, signal.SIGKILL)
+
+    postgres.restart()
+
+    assert await run_sql(postgres.url, "SELECT 1") == 1
+    await asyncio.gather(query, return_exceptions=True)  # It may get its answer, or an error.
+    connection.terminate()
+    watcher.terminate()
 
 
 def test_servers_that_outlived_their_supervisor_are_taken_over(data_dir, services):

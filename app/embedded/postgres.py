@@ -13,7 +13,7 @@ import asyncpg
 
 from app.embedded.errors import EmbeddedFailed
 from app.embedded.place import LOOPBACK, write_atomically
-from app.embedded.processes import command_line
+from app.embedded.processes import command_line, log_tail
 from app.embedded.programs import postgres_programs
 from app.embedded.server import SERVER_ENV, Server
 
@@ -23,6 +23,9 @@ USER = "sixfold"
 INITDB_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 10
 IMMEDIATE_STOP_S = 10.0
+
+# Of the message "pre-existing shared memory block (key …, ID …) is still in use".
+STILL_IN_USE = "pre-existing shared memory block"
 
 # fsync and synchronous_commit keep their default, on: an acknowledged unlock is never lost.
 # Terse errors: a DETAIL line shows the values of the row that failed.
@@ -161,6 +164,10 @@ class Postgres(Server):
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
             return False
         return True
+
+    def _must_wait(self) -> bool:
+        """A backend of a killed server may finish its query before it notices."""
+        return STILL_IN_USE in log_tail(self.log, lines=3)
 
     async def _ensure_database(self) -> None:
         client: Any = asyncpg  # It ships no types.

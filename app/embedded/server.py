@@ -111,6 +111,10 @@ class Server(ABC):
     def _is_ready(self) -> bool:
         """Whether it answers to our password. EmbeddedFailed if it never will."""
 
+    def _must_wait(self) -> bool:
+        """Whether the server has just ended for a reason that will pass by itself."""
+        return False
+
     def _adopt(self, port: int | None) -> bool:
         """Take over a server that outlived its supervisor."""
         recorded = self._recorded()
@@ -131,7 +135,8 @@ class Server(ABC):
 
     def _launch(self, port: int | None, *, is_port_fixed: bool) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        for attempt in range(1, START_ATTEMPTS + 1):
+        attempt = 0
+        while attempt < START_ATTEMPTS and time.monotonic() < deadline:
             self.port = self._choose_port(port, is_fixed=is_port_fixed)
             self._configure()
             self._process = Process.spawn(
@@ -141,8 +146,9 @@ class Server(ABC):
                 save_port(self.data_dir, self.name, self.port)
                 return
             self._process.wait(0)
-            # Backends of a killed server need a moment to notice; or the port was snatched.
-            pause(RETRY_S * attempt)
+            if not self._must_wait():  # Else: perhaps the port was snatched.
+                attempt += 1
+            pause(RETRY_S * max(attempt, 1))
         self._process = None
         raise EmbeddedFailed(f"{self.name} does not start. Its log ends:\n{log_tail(self.log)}")
 
