@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.embedded.place import LOOPBACK, load_port, write_atomically
 from app.embedded.programs import valkey_program
@@ -78,6 +80,7 @@ class Valkey(Server):
             password=self.secrets.valkey_password,
             socket_timeout=CONNECT_TIMEOUT_S,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),  # By default it would wait seconds between its tries.
         )
         try:
             return bool(client.ping())
