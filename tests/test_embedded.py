@@ -18,6 +18,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app import embedded
 from app.embedded import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable, programs
@@ -184,7 +186,7 @@ def test_valkey_is_expendable_and_wants_the_password(data_dir, services):
         assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "volatile-lru"
         assert client.config_get("databases")["databases"] == "64"
     with (
-        redis.Redis(host="127.0.0.1", port=valkey.port) as stranger,
+        redis.Redis(host="127.0.0.1", port=valkey.port, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.get("wake")
