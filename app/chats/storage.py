@@ -12,13 +12,36 @@ import orjson
 from sqlalchemy import Row, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.chats.blocks import ChatMeta, EncodedChat, decode_block
+from app.chats.blocks import (
+    MESSAGES_PER_BLOCK,
+    ChatMeta,
+    EncodedChat,
+    decode_block,
+    encode_chat,
+)
 from app.chats.message import Message
-from app.chats.models import MESSAGES_PER_BLOCK, chat_blocks, chats
+from app.chats.models import chat_blocks, chats
 from app.crypto import ChatKey, KeyRing
 from app.cursors import Place
 from app.db import snapshot
 from app.errors import NotFound
+
+__all__ = [
+    "RETENTION_DAYS",
+    "Chat",
+    "ChatMeta",
+    "EncodedChat",
+    "SealedChat",
+    "encode_chat",
+    "insert_chat",
+    "list_chats",
+    "load_chat",
+    "load_messages",
+    "open_messages",
+    "read_blocks",
+    "read_chat_key",
+    "seal_chat",
+]
 
 RETENTION_DAYS = 365
 """A chat is deleted so many days after it was used last."""
