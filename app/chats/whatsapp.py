@@ -204,7 +204,7 @@ def _read_entries(
     ats = _times(days_written, clocks_written, reading.days, clocks)
     impossible = ats.count(None)
     certain = [at for at in ats if at is not None]
-    if not impossible and not any(map(lt, certain[1:], certain)):
+    if not impossible and _are_all_genuine(certain, rests, layout):
         return _Entries(certain, rests), reading, unparsed
     genuine = _genuine(ats, rests, layout)
     entries = _Entries(
@@ -225,6 +225,18 @@ def _times(
         None if (day := days[d]) is None or (clock := clocks[c]) is None else combine(day, clock)
         for d, c in zip(days_written, clocks_written, strict=True)
     ]
+
+
+def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layout) -> bool:
+    """Time never runs backwards, or only under names that wrote before it first did.
+
+    What `_genuine` would find too, without its two passes.
+    """
+    late = [index for index, is_late in enumerate(map(lt, ats[1:], ats), 1) if is_late]
+    if not late:
+        return True
+    known = {rest.partition(layout.author_end)[0] for rest in rests[: late[0]]}
+    return all(_author_of(rests[index], layout) in known for index in late)
 
 
 def _genuine(ats: Sequence[datetime | None], rests: Sequence[str], layout: Layout) -> list[bool]:

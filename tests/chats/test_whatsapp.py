@@ -258,6 +258,16 @@ def test_a_late_delivery_by_a_new_author_stays_a_message():
     assert texts(chat) == ["a", "sent in a tunnel", "b"]
 
 
+def test_a_late_delivery_by_somebody_known_stays_a_message():
+    chat = read(
+        "30/12/22, 22:15 - Bob: a",
+        "30/12/22, 22:16 - Ann: b",
+        "30/12/22, 22:13 - Bob: late: very",
+        "30/12/22, 22:14 - Ann: c",
+    )
+    assert texts(chat) == ["a", "b", "late: very", "c"]
+
+
 def test_a_first_message_from_the_future_does_not_swallow_the_chat():
     chat = read(
         "30/12/30, 22:15 - Ann: my clock was wrong",
