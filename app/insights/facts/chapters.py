@@ -18,6 +18,8 @@ COUNT_MIN = 3
 SCORE_MIN = 1.6
 LETTERS_MIN = 4
 COMMON_SHARE = 0.05
+COMMON_SHARE_SHORT = 0.15
+SHORT_CHAT = 600
 LASTING_SHARE = 0.6
 SAMPLE_MAX = 4
 SMALL_PERIOD = 8
@@ -88,7 +90,8 @@ def measure_chapters(talk: Talk) -> Chapters:
 def _dull(talk: Talk) -> AbstractSet[str]:
     """Words that name no subject: common ones, names, and those in every twentieth message."""
     names = {part for name in talk.people for part in words_of(name)}
-    limit = max(COMMON_SHARE * len(talk.words), 2 * COUNT_MIN)
+    part = COMMON_SHARE if len(talk.words) > SHORT_CHAT else COMMON_SHARE_SHORT
+    limit = max(part * len(talk.words), 2 * COUNT_MIN)
     frequent = {word for word, count in talk.spread.items() if count > limit}
     laughs = {word for word in talk.spread if "haha" in word or "jaja" in word or "hehe" in word}
     return talk.lexicon.common | names | frequent | laughs

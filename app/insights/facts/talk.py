@@ -25,7 +25,9 @@ class Talk:
 
     `at` is seconds since 1970, never running backwards; `day` and `hour` are those of the
     chat's own clock. `starts` are the positions at which a conversation begins: after a silence
-    of six hours. `signals` are the positions of messages that hold a signal and where in them.
+    of six hours. `middle` is where the later half of the messages begins. `signals` are the
+    positions of messages that hold a signal, and where in them; `spread` is in how many messages
+    each word stands.
     """
 
     messages: Sequence[Message]
@@ -41,11 +43,7 @@ class Talk:
     lexicon: Lexicon
     signals: dict[str, dict[int, int]]
     spread: Counter[str]
-
-    @property
-    def middle(self) -> int:
-        """The position at which the later half of the messages begins."""
-        return (len(self.messages) + 1) // 2
+    middle: int
 
     def number(self, position: int) -> int:
         return self.messages[position].number
@@ -78,6 +76,7 @@ def prepare(messages: Sequence[Message], words: list[list[str]]) -> Talk:
         lexicon=lexicon,
         signals=_signals(messages, words, lexicon),
         spread=Counter(word for each in words for word in set(each)),
+        middle=_middle([message.at.toordinal() for message in messages]),
     )
 
 
@@ -113,6 +112,16 @@ def _asks(text: str) -> bool:
         return True
     bare = _LINK.sub(" ", text)
     return any(mark in bare for mark in _QUESTION_MARKS)
+
+
+def _middle(day: Sequence[int]) -> int:
+    """The beginning of a day nearest to the middle of the messages; the middle if all is one day.
+
+    So "before 3 May" and "since 3 May" are true of every message on either side.
+    """
+    half = (len(day) + 1) // 2
+    dawns = [at for at in range(1, len(day)) if day[at] != day[at - 1]]
+    return min(dawns, key=lambda at: abs(at - half), default=half)
 
 
 def _numbered(starts: Sequence[int], count: int) -> list[int]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from app.chats.retrieval import words_of
+from app.chats.retrieval import stem, words_of
 from app.insights.facts.questions import next_by_other
 from app.insights.facts.signals import days_after
 from app.insights.facts.talk import SECONDS_A_DAY, Talk
@@ -81,14 +81,6 @@ def measure_threads(talk: Talk) -> dict[str, Threads]:
     return {signal: _threads(talk, signal, subjects, places) for signal in TRACED}
 
 
-def stem(word: str) -> str:
-    """A word without its commonest English endings, so that "booked" finds "booking"."""
-    for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= SUBJECT_LETTERS_MIN:
-            return word[: -len(ending)]
-    return word
-
-
 def _subjects(talk: Talk) -> dict[int, tuple[str, ...]]:
     """The rare words of each message that sets something going."""
     names = {part for name in talk.people for part in words_of(name)}
@@ -104,7 +96,7 @@ def _subjects(talk: Talk) -> dict[int, tuple[str, ...]]:
 
 
 def _subject(talk: Talk, position: int, dull: Set[str]) -> tuple[str, ...]:
-    limit = min(SUBJECT_SPREAD_MAX, max(3, int(len(talk.words) * SUBJECT_SPREAD_SHARE)))
+    limit = min(SUBJECT_SPREAD_MAX, max(6, int(len(talk.words) * SUBJECT_SPREAD_SHARE)))
     rare = [
         word
         for word in dict.fromkeys(talk.words[position])

@@ -40,6 +40,8 @@ def words_each(sketch: Sketch) -> None:
 def quieter(sketch: Sketch) -> None:
     """Who has become quieter, as a share of the chat."""
     people = sketch.facts.people
+    if not sketch.has_halves:
+        return
     fallen = [
         who
         for who, each in enumerate(people)
@@ -108,7 +110,8 @@ def after_hours(sketch: Sketch) -> None:
         for who in order[:4]
         if people[who].outside
     ]
-    claim = f"{outside:,} of {total:,} messages ({share(outside, total)}) were written outside "
+    were = "was" if outside == 1 else "were"
+    claim = f"{outside:,} of {total:,} messages ({share(outside, total)}) {were} written outside "
     claim += f"Monday to Friday, 8:00 to 18:00: {listed(shown)}."
     sketch.add(claim, [n for who in order[:3] for n in people[who].outside_sample[:4]])
     _after_hours_shift(sketch)
@@ -119,7 +122,7 @@ def _after_hours_shift(sketch: Sketch) -> None:
     early_all, late_all = sum(each.early for each in people), sum(each.late for each in people)
     early = sum(each.outside_early for each in people)
     late = sum(each.outside for each in people) - early
-    if min(early_all, late_all) < 20:
+    if min(early_all, late_all) < 20 or early + late < 8 or not sketch.has_halves:
         return
     before, since = share(early, early_all), share(late, late_all)
     way = "grown" if late / late_all > early / early_all + 0.05 else "not grown"

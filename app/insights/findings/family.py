@@ -3,6 +3,7 @@
 from app.insights.content import InsightContent
 from app.insights.facts.measure import Facts
 from app.insights.findings import activity, questions, rhythm, threads, warmth
+from app.insights.findings.absence import none_found
 from app.insights.findings.friendship import opening_verdict
 from app.insights.findings.prose import capital, counted, lasting, listed, minutes, on_day, share
 from app.insights.findings.sketch import Sketch
@@ -29,8 +30,8 @@ def _first_to_answer(sketch: Sketch) -> None:
     if total < PRESENT_MIN or sketch.is_pair:
         return
     first = asking[who].answered_first
-    claim = f"{sketch.name(who)} is the first to react to others' questions {first:,} times of {total:,} "
-    claim += f"({share(first, total)})."
+    claim = f"{sketch.name(who)} is the first to react to others' questions: {first:,} times of "
+    claim += f"{total:,} ({share(first, total)})."
     sketch.add(claim, asking[who].answer_sample)
 
 
@@ -66,7 +67,8 @@ def care(facts: Facts) -> InsightContent:
     )
     total = [support.total + thanks.total + love.total]
     if not total[0]:
-        return sketch.content(
+        return none_found(
+            sketch,
             "No care in words that could be counted",
             "No comfort, thanks or affection was found in words; care may be given in deeds.",
         )
@@ -102,17 +104,16 @@ def logistics(facts: Facts) -> InsightContent:
         taken_on=sketch.by_person(list(taken.by_person)),
     )
     if not errands.total + requests.total + taken.total:
-        return sketch.content(
+        return none_found(
+            sketch,
             "Everyday life is organised elsewhere",
             "No errands, requests or promises were found in this chat.",
         )
     asks = max(range(len(sketch.people)), key=lambda who: requests.by_person[who])
     takes = max(range(len(sketch.people)), key=lambda who: taken.by_person[who])
     summary = f"{counted(errands.total, 'message')} on errands and times, "
-    summary += (
-        f"{counted(requests.total, 'request')}, and {counted(taken.total, 'time')} somebody took "
-    )
-    summary += "something on."
+    summary += f"{counted(requests.total, 'request')} and {counted(taken.total, 'offer')} to do "
+    summary += "something."
     headline = f"{sketch.name(asks)} asks most, {sketch.name(takes)} takes on most"
     if asks == takes:
         headline = f"{sketch.name(asks)} both asks most and takes on most"
@@ -141,8 +142,9 @@ def shared_moments(facts: Facts) -> InsightContent:
         f"Your fullest day: {on_day(when.busiest_on)}, {counted(when.busiest_messages, 'message')}"
     )
     media = sum(each.media for each in facts.people)
-    summary = f"{counted(occasions.total, 'message')} of celebration and {counted(media, 'photo or other medium', 'photos and other media')} "
-    summary += f"on {counted(when.active_days, 'day')} of writing."
+    shared = counted(media, "photo or other medium", "photos and other media")
+    summary = f"{counted(occasions.total, 'message')} of celebration and {shared} on "
+    summary += f"{counted(when.active_days, 'day')} of writing."
     return sketch.content(headline, capital(summary))
 
 
@@ -175,7 +177,8 @@ def worries(facts: Facts) -> InsightContent:
         median_answer_minutes=minutes(worry.median_answer_s),
     )
     if not worry.total:
-        return sketch.content(
+        return none_found(
+            sketch,
             "No worry is put into words here",
             "No word of illness, fear or loss was found; that may be told elsewhere.",
         )
@@ -211,8 +214,8 @@ def who_is_heard(facts: Facts) -> InsightContent:
             "Nobody asked anything that could wait for an answer.",
         )
     heard = asked.judged - asked.open_count
-    headline = f"{share(heard, asked.judged)} of questions meet a reaction within a day"
+    askers = counted(sum(1 for each in asked.asking if each.asked), "person", "people")
     return sketch.content(
-        headline,
-        f"{capital(counted(asked.asked, 'question'))} by {counted(sum(1 for each in asked.asking if each.asked), 'person', 'people')}. {note}",
+        f"{share(heard, asked.judged)} of questions meet a reaction within a day",
+        f"{capital(counted(asked.asked, 'question'))} by {askers}. {note}",
     )

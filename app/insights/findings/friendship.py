@@ -3,10 +3,26 @@
 from app.insights.content import InsightContent
 from app.insights.facts.measure import Facts
 from app.insights.findings import activity, chapters, questions, rhythm, tension, threads, warmth
-from app.insights.findings.prose import capital, counted, lasting, listed, on_day, quoted, share
+from app.insights.findings.absence import none_found
+from app.insights.findings.prose import (
+    capital,
+    counted,
+    lasting,
+    listed,
+    on_day,
+    quoted,
+    share,
+    spelt,
+)
 from app.insights.findings.sketch import Sketch
 
 EVEN_POINTS = 0.1
+NO_PLANS = "No message proposes something to do together or promises to do something."
+FEW = 5
+FEW_SUMMARY = (
+    "Thanks, praise, affection and laughter were looked for by word lists and emoji. Few appear; "
+    "the ones there are stand below. Some people are warm without such words."
+)
 
 
 def who_reaches_out(facts: Facts) -> InsightContent:
@@ -27,20 +43,19 @@ def opening_verdict(sketch: Sketch) -> tuple[str, str]:
     opened = [each.opened for each in flow.openers]
     top = max(range(len(opened)), key=lambda who: opened[who])
     name, total = sketch.name(top), flow.conversations
-    if total < 5:
-        begun = counted(total, "conversation")
-        return (
-            f"{begun.capitalize()} so far, {opened[top]} begun by {name}",
-            f"Between {_span(sketch)} this chat holds {begun}: too few to call a pattern.",
-        )
+    if total < FEW:
+        begun = f"{capital(spelt(total))} {'conversation' if total == 1 else 'conversations'}"
+        count = "all" if opened[top] == total else f"{opened[top]} of them"
+        by = f"begun by {name}" if total == 1 else f"{count} begun by {name}"
+        return f"{begun} so far, {by}", f"{_span(sketch)}: too little to call a pattern."
     part = share(opened[top], total)
     if sketch.is_pair and abs(opened[0] - opened[1]) <= EVEN_POINTS * total:
         headline = f"You reach out to each other about equally: {opened[0]} to {opened[1]}"
     else:
         headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
     silences = [each.ended_by for each in flow.silences]
-    summary = f"Between {_span(sketch)} you had {counted(total, 'conversation')}, each begun after "
-    summary += f"six hours of silence or more; {name} began {opened[top]:,} of them."
+    summary = f"{_span(sketch)} there were {counted(total, 'conversation')}, each begun after six "
+    summary += f"hours of silence or more; {name} began {opened[top]:,} of them."
     if silences:
         who = flow.silences[0].ended_by
         longest = lasting(flow.silences[0].days * 86_400)
@@ -50,7 +65,9 @@ def opening_verdict(sketch: Sketch) -> tuple[str, str]:
 
 def _span(sketch: Sketch) -> str:
     when = sketch.facts.activity
-    return f"{on_day(when.first_on)} and {on_day(when.last_on)}"
+    if when.first_on == when.last_on:
+        return f"On {on_day(when.first_on)}"
+    return f"Between {on_day(when.first_on)} and {on_day(when.last_on)}"
 
 
 def listening(facts: Facts) -> InsightContent:
@@ -107,37 +124,41 @@ def warmth_and_humour(facts: Facts) -> InsightContent:
     said += [("praise", praise.total), ("affection", love.total)]
     most = max(said, key=lambda each: each[1])
     if not most[1]:
-        return sketch.content(
+        return none_found(
+            sketch,
             "No spoken warmth that could be counted",
             "No thanks, praise, affection or laughter was found; warmth may take other forms here.",
         )
+    if sum(total for _, total in said) < FEW:
+        few = counted(sum(total for _, total in said), "kind or merry word")
+        return sketch.content(f"Sparing with warmth: {few}", FEW_SUMMARY)
     rate = facts.messages / most[1]
     summary = "Counted by word lists and emoji: " + listed(
         [f"{word} in {counted(total, 'message')}" for word, total in said]
     )
     often = f"one message in {rate:.0f}" if rate >= 1.5 else "nearly every message"
-    return sketch.content(f"{capital(most[0])} leads: {often}", f"{summary}.")
+    return sketch.content(f"{capital(most[0])} comes first, in {often}", f"{summary}.")
 
 
 def rough_patches(facts: Facts) -> InsightContent:
     sketch = Sketch(facts)
     tension.tension(sketch)
-    return sketch.content(*tension.verdict(sketch))
+    return tension.told(sketch)
 
 
 def plans_and_promises(facts: Facts) -> InsightContent:
     sketch = Sketch(facts)
     threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
-    threads.makers(sketch, "promise", "said", "time “I will”", "times “I will”")
+    threads.makers(sketch, "promise", "made", "promise of an “I will”", "promises of an “I will”")
     threads.followed_up(sketch, "promise", "promise", "promises")
     threads.never_again(sketch, "promise", "promise", "promises")
     threads.followed_up(sketch, "plan", "plan", "plans")
     threads.never_again(sketch, "plan", "plan", "plans")
-    return sketch.content(*plan_verdict(sketch))
+    return plans_told(sketch)
 
 
-def plan_verdict(sketch: Sketch) -> tuple[str, str]:
-    """Headline and summary on plans and promises; adds their metrics."""
+def plans_told(sketch: Sketch) -> InsightContent:
+    """The insight on plans and promises whose findings are there already; adds their metrics."""
     plan, promise = sketch.facts.threads["plan"], sketch.facts.threads["promise"]
     never = plan.never + promise.never
     traced = plan.traced + promise.traced
@@ -149,12 +170,9 @@ def plan_verdict(sketch: Sketch) -> tuple[str, str]:
     )
     total = f"{counted(plan.total, 'plan')} and {counted(promise.total, 'promise')}"
     if not plan.total + promise.total:
-        return (
-            "No plans or promises found",
-            "Nobody wrote that they would do something, or proposed it.",
-        )
+        return none_found(sketch, "No plans or promises found", NO_PLANS)
     if not traced:
-        return (
+        return sketch.content(
             f"{total}, too recent or too brief to follow",
             "Whether they came to anything cannot be told: they name no subject that could return, "
             "or the chat ends within a week of them.",
@@ -164,7 +182,10 @@ def plan_verdict(sketch: Sketch) -> tuple[str, str]:
     )
     summary += f"those, {traced - never:,} come up again in a later conversation within 60 days. "
     summary += "What is not written about again may still have happened."
-    return f"{share(traced - never, traced)} of what you plan comes up again", summary
+    if traced < FEW:
+        return sketch.content(f"{total}: {never or 'none'} never spoken of again", summary)
+    part = share(traced - never, traced)
+    return sketch.content(f"{part} of what you plan comes up again", summary)
 
 
 def story(facts: Facts) -> InsightContent:
@@ -180,6 +201,12 @@ def story(facts: Facts) -> InsightContent:
 def story_verdict(sketch: Sketch, words: list[str]) -> tuple[str, str]:
     """Headline and summary on subjects over time."""
     when = sketch.facts.activity
+    stays = sketch.facts.chapters.lasting
+    if not words and stays:
+        return (
+            f"No period stands out; {quoted(stays[0].word)} runs through all of it",
+            "The same words return throughout; none is far commoner in one period than elsewhere.",
+        )
     if not words:
         return (
             "Too little text for subjects of its own",

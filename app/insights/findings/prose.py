@@ -11,13 +11,15 @@ _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """ "1 message", "1,204 messages"."""
+    """ "1 message", "1,204 messages", "no messages"."""
+    if not count:
+        return f"no {plural or noun + 's'}"
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def times(count: int) -> str:
     """ "once", "twice", "14 times"."""
-    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def spelt(count: int) -> str:
@@ -31,15 +33,18 @@ def capital(text: str) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """ "68%"; "0%" of nothing."""
-    return f"{round(100 * part / whole) if whole else 0}%"
+    """ "68%"; "<1%" and ">99%" rather than a rounded none or all; "0%" of nothing."""
+    percent = round(100 * part / whole) if whole else 0
+    if part and not percent:
+        return "<1%"
+    return ">99%" if percent == 100 and part < whole else f"{percent}%"
 
 
 def lasting(seconds: float) -> str:
     """ "40 seconds", "3 minutes", "2.5 hours", "4 days"."""
     if seconds < 1:
         return "less than a second"
-    if seconds < 1.5 * _MINUTE_S:
+    if seconds < _MINUTE_S:
         return counted(round(seconds), "second")
     if seconds < 1.5 * _HOUR_S:
         return counted(round(seconds / _MINUTE_S), "minute")

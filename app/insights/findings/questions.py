@@ -1,6 +1,15 @@
 """Claims about questions."""
 
-from app.insights.findings.prose import counted, lasting, listed, on_day, share, spelt, times
+from app.insights.findings.prose import (
+    capital,
+    counted,
+    lasting,
+    listed,
+    on_day,
+    share,
+    spelt,
+    times,
+)
 from app.insights.findings.sketch import Sketch
 
 SHOWN_OPEN = 8
@@ -29,7 +38,7 @@ def _asked(sketch: Sketch) -> None:
     order = sorted(range(len(sketch.people)), key=lambda who: -facts.asking[who].asked)
     top = order[0]
     asking = facts.asking[top]
-    rest = [f"{sketch.name(who)} {facts.asking[who].asked:,}" for who in order[1:4]]
+    rest = [f"{sketch.name(who)} {facts.asking[who].asked or 'none'}" for who in order[1:4]]
     claim = f"{sketch.name(top)} asked {counted(asking.asked, 'question')}, one in "
     claim += f"{round(sketch.facts.people[top].messages / asking.asked)} messages"
     if sketch.facts.people[top].messages == asking.asked:
@@ -43,15 +52,15 @@ def _left_open(sketch: Sketch) -> None:
     if not facts.judged or len(sketch.people) < 2:
         return
     if not facts.open_count:
-        claim = (
-            "No question stayed without a reaction: somebody else wrote within a day after all "
-        )
+        claim = "No question stayed without a reaction: somebody else wrote within a day after all "
         claim += f"{facts.judged:,}."
         sketch.add(claim, [n for each in facts.asking for n in each.answer_sample[:3]])
         return
     latest = facts.left_open[-1]
-    claim = f"{counted(facts.open_count, 'question')} met silence ({share(facts.open_count, facts.judged)})"
-    claim += ": nobody else wrote for a day. The latest is "
+    claim = f"{capital(spelt(facts.open_count))} of {facts.judged:,} questions met silence "
+    claim += (
+        f"({share(facts.open_count, facts.judged)}): nobody else wrote for a day. The latest is "
+    )
     claim += f"{sketch.name(latest.asker)}'s of {on_day(latest.on)} (message {latest.number})."
     sketch.add(claim, [each.number for each in facts.left_open[-SHOWN_OPEN:]])
 
@@ -77,6 +86,8 @@ def _first_answers(sketch: Sketch) -> None:
 
 def _shift(sketch: Sketch) -> None:
     """Somebody who asks far more, or far less, than before."""
+    if not sketch.has_halves:
+        return
     asking, people = sketch.facts.questions.asking, sketch.facts.people
     best: tuple[float, int] | None = None
     for who, each in enumerate(asking):
@@ -106,5 +117,5 @@ def open_question_note(sketch: Sketch) -> str:
         return ""
     if not count:
         return "No question was left in the air."
-    verb = "was" if count == 1 else "were"
-    return f"{spelt(count).capitalize()} {'question' if count == 1 else 'questions'} {verb} left in the air."
+    left = "question was" if count == 1 else "questions were"
+    return f"{capital(spelt(count))} {left} left in the air."

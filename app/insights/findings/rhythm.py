@@ -32,9 +32,10 @@ def openings(sketch: Sketch) -> None:
         if rhythm.openers[who].opened
     ]
     total = rhythm.conversations
-    claim = f"{sketch.name(order[0])} opened {top.opened:,} of {total:,} conversations"
-    claim += f" ({share(top.opened, total)})"
-    claim += f"; {listed(rest)}." if rest else ", nobody else opened one."
+    claim = f"{sketch.name(order[0])} opened all {total:,} conversations."
+    if rest:
+        claim = f"{sketch.name(order[0])} opened {top.opened:,} of {total:,} conversations"
+        claim += f" ({share(top.opened, total)}); {listed(rest)}."
     sketch.add(claim, top.sample)
     _shift(sketch)
 
@@ -43,7 +44,7 @@ def _shift(sketch: Sketch) -> None:
     """The person whose share of openings moved most between the halves of the chat."""
     rhythm = sketch.facts.rhythm
     early, late = rhythm.conversations_early, rhythm.conversations_late
-    if min(early, late) < HALF_MIN or len(sketch.people) < 2:
+    if min(early, late) < HALF_MIN or len(sketch.people) < 2 or not sketch.has_halves:
         return
     moves = [each.opened_late / late - each.opened_early / early for each in rhythm.openers]
     who = max(range(len(moves)), key=lambda place: abs(moves[place]))
@@ -70,7 +71,8 @@ def silences(sketch: Sketch) -> None:
     if longest is None:
         return
     claim = f"The longest silence lasted {lasting(longest.days * 86_400)}, from "
-    claim += f"{on_day(longest.since)} to {on_day(longest.until)}; {sketch.name(longest.ended_by)} ended it."
+    claim += f"{on_day(longest.since)} to {on_day(longest.until)}; "
+    claim += f"{sketch.name(longest.ended_by)} ended it."
     sketch.add(claim, [longest.before, longest.after])
     others = rhythm.silences[1:]
     if len(others) >= 2:
@@ -118,16 +120,21 @@ def reply_times(sketch: Sketch) -> None:
     known.sort(key=lambda who: replies[who].median_s or 0.0)
     if not known:
         return
-    evidence = [
-        number
-        for who in (known[0], known[-1])
-        for pair in replies[who].typical[:2]
-        for number in (pair.message, pair.reply)
-    ]
-    sketch.add(_pace(sketch, known), evidence)
+    pace(sketch)
     _slow(sketch, known)
     _pace_change(sketch, known)
     _dayparts(sketch, known)
+
+
+def pace(sketch: Sketch) -> None:
+    """The median reply of the fastest and of the slowest to answer."""
+    replies = sketch.facts.rhythm.replies
+    known = [who for who, each in enumerate(replies) if each.count >= REPLIES_MIN]
+    known.sort(key=lambda who: replies[who].median_s or 0.0)
+    if not known:
+        return
+    pairs = [pair for who in (known[0], known[-1]) for pair in replies[who].typical[:2]]
+    sketch.add(_pace(sketch, known), [n for pair in pairs for n in (pair.message, pair.reply)])
 
 
 def _pace(sketch: Sketch, known: list[int]) -> str:
@@ -137,7 +144,8 @@ def _pace(sketch: Sketch, known: list[int]) -> str:
     quick += f" (median of {counted(replies[fast].count, 'reply', 'replies')})"
     if fast == slow:
         return f"{quick}."
-    other = f"{sketch.name(slow)} within {lasting(replies[slow].median_s or 0)} ({replies[slow].count:,})"
+    other = f"{sketch.name(slow)} within {lasting(replies[slow].median_s or 0)}"
+    other += f" ({replies[slow].count:,})"
     if sketch.is_pair:
         return f"{quick}, {other}."
     return (
@@ -153,7 +161,8 @@ def _slow(sketch: Sketch, known: list[int]) -> None:
         return
     slowest = each.slowest[0]
     claim = f"{sketch.name(who)} let others wait more than an hour {times(each.slow)}"
-    claim += f" ({share(each.slow, each.count)} of the replies), at the longest {lasting(slowest.seconds)}."
+    claim += f" ({share(each.slow, each.count)} of the replies), at the longest "
+    claim += f"{lasting(slowest.seconds)}."
     waiting = [pair for pair in each.slowest if pair.seconds > 3600]
     sketch.add(claim, [number for pair in waiting for number in (pair.message, pair.reply)])
 
@@ -161,7 +170,7 @@ def _slow(sketch: Sketch, known: list[int]) -> None:
 def _pace_change(sketch: Sketch, known: list[int]) -> None:
     replies = sketch.facts.rhythm.replies
     moved = [who for who in known if replies[who].count >= 2 * HALF_MIN and _ratio(replies[who])]
-    if not moved:
+    if not moved or not sketch.has_halves:
         return
     who = max(moved, key=lambda place: _ratio(replies[place]))
     each = replies[who]

@@ -3,11 +3,13 @@
 from app.insights.content import InsightContent
 from app.insights.facts.measure import Facts
 from app.insights.findings import activity, chapters, questions, rhythm, tension, threads, warmth
-from app.insights.findings.friendship import plan_verdict
+from app.insights.findings.absence import none_found
+from app.insights.findings.friendship import plans_told
 from app.insights.findings.prose import capital, counted, on_day, per_hundred, share
 from app.insights.findings.sketch import Sketch
 
 EVEN = 0.08
+OPENED_MIN = 6
 
 
 def affection(facts: Facts) -> InsightContent:
@@ -26,12 +28,14 @@ def affection(facts: Facts) -> InsightContent:
         returned_within_an_hour=back,
     )
     if not love.total:
-        return sketch.content(
+        return none_found(
+            sketch,
             "No affection in words that could be counted",
             "No tender word or heart was found; affection may take other forms here.",
         )
     top = max(range(len(sketch.people)), key=lambda who: love.by_person[who])
-    headline = f"{sketch.name(top)} says it more often: {love.by_person[top]:,} of {love.total:,} tender messages"
+    headline = f"{sketch.name(top)} says it more often: {love.by_person[top]:,} of "
+    headline += f"{counted(love.total, 'tender message')}"
     if sketch.is_pair and abs(love.by_person[0] - love.by_person[1]) <= EVEN * love.total:
         headline = (
             f"You say it equally often: {love.by_person[0]:,} and {love.by_person[1]:,} times"
@@ -61,8 +65,14 @@ def balance(facts: Facts) -> InsightContent:
     headline = f"{sketch.name(writes)} writes more, {sketch.name(begins)} begins more often"
     if writes == begins:
         headline = f"{sketch.name(writes)} writes more and begins more often"
-    if sketch.is_pair and _is_even(words) and _is_even(opened):
-        headline = "Close to balance, in words and in first moves"
+    if sum(opened) < OPENED_MIN:
+        headline = f"{sketch.name(writes)} wrote {share(words[writes], sum(words))} of the words"
+    elif sketch.is_pair and _is_even(words):
+        headline = f"Equal in words; {sketch.name(begins)} begins more often"
+        if _is_even(opened):
+            headline = "Close to balance, in words and in first moves"
+    elif sketch.is_pair and _is_even(opened):
+        headline = f"{sketch.name(writes)} writes more; first moves are shared"
     summary = f"{sketch.name(writes)} wrote {share(words[writes], sum(words))} of the words; "
     summary += f"{sketch.name(begins)} opened {share(opened[begins], sum(opened))} of "
     summary += f"{counted(sum(opened), 'conversation')}."
@@ -78,7 +88,7 @@ def tension_and_repair(facts: Facts) -> InsightContent:
     tension.tension(sketch)
     warmth.givers(sketch, "repair", "conciliatory message")
     warmth.shift(sketch, "tension", "sharpness")
-    return sketch.content(*tension.verdict(sketch))
+    return tension.told(sketch)
 
 
 def rituals(facts: Facts) -> InsightContent:
@@ -105,6 +115,8 @@ def rituals(facts: Facts) -> InsightContent:
         hour = facts.activity.busiest_hour
         return sketch.content(f"No greeting ritual; your hour is {hour}:00", summary)
     often, what = max((morning.days, "good morning"), (night.days, "good night"))
+    if often == days:
+        return sketch.content(f"A {what} on every one of your {days:,} days", summary)
     return sketch.content(f"A {what} on {share(often, days)} of your days", summary)
 
 
@@ -113,11 +125,11 @@ def plans_together(facts: Facts) -> InsightContent:
     threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
     threads.followed_up(sketch, "plan", "plan", "plans")
     threads.never_again(sketch, "plan", "plan", "plans")
-    threads.makers(sketch, "promise", "said", "time “I will”", "times “I will”")
+    threads.makers(sketch, "promise", "made", "promise of an “I will”", "promises of an “I will”")
     threads.followed_up(sketch, "promise", "promise", "promises")
     threads.never_again(sketch, "promise", "promise", "promises")
     warmth.shift(sketch, "plan", "planning")
-    return sketch.content(*plan_verdict(sketch))
+    return plans_told(sketch)
 
 
 def what_changes(facts: Facts) -> InsightContent:
@@ -145,8 +157,8 @@ def what_changes(facts: Facts) -> InsightContent:
     if when.early_a_week is None or when.late_a_week is None:
         return sketch.content(
             "Too short a time to see change",
-            f"The chat covers {counted(when.days, 'day')}; a comparison needs at least two weeks on "
-            "either side of its middle.",
+            f"The chat covers {counted(when.days, 'day')}; a comparison needs at least two weeks "
+            "on either side of its middle.",
         )
     before, since = when.early_a_week, when.late_a_week
     headline = f"You write about as much as before: {since:.0f} messages a week"

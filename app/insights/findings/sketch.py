@@ -12,6 +12,7 @@ CONFIDENCE_MAX = 0.9
 CONFIDENCE_MIN = 0.05
 UNREAD_CONFIDENCE_MAX = 0.2
 SHORT_CHAT = 60
+HALVES_DAYS_MIN = 10
 PEOPLE_SHOWN = 20
 _EVIDENCE_SHOWN = 12
 
@@ -30,6 +31,12 @@ class Sketch:
     @property
     def is_pair(self) -> bool:
         return len(self.people) == 2
+
+    @property
+    def has_halves(self) -> bool:
+        """Whether the chat is long enough for its halves to be compared."""
+        activity = self.facts.activity
+        return activity.days >= HALVES_DAYS_MIN and activity.middle_on > activity.first_on
 
     @property
     def can_read(self) -> bool:

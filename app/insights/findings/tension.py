@@ -1,11 +1,14 @@
 """Claims about passages of tension and what mended them."""
 
+from app.insights.content import InsightContent
 from app.insights.facts.tension import Episode
-from app.insights.findings.prose import counted, lasting, listed, on_day, times
+from app.insights.findings.absence import none_found
+from app.insights.findings.prose import capital, counted, lasting, listed, on_day, times
 from app.insights.findings.sketch import Sketch
 from app.insights.findings.warmth import givers
 
 EPISODES_SHOWN = 4
+AT_ONCE_H = 0.2
 
 
 def tension(sketch: Sketch) -> None:
@@ -47,8 +50,12 @@ def _episode(sketch: Sketch, episode: Episode) -> None:
         claim += " No calm exchange of six messages came within 30 days."
     else:
         evidence.append(episode.calm_number)
-        claim += f" Calm talk was back after {lasting(max(60, episode.calm_hours * 3600))}."
+        claim += f" Calm talk was back {_soon(episode.calm_hours)}."
     sketch.add(claim, evidence)
+
+
+def _soon(hours: float) -> str:
+    return f"after {lasting(hours * 3600)}" if hours > AT_ONCE_H else "within minutes"
 
 
 def _first_apologies(sketch: Sketch) -> None:
@@ -78,28 +85,30 @@ def _mild(sketch: Sketch) -> None:
     sketch.add(claim, numbers)
 
 
-def verdict(sketch: Sketch) -> tuple[str, str]:
-    """Headline and summary on tension."""
+def told(sketch: Sketch) -> InsightContent:
+    """The insight on tension whose findings are there already."""
     facts = sketch.facts.tension
     if not facts.count:
-        return (
+        return none_found(
+            sketch,
             "No quarrel shows in this chat",
             "No passage holds several sharp words close together. That says how you write, not how "
             "you feel.",
         )
-    passages = counted(facts.count, "tense passage")
-    headline = (
-        f"{passages}, {'all' if facts.mended == facts.count else facts.mended} followed by calm"
-    )
     if facts.count == 1:
-        headline = "One tense passage" + (
-            ", then calm" if facts.mended else ", and no calm after it"
+        episode = facts.episodes[0]
+        sorry = f"{sketch.name(episode.apology.by)} apologised" if episode.apology else "no apology"
+        calm = "then calm" if facts.mended else "no calm exchange after it"
+        return sketch.content(
+            f"One tense passage, on {on_day(episode.on)}: {sorry}, {calm}",
+            "It stands out by sharp words close together; the rest of the chat has no such "
+            "passage. Word lists see the words, not what they were about: open the messages.",
         )
-    summary = (
-        f"{passages[0].upper()}{passages[1:]} stood out by sharp words close together; an apology "
-    )
-    summary += f"followed within a week in {facts.apologised}."
+    passages = counted(facts.count, "tense passage")
+    headline = f"{passages}, {'all' if facts.mended == facts.count else facts.mended or 'none'}"
+    headline += " followed by calm"
+    summary = f"{capital(passages)} stood out by sharp words close together; an apology followed "
+    summary += f"within a week in {facts.apologised or 'none'}."
     if facts.median_calm_hours is not None:
-        calm = lasting(max(60, facts.median_calm_hours * 3600))
-        summary += f" Until the next calm exchange it took {calm} (median)."
-    return headline, summary
+        summary += f" The next calm exchange came {_soon(facts.median_calm_hours)} (median)."
+    return sketch.content(headline, summary)

@@ -21,7 +21,8 @@ def makers(sketch: Sketch, signal: str, doing: str, noun: str, plural: str | Non
         return
     claim = f"{sketch.name(order[0])} {doing} {counted(facts.by_person[order[0]], noun, plural)}"
     rest = [f"{sketch.name(who)} {facts.by_person[who]:,}" for who in order[1:4]]
-    claim += f", {listed(rest)}." if rest else "."
+    claim += f", {listed(rest)}" if rest else ""
+    claim += ", nobody else any." if len(sketch.people) > 1 and not rest else "."
     sketch.add(claim, [n for who in order[:3] for n in facts.samples[who][:4]])
 
 
@@ -30,8 +31,12 @@ def followed_up(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     facts = sketch.facts.threads[signal]
     if not facts.traced:
         return
-    claim = f"Of {counted(facts.traced, noun, plural)} whose subject can be followed, {facts.came_up:,} "
-    claim += f"{'comes' if facts.came_up == 1 else 'come'} up again ({share(facts.came_up, facts.traced)})."
+    comes = "comes" if facts.came_up == 1 else "come"
+    claim = f"Of {counted(facts.traced, noun, plural)} whose subject can be followed, "
+    claim += f"{facts.came_up or 'none'} {comes} up again ({share(facts.came_up, facts.traced)})."
+    if facts.traced == 1:
+        claim = f"The one {noun} whose subject can be followed "
+        claim += "comes up again." if facts.came_up else "does not come up again."
     if facts.kept:
         claim += f" {_kept(sketch, facts.kept[-1])}"
     evidence = [n for each in facts.kept[-SHOWN:] for n in (each.number, each.done or each.later)]
@@ -59,9 +64,10 @@ def never_again(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     subject = [quoted(word) for word in facts.open[-1].subject[:2]]
     latest = facts.open[-1]
     claim = f"{counted(facts.never, noun, plural)} {'was' if facts.never == 1 else 'were'} never "
-    claim += f"spoken of again: {_by_person(sketch, facts.never_by_person)}. The latest is "
-    claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}; "
-    claim += f"{listed(subject)} {'does' if len(subject) == 1 else 'do'} not come up in the 60 days after."
+    claim += f"spoken of again ({_by_person(sketch, facts.never_by_person)}), the latest of them "
+    claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}: "
+    do = "does" if len(subject) == 1 else "do"
+    claim += f"{listed(subject)} {do} not come up in the 60 days after."
     sketch.add(claim, [each.number for each in facts.open[-OPEN_SHOWN:]])
 
 
@@ -89,9 +95,11 @@ def answered(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     if not facts.total or len(sketch.people) < 2 or facts.median_answer_s is None:
         return
     first = max(range(len(sketch.people)), key=lambda who: facts.answered_first_by[who])
-    claim = f"After {counted(facts.total, noun, plural)} somebody else wrote within the hour "
-    claim += f"{facts.answered_soon:,} times (median {lasting(facts.median_answer_s)}), most often "
-    claim += f"{sketch.name(first)}."
+    wait = lasting(facts.median_answer_s)
+    claim = f"After {counted(facts.total, noun, plural)}, somebody else wrote within the hour in "
+    claim += f"{facts.answered_soon:,} cases (median {wait}), most often {sketch.name(first)}."
+    if facts.total == 1:
+        claim = f"After the one {noun}, {sketch.name(first)} wrote next, {wait} later."
     threads = sketch.facts.threads[signal]
     shown = [each for each in threads.recent if each.answer is not None][-4:]
     sketch.add(claim, [n for each in shown for n in (each.number, each.answer) if n])

@@ -51,7 +51,7 @@ def shift(sketch: Sketch, signal: str, noun: str) -> None:
     facts, people = sketch.facts.signals[signal], sketch.facts.people
     early_of = sum(person.early for person in people)
     late_of = sum(person.late for person in people)
-    if facts.total < SHIFT_MIN or min(early_of, late_of) < SHIFT_MIN:
+    if facts.total < SHIFT_MIN or min(early_of, late_of) < SHIFT_MIN or not sketch.has_halves:
         return
     early, late = per_hundred(facts.early, early_of), per_hundred(facts.late, late_of)
     middle = on_day(sketch.facts.activity.middle_on)
@@ -81,7 +81,10 @@ def returned(sketch: Sketch, signal: str, noun: str) -> None:
     facts = sketch.facts.signals[signal]
     if facts.total < 3 or len(sketch.people) < 2:
         return
-    claim = f"{facts.returned:,} of {facts.total:,} {noun} ({share(facts.returned, facts.total)}) "
-    claim += "were returned in kind within an hour."
+    part = share(facts.returned, facts.total)
+    claim = f"Of {facts.total:,} {noun}, {facts.returned:,} were returned in kind "
+    claim += f"within an hour ({part})."
+    if not facts.returned:
+        claim = f"None of {facts.total:,} {noun} was returned in kind within an hour."
     shared = [number for each in facts.peaks if len(each.givers) > 1 for number in each.sample]
     sketch.add(claim, shared or [number for sample in facts.samples for number in sample[:3]])

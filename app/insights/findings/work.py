@@ -3,6 +3,7 @@
 from app.insights.content import InsightContent
 from app.insights.facts.measure import Facts
 from app.insights.findings import activity, chapters, questions, rhythm, threads, warmth
+from app.insights.findings.absence import none_found
 from app.insights.findings.friendship import pace_verdict, story_verdict
 from app.insights.findings.prose import counted, lasting, minutes, on_day, share
 from app.insights.findings.sketch import Sketch
@@ -24,15 +25,20 @@ def decisions(facts: Facts) -> InsightContent:
         last_decision=found.last_on,
     )
     if not made.total or found.last_on is None:
-        return sketch.content(
-            "No decision is stated here", "No message says that something was decided."
+        return none_found(
+            sketch, "No decision is stated here", "No message says that something was decided."
         )
     top = max(range(len(sketch.people)), key=lambda who: made.by_person[who])
     part = share(made.by_person[top], made.total)
     headline = f"{sketch.name(top)} states {part} of {counted(made.total, 'decision')}"
-    summary = f"{counted(made.total, 'message')} put a decision into words, the last on "
-    summary += f"{on_day(found.last_on)}. Of {counted(found.traced, 'decision')} whose subject can be followed, "
-    summary += f"{found.came_up:,} came up again."
+    if made.by_person[top] == made.total:
+        headline = f"{counted(made.total, 'decision')}, stated by {sketch.name(top)} alone"
+    put = "puts" if made.total == 1 else "put"
+    summary = f"{counted(made.total, 'message')} {put} a decision into words, the last on "
+    summary += f"{on_day(found.last_on)}."
+    if found.traced:
+        followed = counted(found.traced, "decision")
+        summary += f" Of {followed} whose subject can be followed, {found.came_up:,} came up again."
     return sketch.content(headline, summary)
 
 
@@ -40,7 +46,7 @@ def action_items(facts: Facts) -> InsightContent:
     sketch = Sketch(facts)
     asked, taken, done = (facts.signals[name] for name in ("request", "promise", "done"))
     threads.makers(sketch, "promise", "took on", "task", "tasks")
-    threads.makers(sketch, "request", "asked", "time for something", "times for something")
+    threads.makers(sketch, "request", "made", "request", "requests")
     threads.never_again(sketch, "promise", "task taken on", "tasks taken on")
     threads.followed_up(sketch, "promise", "task taken on", "tasks taken on")
     threads.ignored(sketch, "request", "request", "requests")
@@ -57,7 +63,8 @@ def action_items(facts: Facts) -> InsightContent:
         reported_done=sketch.by_person(list(done.by_person)),
     )
     if not asked.total + taken.total:
-        return sketch.content(
+        return none_found(
+            sketch,
             "No tasks are given or taken here",
             "No message asks for something to be done, or takes it on.",
         )
@@ -65,8 +72,11 @@ def action_items(facts: Facts) -> InsightContent:
     headline = (
         f"{counted(asked.total, 'request')}, {taken.total:,} taken on, {done.total:,} reported done"
     )
-    summary = f"Of {counted(found.traced, 'task')} taken on whose subject can be followed, {found.done:,} "
-    summary += f"were reported done with the same words and {found.never:,} never came up again."
+    summary = "The tasks taken on name no subject that could be followed through the chat."
+    if found.traced:
+        summary = f"Of {counted(found.traced, 'task')} taken on whose subject can be followed, "
+        summary += f"{found.done:,} {'was' if found.done == 1 else 'were'} reported done with the "
+        summary += f"same words and {found.never:,} never came up again."
     return sketch.content(headline, summary)
 
 
@@ -88,15 +98,16 @@ def blockers(facts: Facts) -> InsightContent:
         unanswered=found.unanswered,
     )
     if not blocked.total:
-        return sketch.content(
+        return none_found(
+            sketch,
             "Nothing is reported blocked",
             "No message says that something is stuck, late or broken.",
         )
-    headline = (
-        f"{counted(blocked.total, 'blocker')} reported, {found.unanswered:,} without an answer"
-    )
-    summary = f"{counted(blocked.total, 'message')} of {facts.messages:,} say that something is stuck, late or "
-    summary += "broken."
+    alone = found.unanswered or "none"
+    headline = f"{counted(blocked.total, 'blocker')} reported, {alone} without an answer"
+    verb = "says" if blocked.total == 1 else "say"
+    summary = f"{counted(blocked.total, 'message')} of {facts.messages:,} {verb} that something is "
+    summary += "stuck, late or broken."
     if blocked.median_answer_s is not None:
         summary += f" Somebody else wrote after {lasting(blocked.median_answer_s)} (median)."
     return sketch.content(headline, summary)
@@ -115,9 +126,13 @@ def workload(facts: Facts) -> InsightContent:
     outside = sum(each.outside for each in people)
     late = max(range(len(people)), key=lambda who: people[who].outside)
     headline = f"{share(outside, facts.messages)} of messages fall outside working hours"
-    summary = f"{sketch.name(0)} writes most ({share(people[0].messages, facts.messages)} of the messages)"
+    if not outside:
+        headline = "All within working hours"
+    part = share(people[0].messages, facts.messages)
+    summary = f"{sketch.name(0)} writes most ({part} of the messages)"
     if outside:
-        summary += f"; outside Monday to Friday, 8:00 to 18:00, {sketch.name(late)} does, with {people[late].outside:,}"
+        summary += f"; outside Monday to Friday, 8:00 to 18:00, {sketch.name(late)} does, with "
+        summary += f"{people[late].outside:,}"
     return sketch.content(headline, f"{summary}. Messages measure writing, not work.")
 
 
