@@ -1,0 +1,214 @@
+"""`sixfold …`: the commands of operators."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import orjson
+import typer
+from alembic import command
+from alembic.config import Config
+
+from app.credits.accounts import grant_coins, opened_balance
+from app.credits.invariants import check_invariants
+from app.crypto import KeyRing
+from app.db import close_engine, open_engine
+from app.demo import run_demo
+from app.errors import DomainError
+from app.insights.models import JobState
+from app.insights.operations import find_job, list_jobs, release_job, requeue_job
+from app.insights.progress import QueuePositions, watch
+from app.settings import DATA_DIR_DEFAULT, load_settings
+from app.supervisor import run_up
+from app.users.auth import issue_token
+
+ROOT = Path(__file__).resolve().parent.parent
+OPERATOR = "operator"
+TTL_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    name="sixfold", help="Sells AI insights about a chat for coins.", no_args_is_help=True
+)
+jobs = typer.Typer(help="Find a job, start it now, or give its coins back.", no_args_is_help=True)
+app.add_typer(jobs, name="jobs")
+
+DataDir = Annotated[
+    Path, typer.Option(envvar="SIXFOLD_DATA_DIR", help="Folder of the embedded instance.")
+]
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port of the API; 0 chooses one.")] = 0,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+) -> None:
+    """Run everything here, PostgreSQL and Valkey included, until Ctrl-C or SIGTERM."""
+    raise typer.Exit(run_up(data_dir=data_dir, port=port, workers=workers))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Run the API."""
+    from app.main import serve as serve_api  # It builds every route; other commands do not need it.
+
+    serve_api(load_settings(), host=host, port=port)
+
+
+@app.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="Alembic revision to go to.")] = "head",
+) -> None:
+    """Bring the database up to date."""
+    command.upgrade(Config(ROOT / "alembic.ini"), revision)
+
+
+@app.command()
+def token(
+    user: str,
+    scope: Annotated[list[str] | None, typer.Option(help="A scope; may be repeated.")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 30m, 12h, 7d.")] = "12h",
+) -> None:
+    """Print a token of a user, alone on the last line."""
+    try:
+        printed = issue_token(load_settings(), user, scope or (), _seconds(ttl))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(printed)
+
+
+@app.command()
+def grant(
+    user: str,
+    coins: Annotated[int, typer.Argument(min=1, max=1_000_000)],
+    reason: Annotated[str, typer.Option(help="Shown in the user's statement.")],
+    reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
+) -> None:
+    """Give coins to a user, once for each reference."""
+    entry, is_new = _run(
+        lambda: grant_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
+    )
+    _print({"granted": is_new, "entry": entry})
+
+
+@app.command()
+def balance(user: str) -> None:
+    """Print what a user has and what is held."""
+    _print(_run(lambda: opened_balance(user)))
+
+
+@app.command()
+def check() -> None:
+    """Check every invariant of the ledger; exit 1 when one is violated."""
+    findings = _run(check_invariants)
+    violations = sum(finding.violations for finding in findings)
+    _print({"healthy": violations == 0, "violations": violations, "invariants": findings})
+    raise typer.Exit(1 if violations else 0)
+
+
+@app.command(name="watch")
+def watch_job(job: UUID) -> None:
+    """Follow a job until it ends, one line of JSON for each change."""
+    _run(lambda: _watch(job))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit after the receipt.")] = False,
+    data_dir: DataDir = DATA_DIR_DEFAULT,
+) -> None:
+    """The main job on a sample chat: upload, unlock, six insights, the receipt."""
+    raise typer.Exit(run_demo(data_dir=data_dir, once=once))
+
+
+@jobs.command(name="list")
+def list_(
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+) -> None:
+    """Print jobs, newest first, one line of JSON each."""
+    for job in _run(lambda: list_jobs(state=state, limit=limit)):
+        typer.echo(orjson.dumps(job))
+
+
+@jobs.command()
+def show(job: UUID) -> None:
+    """Print a job."""
+    _print(_run(lambda: find_job(job)))
+
+
+@jobs.command()
+def requeue(job: UUID) -> None:
+    """Make a waiting job, or one whose charge waits, due now."""
+    _print(_run(lambda: requeue_job(job)))
+
+
+@jobs.command()
+def release(
+    job: UUID,
+    reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
+) -> None:
+    """End a job that has not been charged, and give its coins back."""
+    _print(_run(lambda: release_job(job, reason=reason)))
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+async def _watch(job_id: UUID) -> None:
+    job = await find_job(job_id)
+    keyring = KeyRing(load_settings().master_keys)
+    changes = watch(
+        job.user_id,
+        job_id,
+        keyring,
+        QueuePositions(),
+        after_version=None,
+        stopping=asyncio.Event(),
+    )
+    async for snapshot in changes:
+        # An operator sees how far it is, not what it says.
+        hidden = {"insights": {"__all__": {"content"}}}
+        typer.echo(snapshot.model_dump_json(exclude=hidden))
+
+
+def _run(work: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of `work`, run with an engine of its own; a refusal is said and exits 1."""
+    try:
+        return asyncio.run(_with_engine(work))
+    except DomainError as error:
+        typer.echo(f"{error.code}: {error.detail}", err=True)
+        raise typer.Exit(1) from error
+
+
+async def _with_engine(work: Callable[[], Awaitable[Result]]) -> Result:
+    await open_engine(load_settings().database_url, pool_size=2)
+    try:
+        return await work()
+    finally:
+        await close_engine()
+
+
+def _seconds(duration: str) -> float:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", duration)
+    if match is None:
+        raise ValueError("a duration is a number and one of s, m, h, d: 12h")
+    return int(match[1]) * TTL_UNITS_S[match[2]]
+
+
+def _print(value: Any) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What an operator may do to a job: find it, start it now, or give its coins back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.credits.service import CreditService
+from app.db import in_transaction, snapshot
+from app.errors import DomainError, NotFound
+from app.insights.models import JobState
+from app.insights.settle import Ending, Guard, end_jobs
+
+LISTED_MAX = 200
+
+
+class JobEnded(DomainError):
+    """The job has ended; there is nothing left to start or to release."""
+
+    code, http_status = "job_ended", 409
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job as an operator sees it: never anything about its content."""
+
+    user_id: str
+    job_id: UUID
+    category: str
+    state: JobState
+    attempt: int
+    fence: int
+    price_coins: int
+    completed: int
+    error_code: str | None
+    created_at: datetime
+    next_run_at: datetime | None
+    lease_until: datetime | None
+    finished_at: datetime | None
+
+
+async def list_jobs(*, state: JobState | None = None, limit: int = 50) -> list[JobSummary]:
+    """At most `limit` jobs, newest first, of one state or of all."""
+    async with snapshot() as connection:
+        rows = await connection.execute(_LIST, {"state": state, "limit": min(limit, LISTED_MAX)})
+        return [_summary(row) for row in rows]
+
+
+async def find_job(job_id: UUID) -> JobSummary:
+    """The job, whosever it is. Raises NotFound."""
+    async with snapshot() as connection:
+        row = (await connection.execute(_FIND, {"id": job_id})).first()
+    if row is None:
+        raise NotFound
+    return _summary(row)
+
+
+async def requeue_job(job_id: UUID) -> JobSummary:
+    """A waiting job, or one whose charge waits, is due now. Raises NotFound or JobEnded."""
+    job = await find_job(job_id)
+
+    async def requeue(connection: AsyncConnection) -> bool:
+        due = await connection.execute(_DUE_NOW, {"user_id": job.user_id, "id": job_id})
+        return due.first() is not None
+
+    if not await in_transaction(requeue) and job.state is not JobState.RUNNING:
+        raise JobEnded(state=job.state)
+    return await find_job(job_id)
+
+
+async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
+    """The job ends failed and its coins come back, also while its charge waits.
+
+    Raises NotFound, or JobEnded when its coins are settled.
+    """
+    job = await find_job(job_id)
+
+    async def release(connection: AsyncConnection) -> bool:
+        await CreditService(connection).lock_accounts([job.user_id])
+        for guard in (Guard.UNPAID, Guard.WITHDRAWN):
+            ending = Ending(
+                job.user_id,
+                job_id,
+                guard,
+                JobState.FAILED,
+                captures=False,
+                error_code="released_by_operator",
+                reason=reason,
+            )
+            if await end_jobs(connection, [ending]):
+                return True
+        return False
+
+    if not await in_transaction(release):
+        raise JobEnded(state=job.state)
+    return await find_job(job_id)
+
+
+def _summary(row: Row[Any]) -> JobSummary:
+    return JobSummary(
+        user_id=row.user_id,
+        job_id=row.id,
+        category=row.category,
+        state=JobState(row.state),
+        attempt=row.attempt,
+        fence=row.fence,
+        price_coins=row.price_coins,
+        completed=row.completed,
+        error_code=row.error_code,
+        created_at=row.created_at,
+        next_run_at=row.next_run_at,
+        lease_until=row.lease_until,
+        finished_at=row.finished_at,
+    )
+
+
+_COLUMNS = """
+    j.user_id, j.id, j.category, j.state, j.attempt, j.fence, j.price_coins, j.error_code,
+    j.created_at, nullif(j.next_run_at, 'infinity') AS next_run_at, j.lease_until, j.finished_at,
+    (SELECT count(*) FROM insights n
+     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed') AS completed
+"""
+
+_LIST = text(f"""
+    SELECT {_COLUMNS} FROM jobs j
+    WHERE CAST(:state AS text) IS NULL OR j.state = CAST(:state AS text)
+    ORDER BY j.created_at DESC, j.id DESC LIMIT :limit
+""")  # noqa: S608 (column names only)
+
+# No index: an operator asks for one job now and then, and money never does.
+_FIND = text(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")  # noqa: S608 (column names only)
+
+_DUE_NOW = text("""
+    UPDATE jobs SET next_run_at = clock_timestamp()
+    WHERE user_id = :user_id AND id = :id AND state IN ('queued', 'settling')
+    RETURNING id
+""")
