@@ -14,7 +14,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-FRAMES_MAX = 30
+FRAMES_MAX = 15
 MESSAGE_CHARS_MAX = 300
 
 _QUOTE_NOTHING = (RuntimeError, OSError, TypeError, AttributeError, NameError, ImportError)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,8 +46,8 @@ def encode_chat(meta: ChatMeta, messages: Sequence[Message]) -> EncodedChat:
             for start in range(0, len(messages), MESSAGES_PER_BLOCK)
         ),
         message_count=len(messages),
-        first_at=min(message.at for message in messages),
-        last_at=max(message.at for message in messages),
+        first_at=min(message.at for message in messages).astimezone(UTC),
+        last_at=max(message.at for message in messages).astimezone(UTC),
     )
 
 

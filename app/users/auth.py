@@ -66,8 +66,8 @@ class SecretVerifier:
 class JwksVerifier:
     """Tokens signed with a key of an identity provider, found by its id at a fixed address."""
 
-    def __init__(self, url: str, *, audience: str, issuer: str) -> None:
-        self._keys = jwt.PyJWKClient(url, lifespan=JWKS_LIFESPAN_S, timeout=JWKS_TIMEOUT_S)
+    def __init__(self, keys: jwt.PyJWKClient, *, audience: str, issuer: str) -> None:
+        self._keys = keys
         self._expected = _Expected(audience, issuer)
         self._fetches = asyncio.Semaphore(JWKS_FETCHES_MAX)
 
@@ -93,7 +93,10 @@ def token_verifier(settings: Settings) -> TokenVerifier:
     """The verifier that these settings name."""
     audience, issuer = settings.auth_audience, settings.auth_issuer
     if settings.auth_jwks_url is not None:
-        return JwksVerifier(settings.auth_jwks_url, audience=audience, issuer=issuer)
+        keys = jwt.PyJWKClient(
+            settings.auth_jwks_url, lifespan=JWKS_LIFESPAN_S, timeout=JWKS_TIMEOUT_S
+        )
+        return JwksVerifier(keys, audience=audience, issuer=issuer)
     if settings.auth_secret is None:
         raise RuntimeError("settings were accepted without a way to authenticate")
     secret = settings.auth_secret.get_secret_value()

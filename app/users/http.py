@@ -35,9 +35,10 @@ def require_scope(principal: Principal, scope: str) -> None:
         raise Forbidden(scope=scope)
 
 
-def _without_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("must not hold a NUL")
+def _storable(value: str) -> str:
+    # Half characters (lone surrogates) come through JSON escapes and have no UTF-8.
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("must not hold a NUL or half a character")
     return value
 
 
@@ -47,7 +48,7 @@ def _user(value: str) -> str:
     return value
 
 
-StoredText = Annotated[str, AfterValidator(_without_nul)]
-"""Text in a body. (Halves of characters, too, are refused: by pydantic.)"""
+StoredText = Annotated[str, AfterValidator(_storable)]
+"""Text in a body that the database can hold."""
 
 GivenUserId = Annotated[str, AfterValidator(_user)]

@@ -1,35 +1,28 @@
 """The API under test, in this process: its lifespan runs, requests go through its whole stack."""
 
-from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from uuid import UUID
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
+from app.insights.claim import LeaseTimes
+from app.insights.contexts import ContextStore
+from app.insights.offline import OfflineGenerator
+from app.insights.run import JobEngine
 from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
+from tests.http.calls import CHAT, Client, upload
 
-Client = httpx2.AsyncClient
 Login = Callable[..., Client]
-
-CHAT = "".join(
-    f"{1 + n // 24:02}/03/2024, {n % 24:02}:{n % 60:02} - {'Ana' if n % 3 else 'Ben'}: {text}\n"
-    for n, text in enumerate(
-        ["Good morning!", "How are you?", "Fine, thanks 😀", "=SUM(A1)", "Shall we meet?"] * 120
-    )
-)
-"""600 messages over 25 days: two blocks, and days that leave no doubt about the date order."""
+Finish = Callable[[str, str], Awaitable[None]]
 
 
 @pytest.fixture
-def chat_text() -> str:
-    return CHAT
-
-
-@pytest.fixture
-async def app(settings: Settings) -> AsyncGenerator[FastAPI]:
+async def app(settings: Settings, redis: Redis) -> AsyncGenerator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
@@ -75,15 +68,26 @@ async def stranger(app: FastAPI) -> AsyncGenerator[Client]:
 
 @pytest.fixture
 async def chat_id(alice: Client) -> str:
+    """A chat of alice's."""
     reply = await upload(alice, CHAT.encode())
     assert reply.status_code == 201, reply.text
     return reply.json()["id"]
 
 
-async def upload(
-    client: Client, content: bytes, filename: str = "chat.txt", **fields: str
-) -> httpx2.Response:
-    return await client.post("/api/chats", files={"file": (filename, content)}, data=fields)
+@pytest.fixture
+async def finish(app: FastAPI, redis: Redis) -> AsyncGenerator[Finish]:
+    """`finish("alice", job_id)`: a worker runs the job to its end."""
+    engine = JobEngine(
+        generator=OfflineGenerator(),
+        contexts=ContextStore(redis=redis, threads=1),
+        keyring=app.state.keyring,
+        times=LeaseTimes(45, 110),
+        heartbeat_s=15,
+    )
+    engine.start()
 
+    async def run(user_id: str, job_id: str) -> None:
+        await engine.run_job(user_id, UUID(job_id))
 
-STATIC = Path("app/web/static")
+    yield run
+    await engine.drain()

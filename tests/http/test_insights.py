@@ -1,0 +1,266 @@
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+
+from app.insights.catalog import CATEGORIES
+from app.insights.progress import QueuePositions, load_snapshot, watch
+from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
+from tests.http.conftest import Finish
+
+NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
+
+
+def events(stream: str) -> list[tuple[str, dict[str, Any]]]:
+    """(id, data) of the snapshots in a stream."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for block in stream.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
+        if fields.get("event") == "snapshot":
+            found.append((fields["id"], json.loads(fields["data"])))
+    return found
+
+
+async def test_the_catalog_offers_categories_of_six_insights(alice: Client) -> None:
+    items = (await alice.get("/api/categories")).json()["items"]
+    assert {item["key"]: item["price_coins"] for item in items} == {
+        "friendship": 50, "family": 50, "romance": 100, "work": 100,
+    }  # fmt: skip
+    assert {len(item["insights"]) for item in items} == {6}
+    assert set(items[0]["insights"][0]) == {"key", "title", "description"}
+
+
+async def test_an_unlock_holds_the_coins_and_queues_the_job(alice: Client, chat_id: str) -> None:
+    reply = await unlock(alice, chat_id, price_coins=50, language="pt-BR")
+    job = reply.json()
+    assert reply.status_code == 202
+    assert job == {
+        "job_id": job["job_id"],
+        "state": "queued",
+        "price_coins": 50,
+        "balance": {"available": 0, "held": 50},
+        "links": {
+            "self": f"/api/insights/jobs/{job['job_id']}",
+            "events": f"/api/insights/jobs/{job['job_id']}/events",
+        },
+    }
+    assert "idempotency-replayed" not in reply.headers
+    waiting = (await alice.get(job["links"]["self"])).json()
+    assert (waiting["state"], waiting["version"], waiting["attempt"]) == ("queued", 1, 0)
+    assert waiting["settlement"] == {
+        "state": "held", "charged_coins": 0, "released_coins": 0, "refunded_coins": 0,
+    }  # fmt: skip
+    assert waiting["progress"] == {
+        "completed": 0, "failed": 0, "total": 6, "queue_position": 1,
+    }  # fmt: skip
+    titles = [insight.title for insight in CATEGORIES["friendship"].insights]
+    assert [insight["title"] for insight in waiting["insights"]] == titles
+    assert {insight["state"] for insight in waiting["insights"]} == {"queued"}
+    assert waiting["message"].startswith("50 coins are held.")
+
+
+async def test_a_replay_repeats_the_first_answer_to_the_letter(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    first = await unlock(alice, chat_id, key="k 1")
+    await finish("alice", first.json()["job_id"])
+    again = await unlock(alice, chat_id, key="k 1")
+    assert (again.status_code, again.content) == (202, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    other = await unlock(alice, chat_id, "family", key="k 1")
+    assert refusal(other) == (422, "idempotency_key_reused")
+
+
+async def test_refusals_to_unlock_hold_nothing(alice: Client, chat_id: str) -> None:
+    assert refusal(await unlock(alice, NO_ONE_S)) == (404, "not_found")
+    assert refusal(await unlock(alice, chat_id, "love")) == (404, "unknown_category")
+    changed = await unlock(alice, chat_id, price_coins=49)
+    assert refusal(changed) == (409, "price_changed")
+    poor = await unlock(alice, chat_id, "romance")
+    assert refusal(poor) == (402, "insufficient_coins")
+    assert (poor.json()["available"], poor.json()["required"]) == (50, 100)
+    assert await balance(alice) == {"available": 50, "held": 0}
+    assert (await alice.get("/api/insights/jobs")).json()["items"] == []
+
+
+async def test_what_is_unlocked_or_under_way_is_named_and_not_sold_again(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    busy = await unlock(alice, chat_id)
+    assert refusal(busy) == (409, "unlock_in_progress")
+    assert busy.json()["job_id"] == job_id
+    await finish("alice", job_id)
+    done = await unlock(alice, chat_id)
+    assert refusal(done) == (409, "already_unlocked")
+    assert done.json()["job_id"] == job_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chat_id": "x"},
+        {"category": ""},
+        {"category": 5},
+        {"category": "x" * 65},
+        {"price_coins": "50"},
+        {"price_coins": -1},
+        {"price_coins": 10**30},
+        {"language": "not a tag"},
+        {"language": "x" * 40},
+        {"language": "en\n"},
+        {"surprise": 1},
+    ],
+)
+async def test_an_order_of_wrong_values_is_refused(
+    alice: Client, chat_id: str, body: dict[str, Any]
+) -> None:
+    order = {"chat_id": chat_id, "category": "friendship"} | body
+    reply = await alice.post("/api/insights/unlock", json=order)
+    assert refusal(reply) == (422, "validation_failed")
+
+
+@pytest.mark.parametrize("key", ["", "ä", "k" * 256, "a\tb"])
+async def test_a_key_that_is_no_printable_ascii_is_refused(
+    alice: Client, chat_id: str, key: str
+) -> None:
+    reply = await alice.post(
+        "/api/insights/unlock",
+        json={"chat_id": chat_id, "category": "friendship"},
+        headers=[(b"idempotency-key", key.encode())],
+    )
+    assert refusal(reply) == (422, "validation_failed")
+
+
+async def test_insights_are_shown_once_they_are_charged(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    await finish("alice", job_id)
+    done = (await alice.get(f"/api/insights/jobs/{job_id}")).json()
+    assert (done["state"], done["progress"]["completed"]) == ("succeeded", 6)
+    assert done["progress"]["queue_position"] is None
+    assert done["settlement"]["charged_coins"] == 50
+    assert done["message"] == "You were charged 50 coins."
+    for insight in done["insights"]:
+        assert set(insight["content"]) == {
+            "headline", "summary", "findings", "metrics", "confidence",
+        }  # fmt: skip
+        assert insight["content"]["findings"][0]["evidence"]
+    listed = (await alice.get(f"/api/chats/{chat_id}/insights")).json()
+    assert listed == {"items": [done], "next_cursor": None}
+
+
+async def test_only_succeeded_jobs_of_a_chat_are_listed_as_its_insights(
+    alice: Client, chat_id: str
+) -> None:
+    await unlock(alice, chat_id)
+    assert (await alice.get(f"/api/chats/{chat_id}/insights")).json()["items"] == []
+    assert len((await alice.get("/api/insights/jobs")).json()["items"]) == 1
+
+
+async def test_a_cancelled_job_charges_nothing_and_shows_nothing(
+    alice: Client, chat_id: str
+) -> None:
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    for _ in range(2):
+        reply = await alice.post(f"/api/insights/jobs/{job_id}/cancel")
+        assert (reply.status_code, reply.json()["state"]) == (200, "cancelled")
+        assert reply.json()["message"] == "You were not charged. 50 coins came back."
+    assert await balance(alice) == {"available": 50, "held": 0}
+
+
+async def test_a_finished_job_cannot_be_cancelled(
+    alice: Client, bob: Client, chat_id: str, finish: Finish
+) -> None:
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    foreign = await bob.post(f"/api/insights/jobs/{job_id}/cancel")
+    assert refusal(foreign) == (404, "not_found")
+    await finish("alice", job_id)
+    reply = await alice.post(f"/api/insights/jobs/{job_id}/cancel")
+    assert refusal(reply) == (409, "not_cancellable")
+
+
+async def test_of_a_deleted_chat_the_job_stays_without_its_content(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    await finish("alice", job_id)
+    before = (await alice.get(f"/api/insights/jobs/{job_id}")).json()
+    await alice.delete(f"/api/chats/{chat_id}")
+    after = (await alice.get(f"/api/insights/jobs/{job_id}")).json()
+    assert after["version"] > before["version"]
+    assert after["settlement"]["charged_coins"] == 50
+    assert {insight["content"] for insight in after["insights"]} == {None}
+    assert {insight["content_deleted"] for insight in after["insights"]} == {True}
+
+
+async def test_the_queue_position_counts_waiting_jobs_in_order(
+    app: FastAPI, alice: Client, bob: Client, chat_id: str
+) -> None:
+    first = (await unlock(alice, chat_id)).json()["job_id"]
+    second_chat = (await upload(bob, CHAT.encode())).json()["id"]
+    second = (await unlock(bob, second_chat)).json()["job_id"]
+    keyring, positions = app.state.keyring, QueuePositions()
+    seen = [
+        (await load_snapshot(user, UUID(job), keyring, positions)).progress.queue_position
+        for user, job in (("alice", first), ("bob", second))
+    ]
+    assert seen == [1, 2]
+
+
+async def test_a_stream_shows_the_job_from_queued_to_charged_and_ends(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job = (await unlock(alice, chat_id)).json()
+    async with asyncio.timeout(30):
+        reply, _ = await asyncio.gather(
+            alice.get(job["links"]["events"]), finish("alice", job["job_id"])
+        )
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    seen = events(reply.text)
+    versions = [int(number) for number, _ in seen]
+    assert versions == sorted(set(versions))
+    assert [data["version"] for _, data in seen] == versions
+    current = (await alice.get(job["links"]["self"])).json()
+    assert seen[-1][1] == current
+    assert current["state"] == "succeeded"
+
+
+async def test_a_finished_stream_is_not_opened_again(
+    alice: Client, bob: Client, chat_id: str
+) -> None:
+    job = (await unlock(alice, chat_id)).json()
+    await alice.post(f"{job['links']['self']}/cancel")
+    stream = job["links"]["events"]
+    [(last, _)] = events((await alice.get(stream)).text)
+    reply = await alice.get(stream, headers={"last-event-id": last})
+    assert (reply.status_code, reply.content) == (204, b"")
+    older = await alice.get(stream, headers={"last-event-id": "1"})
+    assert [number for number, _ in events(older.text)] == [last]
+    assert refusal(await bob.get(stream)) == (404, "not_found")
+    junk = await alice.get(stream, headers={"last-event-id": "x"})
+    assert refusal(junk) == (422, "validation_failed")
+
+
+async def test_watching_ends_when_the_process_stops(
+    app: FastAPI, alice: Client, chat_id: str
+) -> None:
+    job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
+    stopping = asyncio.Event()
+    seen = 0
+    async with asyncio.timeout(10):
+        async for _ in watch(
+            "alice",
+            job_id,
+            app.state.keyring,
+            app.state.positions,
+            after_version=None,
+            stopping=stopping,
+        ):
+            seen += 1
+            stopping.set()
+    assert seen == 1

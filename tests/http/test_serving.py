@@ -1,0 +1,114 @@
+"""The real process: `serve` on a loopback port, with sockets and signals."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+
+from app.settings import Settings
+from app.users.auth import issue_token
+from tests.http.calls import CHAT, unlock, upload
+
+START_S = 20
+NO_REDIS = "redis://127.0.0.1:1/0"
+SERVE = (
+    "import sys; from app.main import serve; from app.settings import load_settings;"
+    " serve(load_settings(), host='127.0.0.1', port=int(sys.argv[1]))"
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@asynccontextmanager
+async def served(environment: dict[str, str]) -> AsyncGenerator[tuple[Process, int]]:
+    """The API process and its port; ended at the latest when the block is left."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVE, str(port), env=environment, stderr=PIPE
+    )
+    try:
+        async with asyncio.timeout(START_S), httpx2.AsyncClient() as client:
+            while True:
+                assert process.returncode is None, (await process.communicate())[1].decode()
+                try:
+                    await client.get(f"http://127.0.0.1:{port}/healthz")
+                    break
+                except httpx2.TransportError:
+                    await asyncio.sleep(0.05)
+        yield process, port
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+def environment_without_redis(environment: dict[str, str]) -> dict[str, str]:
+    return environment | {"SIXFOLD_REDIS_URL": NO_REDIS}
+
+
+def client_of(settings: Settings, port: int) -> httpx2.AsyncClient:
+    token = issue_token(settings, "alice", [], ttl_s=600)
+    headers = {"authorization": f"Bearer {token}"}
+    return httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
+
+
+async def test_sixty_megabytes_without_a_token_are_refused_unread(
+    environment_without_redis: dict[str, str],
+) -> None:
+    async with served(environment_without_redis) as (_, port), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /api/chats HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n"
+            b"Content-Length: 62914560\r\n\r\n--x\r\n"
+        )
+        await writer.drain()
+        # No more of the body was sent, and the answer is here and the connection closed.
+        answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 401 ")
+    assert "connection: close" in head.lower()
+    assert "server:" not in head.lower()
+    assert json.loads(body)["code"] == "unauthorized"
+
+
+async def test_without_redis_the_api_starts_and_takes_orders(
+    settings: Settings, environment_without_redis: dict[str, str]
+) -> None:
+    async with (
+        served(environment_without_redis) as (_, port),
+        client_of(settings, port) as alice,
+    ):
+        ready = (await alice.get("/readyz")).json()
+        assert (ready["status"], ready["redis"]) == ("ready", "unreachable")
+        chat_id = (await upload(alice, CHAT.encode())).json()["id"]
+        assert (await unlock(alice, chat_id)).status_code == 202
+
+
+async def test_a_stop_ends_open_streams_and_exits_cleanly(
+    settings: Settings, environment: dict[str, str]
+) -> None:
+    async with served(environment) as (process, port), client_of(settings, port) as alice:
+        chat_id = (await upload(alice, CHAT.encode())).json()["id"]
+        job = (await unlock(alice, chat_id)).json()
+        async with asyncio.timeout(8), alice.stream("GET", job["links"]["events"]) as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "event: snapshot"
+            process.send_signal(signal.SIGTERM)
+            rest = [line async for line in lines]
+            assert rest[0].startswith("data: {")
+            assert await process.wait() == 0
