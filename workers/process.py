@@ -22,6 +22,8 @@ from app.settings import Settings, load_settings
 from workers.broker import WakeUpBroker
 
 RUN_JOB_TASK = "run_insight_job"
+GENERATOR = "generator"
+"""Who sets this in `broker.state` before start-up has its own generator write the insights."""
 
 Found = TypeVar("Found")
 
@@ -44,7 +46,7 @@ async def start_worker(state: TaskiqState) -> None:
     )
     state.redis = connect_redis(settings.redis_url)
     state.engine = JobEngine(
-        generator=_generator(settings),
+        generator=state.get(GENERATOR) or _generator(settings),
         contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
         times=LeaseTimes(settings.lease_s, settings.attempt_s),

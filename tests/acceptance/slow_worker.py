@@ -1,0 +1,28 @@
+"""A worker whose model writes the first three insights and then never answers again."""
+
+import asyncio
+
+from app.insights.catalog import InsightSpec
+from app.insights.context import InsightContext
+from app.insights.generator import Draft
+from app.insights.offline import OfflineGenerator
+from workers.process import GENERATOR
+from workers.tasks import broker
+
+__all__ = ["broker"]
+
+ANSWERED = 3
+
+
+class HangingGenerator:
+    """The offline generator behind a model that does not answer."""
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        if spec.ord > ANSWERED:
+            await asyncio.Event().wait()
+        return await OfflineGenerator().write(spec, context, language=language)
+
+
+broker.state[GENERATOR] = HangingGenerator()
