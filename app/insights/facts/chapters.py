@@ -1,5 +1,6 @@
 """What a chat is about, period by period: words far commoner there than elsewhere."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -23,6 +24,8 @@ SHORT_CHAT = 600
 LASTING_SHARE = 0.6
 SAMPLE_MAX = 4
 SMALL_PERIOD = 8
+FORMS_MAX = 20
+_IDEOGRAPHS = re.compile("[\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _GRAINS = ((2400, "year"), (540, "quarter"), (62, "month"), (18, "week"), (3, "day"))
 
 
@@ -129,8 +132,12 @@ def _bag(talk: Talk, positions: Sequence[int], dull: AbstractSet[str]) -> Counte
 
 
 def _may_name(word: str, dull: AbstractSet[str]) -> bool:
-    long_enough = len(word) >= LETTERS_MIN or (len(word) > 1 and not word.isascii())
-    return long_enough and word not in dull and not word[0].isdigit()
+    if word in dull or word[0].isdigit() or len(word) < 2:
+        return False
+    # Pairs of characters stand for words only where each character carries meaning.
+    return (
+        len(word) >= LETTERS_MIN if word[0] < "\u2e80" else _IDEOGRAPHS.fullmatch(word) is not None
+    )
 
 
 def _chapter(
@@ -160,11 +167,20 @@ def _is_spoken_of(talk: Talk, found: Sequence[int]) -> bool:
 def _subject(talk: Talk, word: str, found: Sequence[int]) -> Subject:
     people = Counter(talk.who[at] for at in found)
     return Subject(
-        word=word,
+        word=_as_written(talk, word, found),
         count=len(found),
         sample=tuple(map(talk.number, spread_over(found, SAMPLE_MAX))),
         people=tuple(who for who, _ in people.most_common(3)),
     )
+
+
+def _as_written(talk: Talk, word: str, found: Sequence[int]) -> str:
+    """The word with the capitals it mostly has."""
+    pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+    seen: Counter[str] = Counter()
+    for at in found[:FORMS_MAX]:
+        seen.update(pattern.findall(talk.messages[at].text))
+    return max(seen, key=lambda form: (seen[form], form != word), default=word)
 
 
 def _distinct(bag: Counter[str], total: Counter[str]) -> list[str]:

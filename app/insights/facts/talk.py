@@ -141,4 +141,8 @@ def _signals(
         if not message.text.isascii():
             for signal in emoji_signals(message.text):
                 found[signal].setdefault(position, -1)
+    for sharp in ("tension", "tension_mild"):  # Said with a laugh it is teasing.
+        found[sharp] = {
+            at: word for at, word in found[sharp].items() if at not in found["laughter"]
+        }
     return found

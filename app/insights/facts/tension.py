@@ -12,7 +12,11 @@ STRONG, MILD = 2, 1
 SCORE_MIN = 4
 EPISODES_MAX = 6
 SAMPLE_MAX = 8
-APOLOGY_HORIZON_S = 7 * SECONDS_A_DAY
+APOLOGY_HORIZON_S = 3 * SECONDS_A_DAY
+APOLOGY_CONVERSATIONS = 2
+APOLOGY_WEIGHT_MAX = 2
+CHILL_S = 3 * SECONDS_A_DAY
+CHILL_WEIGHT = 2
 CALM_HORIZON_S = 30 * SECONDS_A_DAY
 CALM_MESSAGES = 6
 CALM_GAP_S = 3600
@@ -63,13 +67,17 @@ class Tension:
 
 
 def measure_tension(talk: Talk) -> Tension:
-    """Passages in which strong words of tension, or several mild ones, stand together."""
+    """Passages in which sharp words stand together, at least one of them strong.
+
+    Apologies inside a passage and a silence of three days after it add to its score: people
+    quarrel in plainer words than any list holds, but then they make up or stop writing.
+    """
     scores = dict.fromkeys(talk.signals["tension_mild"], MILD)
     scores.update(dict.fromkeys(talk.signals["tension"], STRONG))
     passages = [
         passage
         for passage in _passages(talk, sorted(scores))
-        if sum(scores[at] for at in passage) >= SCORE_MIN
+        if sum(scores[at] for at in passage) + _aftermath(talk, passage) >= SCORE_MIN
         and any(scores[at] == STRONG for at in passage)
         and len(passage) > 1
     ]
@@ -112,7 +120,7 @@ def _episode(talk: Talk, passage: Sequence[int], scores: dict[int, int]) -> Epis
     calm = _calm_after(talk, passage[-1], scores)
     return Episode(
         on=talk.date(passage[0]),
-        score=sum(scores[at] for at in passage),
+        score=sum(scores[at] for at in passage) + _aftermath(talk, passage),
         tense=len(passage),
         people=tuple(sorted({talk.who[at] for at in passage})),
         began_by=talk.who[passage[0]],
@@ -124,16 +132,29 @@ def _episode(talk: Talk, passage: Sequence[int], scores: dict[int, int]) -> Epis
     )
 
 
+def _aftermath(talk: Talk, passage: Sequence[int]) -> int:
+    sorry = talk.signals["apology"]
+    reach = range(passage[0], min(passage[-1] + CALM_MESSAGES, len(talk.who)))
+    weight = min(APOLOGY_WEIGHT_MAX, sum(at in sorry for at in reach))
+    conversation = talk.conversation[passage[-1]] + 1
+    if conversation < len(talk.starts):
+        start = talk.starts[conversation]
+        if talk.at[start] - talk.at[start - 1] >= CHILL_S:
+            weight += CHILL_WEIGHT
+    return weight
+
+
 def _hours(talk: Talk, before: int, after: int) -> float:
     return round((talk.at[after] - talk.at[before]) / 3600, 1)
 
 
 def _apology_after(talk: Talk, passage: Sequence[int]) -> Apology | None:
-    """The first apology since the passage began, within a week of its end."""
+    """The first apology since the passage began: in three days, or the next two conversations."""
     sorry = talk.signals["apology"]
     until = talk.at[passage[-1]] + APOLOGY_HORIZON_S
+    last = talk.conversation[passage[-1]] + APOLOGY_CONVERSATIONS
     for at in range(passage[0] + 1, len(talk.who)):
-        if talk.at[at] > until:
+        if talk.at[at] > until and talk.conversation[at] > last:
             return None
         if at in sorry:
             hours = max(0.0, _hours(talk, passage[-1], at))

@@ -20,11 +20,13 @@ SUBJECT_SPREAD_SHARE = 0.02
 LATER_DAYS = 60
 JUDGED_AFTER_DAYS = 7
 QUOTE_WORDS = 7
+QUOTE_WORDS_MIN = 3
 QUOTE_CHARS = 48
 THREADS_MAX = 14
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _STOP = re.compile(r"[.!?,;:\n()…]")
+_FULL_STOP = re.compile(r"[.!?\n…]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ def quote(text: str, word_at: int) -> str:
 
 
 def _shortened(text: str) -> str:
-    clause = _STOP.split(text, maxsplit=1)[0]
-    words = clause.split()
+    words = _STOP.split(text, maxsplit=1)[0].split()
+    if len(words) < QUOTE_WORDS_MIN:
+        words = _FULL_STOP.split(text, maxsplit=1)[0].split()
     short = " ".join(words[:QUOTE_WORDS])[:QUOTE_CHARS].strip()
     return f"{short}…" if len(short) < len(" ".join(words)) else short

@@ -17,7 +17,9 @@ def chapters(sketch: Sketch) -> list[Chapter]:
     for each in told:
         words = [f"{quoted(subject.word)} ({subject.count:,})" for subject in each.subjects[:3]]
         begin = "In the chat as a whole" if each.label == "the whole chat" else _when(each.label)
-        claim = f"{begin}, {counted(each.messages, 'message')} turned most on {listed(words)}."
+        claim = (
+            f"{begin} ({counted(each.messages, 'message')}) these words stand out: {listed(words)}."
+        )
         sketch.add(claim, [n for subject in each.subjects[:3] for n in subject.sample])
     return told
 

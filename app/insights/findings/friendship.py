@@ -136,7 +136,7 @@ def warmth_and_humour(facts: Facts) -> InsightContent:
     summary = "Counted by word lists and emoji: " + listed(
         [f"{word} in {counted(total, 'message')}" for word, total in said]
     )
-    often = f"one message in {rate:.0f}" if rate >= 1.5 else "nearly every message"
+    often = f"one of {rate:.0f} messages" if rate >= 1.5 else "nearly every message"
     return sketch.content(f"{capital(most[0])} comes first, in {often}", f"{summary}.")
 
 
@@ -177,10 +177,12 @@ def plans_told(sketch: Sketch) -> InsightContent:
             "Whether they came to anything cannot be told: they name no subject that could return, "
             "or the chat ends within a week of them.",
         )
+    comes = "comes" if traced - never == 1 else "come"
     summary = (
-        f"Found were {total}. {traced:,} name a subject and have a week of chat after them; of "
+        f"Found were {total}. Of the {traced:,} that can be followed (they name a subject, and "
     )
-    summary += f"those, {traced - never:,} come up again in a later conversation within 60 days. "
+    summary += f"a week of chat follows), {traced - never or 'none'} {comes} up again in a later "
+    summary += "conversation within 60 days. "
     summary += "What is not written about again may still have happened."
     if traced < FEW:
         return sketch.content(f"{total}: {never or 'none'} never spoken of again", summary)

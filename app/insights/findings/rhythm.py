@@ -79,6 +79,8 @@ def silences(sketch: Sketch) -> None:
         ended = [each.ended_by for each in rhythm.silences]
         most = max(set(ended), key=lambda who: (ended.count(who), -who))
         count = ended.count(most)
+        if count * 4 < len(ended) * 3:
+            return
         claim = f"Of the {len(ended)} longest silences, {sketch.name(most)} ended "
         claim += "all." if count == len(ended) else f"{count}."
         sketch.add(claim, [each.after for each in rhythm.silences])

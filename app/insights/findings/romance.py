@@ -36,12 +36,14 @@ def affection(facts: Facts) -> InsightContent:
     top = max(range(len(sketch.people)), key=lambda who: love.by_person[who])
     headline = f"{sketch.name(top)} says it more often: {love.by_person[top]:,} of "
     headline += f"{counted(love.total, 'tender message')}"
+    if love.by_person[top] == love.total:
+        headline = f"{sketch.name(top)} says it alone: {counted(love.total, 'tender message')}"
     if sketch.is_pair and abs(love.by_person[0] - love.by_person[1]) <= EVEN * love.total:
         headline = (
             f"You say it equally often: {love.by_person[0]:,} and {love.by_person[1]:,} times"
         )
     summary = (
-        f"{counted(love.total, 'message')} of {facts.messages:,} hold a tender word or a heart, "
+        f"{counted(love.total, 'message')} of {facts.messages:,} with a tender word or a heart, "
     )
     summary += f"on {counted(love.days, 'day')}; {counted(longing.total, 'message')} of longing."
     return sketch.content(headline, summary)

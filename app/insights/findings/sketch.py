@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from app.insights.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent, Metric
 from app.insights.facts.measure import Facts
 from app.insights.facts.sampling import spread_over
-from app.insights.findings.prose import counted, listed, printable, share
+from app.insights.findings.prose import capital, counted, listed, printable, share
 
 LABEL = "offline"
 CONFIDENCE_MAX = 0.9
@@ -69,8 +69,8 @@ class Sketch:
             self._add_presence()
         notes = [summary, *self._cautions()]
         return InsightContent(
-            headline=headline,
-            summary=" ".join(note for note in notes if note),
+            headline=capital(headline),
+            summary=capital(" ".join(note for note in notes if note)),
             findings=self._findings,
             metrics=self.metrics,
             confidence=self._confidence(),

@@ -40,7 +40,7 @@ def _episode(sketch: Sketch, episode: Episode) -> None:
     claim += f", begun by {sketch.name(episode.began_by)}." if len(episode.people) > 1 else "."
     evidence = list(episode.sample)
     if episode.apology is None:
-        claim += " No apology followed within a week."
+        claim += " No apology followed in the next conversations."
     else:
         evidence.append(episode.apology.number)
         claim += f" {sketch.name(episode.apology.by)} apologised first, "
@@ -108,7 +108,7 @@ def told(sketch: Sketch) -> InsightContent:
     headline = f"{passages}, {'all' if facts.mended == facts.count else facts.mended or 'none'}"
     headline += " followed by calm"
     summary = f"{capital(passages)} stood out by sharp words close together; an apology followed "
-    summary += f"within a week in {facts.apologised or 'none'}."
+    summary += f"in {facts.apologised or 'none'}."
     if facts.median_calm_hours is not None:
         summary += f" The next calm exchange came {_soon(facts.median_calm_hours)} (median)."
     return sketch.content(headline, summary)

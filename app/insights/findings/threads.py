@@ -64,7 +64,9 @@ def never_again(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     subject = [quoted(word) for word in facts.open[-1].subject[:2]]
     latest = facts.open[-1]
     claim = f"{counted(facts.never, noun, plural)} {'was' if facts.never == 1 else 'were'} never "
-    claim += f"spoken of again ({_by_person(sketch, facts.never_by_person)}), the latest of them "
+    claim += "spoken of again: "
+    if facts.never > 1:
+        claim += f"{_by_person(sketch, facts.never_by_person)}, the latest of them "
     claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}: "
     do = "does" if len(subject) == 1 else "do"
     claim += f"{listed(subject)} {do} not come up in the 60 days after."

@@ -1,11 +1,14 @@
 """Claims about a signal of the word lists: who gives it, how it moved, where it is densest."""
 
+from math import sqrt
+
 from app.insights.facts.signals import Signal
 from app.insights.findings.prose import counted, listed, on_day, per_hundred, share
 from app.insights.findings.sketch import Sketch
 
 RATE_RATIO = 1.4
 SHIFT_MIN = 8
+STEADY_MIN = 24
 SHOWN = 4
 
 
@@ -55,7 +58,11 @@ def shift(sketch: Sketch, signal: str, noun: str) -> None:
         return
     early, late = per_hundred(facts.early, early_of), per_hundred(facts.late, late_of)
     middle = on_day(sketch.facts.activity.middle_on)
-    if max(early, late) < RATE_RATIO * min(early, late):
+    # Twice the square root is about what chance alone moves between two halves.
+    chance = per_hundred(round(2 * sqrt(facts.total)), min(early_of, late_of))
+    if max(early, late) < RATE_RATIO * min(early, late) or abs(early - late) < chance:
+        if facts.total < STEADY_MIN:
+            return
         claim = f"{noun.capitalize()} has kept its level: {early:g} in a hundred messages before "
         claim += f"{middle}, {late:g} since."
     else:

@@ -75,7 +75,9 @@ def action_items(facts: Facts) -> InsightContent:
     summary = "The tasks taken on name no subject that could be followed through the chat."
     if found.traced:
         summary = f"Of {counted(found.traced, 'task')} taken on whose subject can be followed, "
-        summary += f"{found.done:,} {'was' if found.done == 1 else 'were'} reported done with the "
+        summary += (
+            f"{found.done or 'none'} {'was' if found.done == 1 else 'were'} reported done with the "
+        )
         summary += f"same words and {found.never:,} never came up again."
     return sketch.content(headline, summary)
 
