@@ -1,0 +1,105 @@
+"""Retrieval finds what a question is about, in any script, within its budget of words."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from app.chats.message import Message
+from app.chats.retrieval import build_index, rank_windows, select_context, words_of
+
+START = datetime(2024, 1, 1, 9, tzinfo=UTC)
+
+
+def chat(texts: Sequence[str], *, people: Sequence[str] = ("Ana", "Ben")) -> list[Message]:
+    return [
+        Message(n, START + timedelta(minutes=n), people[n % len(people)], text)
+        for n, text in enumerate(texts, start=1)
+    ]
+
+
+def filler(count: int) -> list[str]:
+    return [f"talk about weather number {n}" for n in range(count)]
+
+
+def test_the_passage_a_query_names_is_found_with_its_surroundings():
+    texts = [*filler(100), "the dentist moved my appointment", *filler(100)]
+    chunks = select_context(build_index(chat(texts)), ["dentist appointment"], words_max=100)
+    numbers = [message.number for chunk in chunks for message in chunk.messages]
+    assert 101 in numbers
+    assert {100, 102} & set(numbers)
+
+
+def test_chunks_are_consecutive_in_file_order_and_never_overlap():
+    texts = [*filler(40), "sailing", *filler(40), "sailing again", *filler(40)]
+    chunks = select_context(build_index(chat(texts)), ["sailing"], words_max=200)
+    numbers = [message.number for chunk in chunks for message in chunk.messages]
+    assert numbers == sorted(set(numbers))
+    for chunk in chunks:
+        inside = [message.number for message in chunk.messages]
+        assert inside == list(range(chunk.first, chunk.last + 1))
+
+
+def test_the_budget_of_words_is_kept():
+    texts = [f"sailing {'and more words ' * 5}" for _ in range(200)]
+    chunks = select_context(build_index(chat(texts)), ["sailing"], words_max=300, sample_words=100)
+    words = sum(len(message.text.split()) for chunk in chunks for message in chunk.messages)
+    assert 150 < words <= 300
+
+
+def test_several_queries_take_turns():
+    texts = [*["sailing on the lake"] * 60, *filler(60), "one dentist", *filler(60)]
+    index = build_index(chat(texts))
+    chunks = select_context(index, ["sailing lake", "dentist"], words_max=150)
+    assert any("dentist" in message.text for chunk in chunks for message in chunk.messages)
+
+
+def test_windows_stop_at_a_long_silence():
+    before = chat(["the goat ate the hat", "poor hat"])
+    after = [
+        message._replace(number=message.number + 2, at=message.at + timedelta(days=3))
+        for message in chat(["new week", "indeed"])
+    ]
+    chunks = select_context(build_index([*before, *after]), ["goat"], words_max=50)
+    assert [(chunk.first, chunk.last) for chunk in chunks] == [(1, 2)]
+
+
+def test_a_sample_reaches_all_of_the_time_and_quiet_people():
+    people = ["Ana"] * 40 + ["Ben"] * 40 + ["Cem"]
+    texts = filler(810)
+    chunks = select_context(
+        build_index(chat(texts, people=people)),
+        ["nothing of this"],
+        words_max=600,
+        sample_words=600,
+    )
+    messages = [message for chunk in chunks for message in chunk.messages]
+    quarters = {(message.number - 1) * 4 // 810 for message in messages}
+    assert quarters == {0, 1, 2, 3}
+    assert {"Ana", "Ben"} <= {message.author for message in messages}
+
+
+def test_japanese_is_found_by_pairs_of_characters():
+    texts = [*["今日は雨です"] * 50, "京都のホテルを予約した", *["明日も雨です"] * 50]
+    chunks = select_context(build_index(chat(texts)), ["京都ホテル"], words_max=40)
+    assert any("京都" in message.text for chunk in chunks for message in chunk.messages)
+
+
+def test_words_keep_their_marks_and_leave_out_links():
+    assert words_of("Ça va? हिन्दी see https://example.org/a?b=c") == ["ça", "va", "हिन्दी", "see"]
+    assert words_of("我爱你 ok") == ["我爱", "爱你", "ok"]
+
+
+def test_an_ending_does_not_hide_a_word():
+    index = build_index(chat([*filler(50), "I booked two tickets", *filler(50)]))
+    assert rank_windows(index, "booking ticket")
+
+
+def test_a_person_can_be_asked_for_by_name():
+    index = build_index(chat(filler(8) + filler(8), people=["Ana"] * 8 + ["Zora"] * 8))
+    best = rank_windows(index, "zora")[0]
+    start, stop = index.windows[best]
+    assert "Zora" in {index.messages[at].author for at in range(start, stop)}
+
+
+def test_a_chat_without_text_gives_no_context():
+    assert select_context(build_index([]), ["anything"], words_max=100) == []
+    assert select_context(build_index(chat(["", ""])), ["anything"], words_max=100) == []
