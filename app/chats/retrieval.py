@@ -24,6 +24,7 @@ RANKED_MAX = 400
 CANDIDATES_MAX = 2000
 NEIGHBOUR_WEIGHTS = ((1, 1.0), (2, 0.5))
 STEM_LETTERS_MIN = 4
+WORDS_A_MESSAGE_MIN = 2
 _TF_BITS = 8
 _TF_MAX = (1 << _TF_BITS) - 1
 
@@ -129,8 +130,10 @@ def build_index(
 
 
 def _cost(text: str, words: Sequence[str]) -> int:
-    """The words of a message; of scripts without spaces, one for two characters."""
-    return max(len(text.split()), len(words) // 2)
+    """The words of a message, at least two; of scripts without spaces, one for two characters."""
+    if not text:
+        return 0
+    return max(WORDS_A_MESSAGE_MIN, len(text.split()), len(words) // 2)
 
 
 def _windows(messages: Sequence[Message]) -> Iterable[tuple[int, int, int]]:

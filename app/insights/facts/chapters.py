@@ -25,6 +25,7 @@ LASTING_SHARE = 0.6
 SAMPLE_MAX = 4
 SMALL_PERIOD = 8
 FORMS_MAX = 20
+CANDIDATES_MAX = 24
 _IDEOGRAPHS = re.compile("[\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _GRAINS = ((2400, "year"), (540, "quarter"), (62, "month"), (18, "week"), (3, "day"))
 
@@ -144,8 +145,10 @@ def _chapter(
     talk: Talk, label: str, positions: list[int], bag: Counter[str], total: Counter[str]
 ) -> Chapter:
     subjects: list[Subject] = []
-    for word in _distinct(bag, total):
-        found = [at for at in positions if word in talk.words[at]]
+    words = _distinct(bag, total)[:CANDIDATES_MAX]
+    places = _where(talk, set(words), positions)
+    for word in words:
+        found = places[word]
         if _is_spoken_of(talk, found):
             subjects.append(_subject(talk, word, found))
         if len(subjects) == SUBJECTS_MAX:

@@ -31,6 +31,14 @@ class Hit:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Openings:
+    """What a word may begin: signals by itself, and phrases by their second word."""
+
+    alone: tuple[str, ...]
+    phrases: Mapping[str, Sequence[tuple[str, list[str]]]]
+
+
 class Lexicon:
     """Finds signals (affection, a promise, …) in the words of a message."""
 
@@ -48,7 +56,7 @@ class Lexicon:
         for signal, phrases in self.phrases.items():
             for phrase in phrases:
                 self._add(signal, phrase)
-        self._entries: dict[str, tuple[Entry, ...]] = {}
+        self._known: dict[str, _Openings | None] = {}
 
     def _add(self, signal: str, phrase: str) -> None:
         # A star may end the first word of a phrase, no later one.
@@ -56,36 +64,35 @@ class Lexicon:
         table = self._prefixes if phrase.split()[0].endswith("*") else self._first
         table.setdefault(words[0], []).append((signal, tuple(words[1:])))
 
-    def hits(self, words: Sequence[str]) -> list[Hit]:
+    def hits(self, words: list[str]) -> list[Hit]:
         """The signals of a message, each once, in order of appearance."""
         found: dict[str, int] = {}
-        known = self._entries
+        known, negations = self._known, self._negations
         for at, word in enumerate(words):
-            entries = known.get(word)
-            if entries is None:
-                entries = known[word] = self._entries_of(word)
-            for signal, rest in entries:
-                if signal in found or (rest and not _follows(words, at, rest)):
-                    continue
-                if at and words[at - 1] in self._negations:
-                    continue
-                found[signal] = at
+            openings = known[word] if word in known else self._look_up(word)
+            if openings is None or (at and words[at - 1] in negations):
+                continue
+            for signal in openings.alone:
+                found.setdefault(signal, at)
+            if openings.phrases and at + 1 < len(words):
+                for signal, rest in openings.phrases.get(words[at + 1], ()):
+                    if words[at + 1 : at + 1 + len(rest)] == rest:
+                        found.setdefault(signal, at)
         return [Hit(signal, at) for signal, at in found.items()]
 
-    def _entries_of(self, word: str) -> tuple[Entry, ...]:
+    def _look_up(self, word: str) -> "_Openings | None":
         entries = list(self._first.get(word, ()))
         for length in range(_PREFIX_MIN, len(word) + 1):
             entries += self._prefixes.get(word[:length], ())
         if _LAUGHTER.fullmatch(word):
             entries.append(("laughter", ()))
-        return tuple(entries)
-
-
-def _follows(words: Sequence[str], at: int, rest: tuple[str, ...]) -> bool:
-    return all(
-        at + offset < len(words) and words[at + offset] == word
-        for offset, word in enumerate(rest, start=1)
-    )
+        alone = tuple(signal for signal, rest in entries if not rest)
+        phrases: dict[str, list[tuple[str, list[str]]]] = {}
+        for signal, rest in entries:
+            if rest:
+                phrases.setdefault(rest[0], []).append((signal, list(rest)))
+        self._known[word] = _Openings(alone, phrases) if entries else None
+        return self._known[word]
 
 
 def emoji_signals(text: str) -> set[str]:

@@ -7,7 +7,6 @@ from app.insights.facts.talk import SECONDS_A_DAY, Talk
 
 OPEN_MAX = 12
 SAMPLE_MAX = 6
-HORIZON_MESSAGES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +48,10 @@ class Questions:
 
 def next_by_other(talk: Talk, position: int) -> int | None:
     """The next message by somebody else within a day; None if nobody else wrote."""
-    until = talk.at[position] + SECONDS_A_DAY
-    stop = min(len(talk.who), position + 1 + HORIZON_MESSAGES)
-    for at in range(position + 1, stop):
-        if talk.at[at] > until:
-            return None
-        if talk.who[at] != talk.who[position]:
-            return at
-    return None
+    at = talk.next_other[position]
+    if at == len(talk.who) or talk.at[at] - talk.at[position] > SECONDS_A_DAY:
+        return None
+    return at
 
 
 def measure_questions(talk: Talk) -> Questions:

@@ -13,6 +13,7 @@ PEAK_MESSAGES_MIN = 3
 PEAK_SAMPLE_MAX = 6
 SAMPLE_MAX = 6
 RETURN_S = 3600
+RETURN_HITS_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _returned(talk: Talk, positions: list[int]) -> int:
     """How many were followed within an hour by the same signal from somebody else."""
     count = 0
     for place, at in enumerate(positions):
-        for later in positions[place + 1 :]:
+        for later in positions[place + 1 : place + 1 + RETURN_HITS_MAX]:
             if talk.at[later] - talk.at[at] > RETURN_S:
                 break
             if talk.who[later] != talk.who[at]:

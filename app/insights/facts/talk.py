@@ -27,7 +27,8 @@ class Talk:
     chat's own clock. `starts` are the positions at which a conversation begins: after a silence
     of six hours. `middle` is where the later half of the messages begins. `signals` are the
     positions of messages that hold a signal, and where in them; `spread` is in how many messages
-    each word stands.
+    each word stands. `next_other` is the position of the next message by somebody else, or the
+    number of messages if there is none.
     """
 
     messages: Sequence[Message]
@@ -44,6 +45,7 @@ class Talk:
     signals: dict[str, dict[int, int]]
     spread: Counter[str]
     middle: int
+    next_other: list[int]
 
     def number(self, position: int) -> int:
         return self.messages[position].number
@@ -77,6 +79,7 @@ def prepare(messages: Sequence[Message], words: list[list[str]]) -> Talk:
         signals=_signals(messages, words, lexicon),
         spread=Counter(word for each in words for word in set(each)),
         middle=_middle([message.at.toordinal() for message in messages]),
+        next_other=_next_other(who),
     )
 
 
@@ -122,6 +125,13 @@ def _middle(day: Sequence[int]) -> int:
     half = (len(day) + 1) // 2
     dawns = [at for at in range(1, len(day)) if day[at] != day[at - 1]]
     return min(dawns, key=lambda at: abs(at - half), default=half)
+
+
+def _next_other(who: Sequence[int]) -> list[int]:
+    found = [len(who)] * len(who)
+    for at in range(len(who) - 2, -1, -1):
+        found[at] = at + 1 if who[at + 1] != who[at] else found[at + 1]
+    return found
 
 
 def _numbered(starts: Sequence[int], count: int) -> list[int]:

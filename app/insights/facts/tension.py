@@ -20,6 +20,7 @@ CHILL_WEIGHT = 2
 CALM_HORIZON_S = 30 * SECONDS_A_DAY
 CALM_MESSAGES = 6
 CALM_GAP_S = 3600
+HORIZON_MESSAGES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _apology_after(talk: Talk, passage: Sequence[int]) -> Apology | None:
     sorry = talk.signals["apology"]
     until = talk.at[passage[-1]] + APOLOGY_HORIZON_S
     last = talk.conversation[passage[-1]] + APOLOGY_CONVERSATIONS
-    for at in range(passage[0] + 1, len(talk.who)):
+    for at in range(passage[0] + 1, min(len(talk.who), passage[-1] + HORIZON_MESSAGES)):
         if talk.at[at] > until and talk.conversation[at] > last:
             return None
         if at in sorry:
@@ -165,16 +166,14 @@ def _apology_after(talk: Talk, passage: Sequence[int]) -> Apology | None:
 def _calm_after(talk: Talk, position: int, scores: dict[int, int]) -> int | None:
     """Where the first calm exchange after `position` begins."""
     until = talk.at[position] + CALM_HORIZON_S
-    run: list[int] = []
-    for at in range(position + 1, len(talk.who)):
+    start: int | None = None
+    for at in range(position + 1, min(len(talk.who), position + 1 + HORIZON_MESSAGES)):
         if talk.at[at] > until:
             return None
         if at in scores:
-            run = []
-        elif run and talk.at[at] - talk.at[run[-1]] > CALM_GAP_S:
-            run = [at]
-        else:
-            run.append(at)
-        if len(run) >= CALM_MESSAGES and len({talk.who[each] for each in run}) > 1:
-            return run[0]
+            start = None
+        elif start is None or talk.at[at] - talk.at[at - 1] > CALM_GAP_S:
+            start = at
+        if start is not None and at - start + 1 >= CALM_MESSAGES and talk.next_other[start] <= at:
+            return start
     return None
