@@ -251,3 +251,19 @@ def talk(people: list[str], lines: list[str], *, minutes: int) -> list[Message]:
         )
         for number, line in enumerate(lines, start=1)
     ]
+
+
+def test_the_end_of_the_chat_is_not_taken_for_silence():
+    lines = ["any news?", "not yet", "we decided to sell the boat"] * 12
+    content = insight(talk(["Ana", "Ben"], lines, minutes=30), "work", "decisions")
+    assert not [each for each in content.findings if "nobody else wrote" in each.claim]
+
+
+def test_people_who_open_equally_often_are_named_together():
+    tell = Telling()
+    for day in range(1, 10):
+        tell.say(f"2024-03-{day:02}", "12:00", ("Ana", "Ben", "Cem")[day % 3], "lunch?")
+        tell.say(f"2024-03-{day:02}", "12:05", ("Ben", "Cem", "Ana")[day % 3], "yes")
+    content = insight(tell.messages(), "family", "who_holds_it_together")
+    assert content.headline.endswith("reach out equally often")
+    assert all(name in content.headline for name in ("Ana", "Ben", "Cem"))

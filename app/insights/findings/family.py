@@ -43,6 +43,8 @@ def _present(sketch: Sketch) -> None:
         return
     order = sorted(range(len(parts)), key=lambda who: -parts[who])
     most, least = order[0], order[-1]
+    if parts[most] == parts[least]:
+        return
     claim = f"{sketch.name(most)} takes part in {parts[most]:.0%} of the conversations, "
     claim += f"{sketch.name(least)} in {parts[least]:.0%}."
     people = sketch.facts.people
@@ -188,9 +190,11 @@ def worries(facts: Facts) -> InsightContent:
     summary += (
         f"stress or loss; {counted(support.total, 'message')} comfort or ask how somebody is."
     )
-    headline = f"{share(worry.answered_soon, worry.total)} of worries are answered within the hour"
+    part = share(worry.answered_soon, worry.total)
+    headline = f"After {part} of worries somebody else writes within the hour"
     if worry.median_answer_s is not None and worry.answered_soon == worry.total:
-        headline = f"Every worry was answered, in {lasting(worry.median_answer_s)} (median)"
+        wait = lasting(worry.median_answer_s)
+        headline = f"After every worry somebody else wrote, {wait} later (median)"
     return sketch.content(headline, summary)
 
 

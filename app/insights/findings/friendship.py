@@ -53,6 +53,9 @@ def opening_verdict(sketch: Sketch) -> tuple[str, str]:
         headline = f"You reach out to each other about equally: {opened[0]} to {opened[1]}"
     else:
         headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
+    leaders = [who for who in range(len(opened)) if opened[who] == opened[top]]
+    if not sketch.is_pair and len(leaders) > 1:
+        headline = f"{sketch.names(leaders[:4])} reach out equally often"
     silences = [each.ended_by for each in flow.silences]
     summary = f"{_span(sketch)} there were {counted(total, 'conversation')}, each begun after six "
     summary += f"hours of silence or more; {name} began {opened[top]:,} of them."

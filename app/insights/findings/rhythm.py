@@ -150,6 +150,8 @@ def _pace(sketch: Sketch, known: list[int]) -> str:
     other += f" ({replies[slow].count:,})"
     if sketch.is_pair:
         return f"{quick}, {other}."
+    if lasting(replies[fast].median_s or 0) == lasting(replies[slow].median_s or 0):
+        return f"Everybody keeps the same pace: {quick}, {other}."
     return (
         f"Fastest to answer is {sketch.name(fast)}, slowest {sketch.name(slow)}: {quick}, {other}."
     )

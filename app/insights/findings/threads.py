@@ -1,8 +1,9 @@
 """Claims about plans, promises, requests, decisions, blockers and worries."""
 
 from collections.abc import Sequence
+from datetime import date
 
-from app.insights.facts.threads import Thread
+from app.insights.facts.threads import LATER_DAYS, Thread
 from app.insights.findings.prose import counted, lasting, listed, on_day, quoted, share
 from app.insights.findings.sketch import Sketch
 
@@ -69,8 +70,15 @@ def never_again(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
         claim += f"{_by_person(sketch, facts.never_by_person)}, the latest of them "
     claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}: "
     do = "does" if len(subject) == 1 else "do"
-    claim += f"{listed(subject)} {do} not come up in the 60 days after."
+    claim += f"{listed(subject)} {do} not come up {_until(sketch, latest)}."
     sketch.add(claim, [each.number for each in facts.open[-OPEN_SHOWN:]])
+
+
+def _until(sketch: Sketch, thread: Thread) -> str:
+    rest = date.fromisoformat(sketch.facts.activity.last_on) - date.fromisoformat(thread.on)
+    return (
+        f"in the {LATER_DAYS} days after" if rest.days >= LATER_DAYS else "in the rest of the chat"
+    )
 
 
 def _by_person(sketch: Sketch, counts: Sequence[int]) -> str:
@@ -80,14 +88,15 @@ def _by_person(sketch: Sketch, counts: Sequence[int]) -> str:
 
 def latest(sketch: Sketch, signal: str, noun: str) -> None:
     """The latest three, each with its date and the beginning of its words."""
-    for thread in reversed(sketch.facts.threads[signal].recent[-SHOWN:]):
+    facts = sketch.facts.threads[signal]
+    for thread in reversed(facts.recent[-SHOWN:]):
         claim = f"{on_day(thread.on)}, {sketch.name(thread.by)}: {noun} “{thread.quote}”"
         if thread.done is not None:
             claim += f", reported done in message {thread.done}."
         elif thread.answer_by is not None:
             claim += f"; {sketch.name(thread.answer_by)} wrote next."
         else:
-            claim += "; nobody wrote for a day after it."
+            claim += "; nobody else wrote for a day after it." if thread in facts.ignored else "."
         sketch.add(claim, [n for n in (thread.number, thread.done or thread.answer) if n])
 
 
