@@ -29,7 +29,9 @@ function start() {
   if (hasToken()) attempt(enter);
 }
 
-const onClick = (id, action) => byId(id).addEventListener("click", () => attempt(action));
+function onClick(id, action) {
+  byId(id).addEventListener("click", () => attempt(action));
+}
 
 function onSubmit(id, action) {
   byId(id).addEventListener("submit", (event) => {
@@ -158,7 +160,7 @@ async function listChats() {
   const { items } = await read("/api/chats?limit=100");
   const rows = items.map((chat) => element("li", {}, element("button", {
     type: "button",
-    "aria-current": open.chat?.id === chat.id,
+    "data-chat": chat.id,
     onclick: () => attempt(async () => showChat(await read(`/api/chats/${chat.id}`))),
   }, chat.title, element("small", {}, `${count(chat.message_count)} messages · ${day(chat.created_at)}`))));
   byId("chats").replaceChildren(...(rows.length ? rows : [element("li", { class: "quiet" }, "None yet.")]));
@@ -168,6 +170,9 @@ async function showChat(chat) {
   open.streams.abort();
   open = { chat, streams: new AbortController() };
   byId("chat").hidden = false;
+  for (const button of document.querySelectorAll("[data-chat]")) {
+    button.setAttribute("aria-current", String(button.dataset.chat === chat.id));
+  }
   byId("chat-title").textContent = chat.title;
   byId("statistics").replaceChildren(...statistics(chat));
   byId("categories").replaceChildren(...categories.map(categoryCard));

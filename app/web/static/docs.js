@@ -19,7 +19,9 @@ function operation(path, method, told) {
     section("Answers", Object.entries(told.responses).map(answer)));
 }
 
-const section = (title, content) => element("section", {}, element("h3", {}, title), content);
+function section(title, content) {
+  return element("section", {}, element("h3", {}, title), content);
+}
 
 function parameter(one) {
   const need = one.required ? "required" : "optional";
@@ -31,11 +33,18 @@ function answer([status, told]) {
   const [type, content] = Object.entries(told.content ?? {})[0] ?? [];
   const isProblem = type === "application/problem+json";
   return element("div", {},
-    element("p", {}, element("b", {}, status), " ", told.description ?? ""),
+    element("p", {}, element("b", {}, status), " ", marked(told.description ?? "")),
     content?.schema && !isProblem ? sample(content.schema) : null);
 }
 
-const sample = (schema) => element("pre", {}, JSON.stringify(shape(schema, 0), null, 2));
+/** Text with its parts between backticks set as code. */
+function marked(text) {
+  return text.split("`").map((part, n) => (n % 2 ? element("code", {}, part) : part));
+}
+
+function sample(schema) {
+  return element("pre", {}, JSON.stringify(shape(schema, 0), null, 2));
+}
 
 /** A schema as an example of its shape. */
 function shape(schema, depth) {

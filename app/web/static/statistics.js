@@ -44,11 +44,11 @@ const card = (title, ...content) =>
 
 function authors(told) {
   const rows = told.authors.slice(0, 8).flatMap((author) => [
-    element("span", {}, author.author),
+    element("p", {}, element("b", {}, author.author), " ",
+      element("span", { class: "quiet" },
+        `${count(author.messages)} messages · replies in ${duration(author.reply_median_s)}`
+        + ` · starts ${count(author.conversations_started)}`)),
     element("progress", { max: told.total.messages, value: author.messages, "aria-label": author.author }),
-    element("span", { class: "quiet", title: "messages, typical reply time, conversations started" },
-      `${count(author.messages)} · replies in ${duration(author.reply_median_s)}`
-      + ` · starts ${count(author.conversations_started)}`),
   ]);
   return element("div", { class: "bars" }, rows);
 }
