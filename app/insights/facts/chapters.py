@@ -144,15 +144,12 @@ def _may_name(word: str, dull: AbstractSet[str]) -> bool:
 def _chapter(
     talk: Talk, label: str, positions: list[int], bag: Counter[str], total: Counter[str]
 ) -> Chapter:
-    subjects: list[Subject] = []
-    words = _distinct(bag, total)[:CANDIDATES_MAX]
-    places = _where(talk, set(words), positions)
-    for word in words:
-        found = places[word]
-        if _is_spoken_of(talk, found):
-            subjects.append(_subject(talk, word, found))
-        if len(subjects) == SUBJECTS_MAX:
-            break
+    scores = dict(_distinct(bag, total)[:CANDIDATES_MAX])
+    places = _where(talk, set(scores), positions)
+    spoken = [word for word in scores if _is_spoken_of(talk, places[word])]
+    # A subject comes in bursts, a turn of phrase here and there.
+    spoken.sort(key=lambda word: -scores[word] * _burst(talk, places[word]))
+    subjects = [_subject(talk, word, places[word]) for word in spoken[:SUBJECTS_MAX]]
     return Chapter(
         label=label,
         messages=len(positions),
@@ -165,6 +162,11 @@ def _is_spoken_of(talk: Talk, found: Sequence[int]) -> bool:
     """A word one person says once over and over is no subject."""
     people = {talk.who[at] for at in found}
     return len(people) > 1 or len({talk.conversation[at] for at in found}) > 1
+
+
+def _burst(talk: Talk, found: Sequence[int]) -> float:
+    """Messages with the word in each conversation that has any."""
+    return len(found) / len({talk.conversation[at] for at in found})
 
 
 def _subject(talk: Talk, word: str, found: Sequence[int]) -> Subject:
@@ -186,8 +188,8 @@ def _as_written(talk: Talk, word: str, found: Sequence[int]) -> str:
     return max(seen, key=lambda form: (seen[form], form != word), default=word)
 
 
-def _distinct(bag: Counter[str], total: Counter[str]) -> list[str]:
-    """Words by how far their log-odds here exceed those elsewhere, in standard errors.
+def _distinct(bag: Counter[str], total: Counter[str]) -> list[tuple[str, float]]:
+    """Words, and how far their log-odds here exceed those elsewhere, in standard errors.
 
     Log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008), the prior
     being the whole chat scaled to 500 words.
@@ -210,7 +212,8 @@ def _distinct(bag: Counter[str], total: Counter[str]) -> list[str]:
         score = odds / sqrt(1 / (count + prior) + 1 / (rest + prior))
         if score >= SCORE_MIN:
             scored.append((score, word))
-    return [word for _, word in sorted(scored, key=lambda each: (-each[0], each[1]))]
+    scored.sort(key=lambda each: (-each[0], each[1]))
+    return [(word, score) for score, word in scored]
 
 
 def _shown(chapters: list[Chapter]) -> list[Chapter]:
@@ -231,10 +234,7 @@ def _lasting(talk: Talk, bags: Sequence[Counter[str]], total: Counter[str]) -> t
         if count >= floor and sum(word in bag for bag in bags) >= floor
     ]
     places = _where(talk, set(words))
-    bursts = {
-        word: len(found) / len({talk.conversation[at] for at in found})
-        for word, found in places.items()
-    }
+    bursts = {word: _burst(talk, found) for word, found in places.items()}
     ranked = sorted(bursts, key=lambda word: (-bursts[word] * log(1 + total[word]), word))
     return tuple(_subject(talk, word, places[word]) for word in ranked[:LASTING_MAX])
 
@@ -249,7 +249,8 @@ def _own(
         own[who].append(at)
     shown: list[tuple[Subject, ...]] = []
     for positions in own:
-        words = _distinct(_bag(talk, positions, dull), total)[:SUBJECTS_MAX]
+        ranked = _distinct(_bag(talk, positions, dull), total)[:SUBJECTS_MAX]
+        words = [word for word, _ in ranked]
         places = _where(talk, set(words), positions)
         shown.append(tuple(_subject(talk, word, places[word]) for word in words))
     return tuple(shown)

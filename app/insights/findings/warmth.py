@@ -61,7 +61,7 @@ def shift(sketch: Sketch, signal: str, noun: str) -> None:
     # Twice the square root is about what chance alone moves between two halves.
     chance = per_hundred(round(2 * sqrt(facts.total)), min(early_of, late_of))
     if max(early, late) < RATE_RATIO * min(early, late) or abs(early - late) < chance:
-        if facts.total < STEADY_MIN:
+        if facts.total < STEADY_MIN or max(early, late) >= RATE_RATIO * min(early, late):
             return
         claim = f"{noun.capitalize()} has kept its level: {early:g} in a hundred messages before "
         claim += f"{middle}, {late:g} since."
