@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from app.crypto import ChatKey
+from app.insights.adoption import adopted, find_finished
 from app.insights.attempt import (
     CALLS_MAX,
     GRANT_FRESH_S,
@@ -21,7 +22,7 @@ from app.insights.content import EvidenceMissing, checked_evidence
 from app.insights.context import InsightContext
 from app.insights.generator import Draft, GenerationFailed, Generator
 from app.insights.models import InsightState
-from app.insights.results import InsightResult
+from app.insights.results import InsightResult, insight_place
 from app.insights.writer import JobWriter
 
 log = structlog.get_logger()
@@ -34,6 +35,16 @@ class InsightCalls:
         self._generator = generator
         self._writer = writer
         self._times = times
+
+    async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
+        """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""
+        if not attempt.claim.may_adopt:
+            return frozenset()
+        found = await find_finished(attempt.claim)
+        results = [adopted(attempt.claim, key, finished) for finished in found]
+        taken = [result for result in results if result is not None]
+        await asyncio.gather(*(self._store(attempt, result) for result in taken))
+        return frozenset(result.ord for result in taken)
 
     async def write(
         self, attempt: Attempt, key: ChatKey, spec: InsightSpec, context: InsightContext
@@ -100,7 +111,7 @@ def _completed(
     started: float,
 ) -> InsightResult:
     claim = attempt.claim
-    place = ("insight", claim.user_id, claim.job_id, spec.key, claim.prompt_version)
+    place = insight_place(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
     return InsightResult(
         claim.held,
         spec.ord,

@@ -52,6 +52,8 @@ class Claim:
     content_hmac: bytes
     completed: frozenset[int]
     """Ordinals of the insights that an earlier attempt completed."""
+    may_adopt: bool
+    """Whether an unsuccessful job of the same chat and category came before."""
     message_count: int | None
     """None when the chat is gone; so are `key_id` and `sealed_key` then."""
     key_id: str | None
@@ -153,6 +155,7 @@ def _claim(row: Row[Any], sent_at: float) -> Claim:
         prompt_version=row.prompt_version,
         content_hmac=row.content_hmac,
         completed=frozenset(row.completed),
+        may_adopt=row.may_adopt,
         message_count=row.message_count,
         key_id=row.key_id,
         sealed_key=row.sealed_key,
@@ -191,7 +194,11 @@ _CLAIM = text(f"""
            c.prompt_version, c.content_hmac, chat.message_count, chat.key_id, chat.sealed_key,
            ARRAY(SELECT n.ord FROM insights n
                  WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
-               AS completed
+               AS completed,
+           EXISTS (SELECT FROM jobs earlier
+                   WHERE earlier.user_id = c.user_id AND earlier.chat_id = c.chat_id
+                     AND earlier.category = c.category
+                     AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
     FROM claimed c LEFT JOIN chats chat ON chat.user_id = c.user_id AND chat.id = c.chat_id
 """)  # noqa: S608 (constants of this package)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -19,8 +19,8 @@ from app.errors import NotFound
 from app.insights.catalog import CATEGORIES
 from app.insights.content import InsightContent
 from app.insights.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
+from app.insights.results import insight_place
 
-WATCH_S = 0.5
 POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0
 
@@ -154,52 +154,6 @@ async def list_snapshots(
     return [await _snapshot(job, keyring, positions) for job in jobs]
 
 
-async def watch(
-    user_id: str,
-    job_id: UUID,
-    keyring: KeyRing,
-    positions: QueuePositions,
-    *,
-    after_version: int | None,
-    stopping: asyncio.Event,
-) -> AsyncGenerator[Snapshot]:
-    """Snapshots as the job changes, first the current one unless `after_version` is current.
-
-    Ends after a terminal one, and when `stopping` is set. Raises NotFound.
-    """
-    seen_version, seen_position = after_version, None
-    while not stopping.is_set():
-        version, state = await read_version(user_id, job_id)
-        position = await positions.of(user_id, job_id) if state is JobState.QUEUED else None
-        if version != seen_version or (position != seen_position and position is not None):
-            current = await load_snapshot(user_id, job_id, keyring, positions)
-            yield current
-            seen_version, seen_position = current.version, current.progress.queue_position
-            if current.is_terminal:
-                return
-        elif state not in ACTIVE:
-            return
-        await _wait(stopping, WATCH_S)
-
-
-async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
-    """The version and state of a job. Raises NotFound."""
-    async with snapshot() as connection:
-        found = await connection.execute(_VERSION, {"user_id": user_id, "id": job_id})
-        row = found.first()
-    if row is None:
-        raise NotFound
-    return row.version, JobState(row.state)
-
-
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return
-
-
 async def _snapshot(
     rows: Sequence[Row[Any]], keyring: KeyRing, positions: QueuePositions
 ) -> Snapshot:
@@ -252,7 +206,7 @@ def _insight(row: Row[Any], job_state: JobState, key: ChatKey | None) -> Insight
         state = InsightState.RUNNING
     content: InsightContent | None = None
     if key is not None and row.sealed is not None:
-        place = ("insight", row.user_id, row.id, row.insight_key, row.prompt_version)
+        place = insight_place(row.user_id, row.id, row.insight_key, row.prompt_version)
         content = InsightContent.model_validate_json(key.open(row.sealed, *place))
     return InsightPart(
         key=row.insight_key,
@@ -338,8 +292,6 @@ _NEWEST = _picking(_PAGE)
 _OF_CHAT = _picking(f"chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}")
 
 _CHAT_EXISTS = text("SELECT 1 FROM chats WHERE user_id = :user_id AND id = :chat_id")
-
-_VERSION = text("SELECT version, state FROM jobs WHERE user_id = :user_id AND id = :id")
 
 _POSITIONS = text("""
     SELECT user_id, id FROM jobs WHERE state = 'queued' ORDER BY next_run_at, id LIMIT :limit

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +27,14 @@ class InsightResult:
     tokens_out: int | None = None
     cost_microusd: int | None = None
     error_code: str | None = None
+    adopted_from: UUID | None = None
+
+
+def insight_place(
+    user_id: str, job_id: UUID, key: str, prompt_version: int
+) -> tuple[str, str, UUID, str, int]:
+    """What the seal of an insight's content is bound to."""
+    return ("insight", user_id, job_id, key, prompt_version)
 
 
 async def store_results(results: Sequence[InsightResult]) -> list[bool]:
@@ -52,6 +61,7 @@ async def store_results(results: Sequence[InsightResult]) -> list[bool]:
                 "tokens_out": [one.tokens_out for one in results],
                 "costs": [one.cost_microusd for one in results],
                 "error_codes": [one.error_code for one in results],
+                "adopted_from": [one.adopted_from for one in results],
             },
         )
         return {(row.user_id, row.id) for row in owned}
@@ -67,9 +77,9 @@ _STORE = text("""
             CAST(:ords AS smallint[]), CAST(:states AS text[]), CAST(:attempts AS int[]),
             CAST(:durations AS int[]), CAST(:sealed AS bytea[]), CAST(:models AS text[]),
             CAST(:tokens_in AS int[]), CAST(:tokens_out AS int[]), CAST(:costs AS bigint[]),
-            CAST(:error_codes AS text[])
+            CAST(:error_codes AS text[]), CAST(:adopted_from AS uuid[])
         ) AS t (user_id, job_id, fence, ord, state, attempts, duration_ms, sealed, model,
-                tokens_in, tokens_out, cost_microusd, error_code)
+                tokens_in, tokens_out, cost_microusd, error_code, adopted_from)
     ), owned AS (
         SELECT j.user_id, j.id FROM jobs j
         JOIN (SELECT DISTINCT user_id, job_id, fence FROM result) r
@@ -81,7 +91,8 @@ _STORE = text("""
         UPDATE insights n
         SET state = r.state, attempts = n.attempts + r.attempts, duration_ms = r.duration_ms,
             sealed = r.sealed, model = r.model, tokens_in = r.tokens_in,
-            tokens_out = r.tokens_out, cost_microusd = r.cost_microusd, error_code = r.error_code
+            tokens_out = r.tokens_out, cost_microusd = r.cost_microusd, error_code = r.error_code,
+            adopted_from = r.adopted_from
         FROM result r JOIN owned o ON o.user_id = r.user_id AND o.id = r.job_id
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
           AND n.state <> 'completed'

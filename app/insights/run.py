@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from app.crypto import KeyRing, SealBroken
+from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
 from app.insights.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
@@ -116,13 +116,14 @@ class JobEngine:
         """
         claim = attempt.claim
         category = _category_of(claim)
-        missing = [spec for spec in category.insights if spec.ord not in claim.completed]
-        if not missing:
+        if len(claim.completed) == len(category.insights):
             return []
-        if claim.key_id is None or claim.sealed_key is None:
-            raise ChatGone
-        key = self._keyring.unwrap(claim.key_id, claim.sealed_key, claim.user_id, claim.chat_id)
+        key = self._key_of(claim)
         async with asyncio.timeout(attempt.remaining_s):
+            completed = claim.completed | await self._calls.adopt(attempt, key)
+            missing = [spec for spec in category.insights if spec.ord not in completed]
+            if not missing:
+                return []
             context = await self._contexts.context_of(claim, key, category)
             calls = [
                 asyncio.create_task(self._calls.write(attempt, key, spec, context))
@@ -133,6 +134,11 @@ class JobEngine:
             finally:
                 for call in calls:
                     call.cancel()
+
+    def _key_of(self, claim: Claim) -> ChatKey:
+        if claim.key_id is None or claim.sealed_key is None:
+            raise ChatGone
+        return self._keyring.unwrap(claim.key_id, claim.sealed_key, claim.user_id, claim.chat_id)
 
     async def _conclude(self, attempt: Attempt, task: "asyncio.Task[list[InsightOutcome]]") -> None:
         """Settles, asks for another attempt, or gives the lease back. Raises LeaseLost."""
