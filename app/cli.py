@@ -20,7 +20,8 @@ from app.demo import run_demo
 from app.errors import DomainError
 from app.insights.models import JobState
 from app.insights.operations import find_job, list_jobs, release_job, requeue_job
-from app.insights.progress import QueuePositions, watch
+from app.insights.progress import QueuePositions
+from app.insights.watching import JobBoard, watch
 from app.settings import DATA_DIR_DEFAULT, load_settings
 from app.supervisor import run_up
 from app.users.auth import issue_token
@@ -173,6 +174,7 @@ async def _watch(job_id: UUID) -> None:
         job_id,
         keyring,
         QueuePositions(),
+        JobBoard(),
         after_version=None,
         stopping=asyncio.Event(),
     )

@@ -24,6 +24,7 @@ from app.errors import DomainError, NotFound
 from app.gate import Gate
 from app.insights import routes as insights
 from app.insights.progress import QueuePositions
+from app.insights.watching import JobBoard
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
 from app.redis import connect_redis
@@ -143,6 +144,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()
+        app.state.board = JobBoard()
+        stack.push_async_callback(app.state.board.close)
         app.state.uploads = Uploads(
             keyring,
             at_once=settings.uploads_at_once,

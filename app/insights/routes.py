@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable
+from contextlib import aclosing
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app import telemetry
 from app.crypto import KeyRing
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
 from app.errors import DomainError, NotFound
-from app.insights import progress
+from app.insights import progress, watching
 from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.catalog import CATEGORIES, UnknownCategory
 from app.insights.deletion import delete_chat
@@ -29,6 +30,7 @@ from app.insights.unlock import (
     Wake,
     unlock_category,
 )
+from app.insights.watching import JobBoard
 from app.problems import refusals
 from app.settings import Settings
 from app.users.http import StoredText, UserId
@@ -212,7 +214,7 @@ async def _after_version(
 
     Raises NotFound, and StreamFinished when that version is the last one.
     """
-    version, state = await progress.read_version(user_id, job_id)
+    version, state = await watching.read_version(user_id, job_id)
     after_version = None if last_event_id is None else int(last_event_id)
     if state not in ACTIVE and version == after_version:
         raise StreamFinished
@@ -232,18 +234,22 @@ async def stream_job(
 ) -> AsyncIterable[ServerSentEvent]:
     """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
     stopping: asyncio.Event = request.app.state.stopping
+    board: JobBoard = request.app.state.board
+    snapshots = watching.watch(
+        user_id,
+        job_id,
+        _keyring(request),
+        _positions(request),
+        board,
+        after_version=after_version,
+        stopping=stopping,
+    )
     with telemetry.event_streams.track_inprogress():
-        async for current in progress.watch(
-            user_id,
-            job_id,
-            _keyring(request),
-            _positions(request),
-            after_version=after_version,
-            stopping=stopping,
-        ):
-            yield ServerSentEvent(
-                raw_data=current.model_dump_json(), event="snapshot", id=str(current.version)
-            )
+        async with aclosing(snapshots):
+            async for current in snapshots:
+                yield ServerSentEvent(
+                    raw_data=current.model_dump_json(), event="snapshot", id=str(current.version)
+                )
 
 
 @router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))

@@ -7,7 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.insights.catalog import CATEGORIES
-from app.insights.progress import QueuePositions, load_snapshot, watch
+from app.insights.progress import QueuePositions, load_snapshot
+from app.insights.watching import watch
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
 from tests.http.conftest import Finish
 
@@ -258,9 +259,47 @@ async def test_watching_ends_when_the_process_stops(
             job_id,
             app.state.keyring,
             app.state.positions,
+            app.state.board,
             after_version=None,
             stopping=stopping,
         ):
             seen += 1
             stopping.set()
     assert seen == 1
+
+
+async def test_many_listeners_of_one_job_all_see_its_end(
+    alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job = (await unlock(alice, chat_id)).json()
+    async with asyncio.timeout(30):
+        *replies, _ = await asyncio.gather(
+            *(alice.get(job["links"]["events"]) for _ in range(20)),
+            finish("alice", job["job_id"]),
+        )
+    current = (await alice.get(job["links"]["self"])).json()
+    assert [events(reply.text)[-1][1] for reply in replies] == [current] * 20
+
+
+async def test_a_queued_job_s_place_moves_up_in_its_stream(
+    app: FastAPI, alice: Client, bob: Client, chat_id: str
+) -> None:
+    other_chat = (await upload(bob, CHAT.encode())).json()["id"]
+    ahead = (await unlock(bob, other_chat)).json()["job_id"]
+    mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
+    state, places = app.state, []
+    async with asyncio.timeout(10):
+        async for current in watch(
+            "alice",
+            mine,
+            state.keyring,
+            state.positions,
+            state.board,
+            after_version=None,
+            stopping=state.stopping,
+        ):
+            places.append(current.progress.queue_position)
+            if len(places) == 2:
+                break
+            await bob.post(f"/api/insights/jobs/{ahead}/cancel")
+    assert places == [2, 1]
