@@ -12,8 +12,9 @@ import typer
 from alembic import command
 from alembic.config import Config
 
-from app.credits.accounts import grant_coins, opened_balance
+from app.credits.accounts import adjust_coins, grant_coins, opened_balance
 from app.credits.invariants import check_invariants
+from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.demo import run_demo
@@ -21,6 +22,7 @@ from app.errors import DomainError
 from app.insights.models import JobState
 from app.insights.operations import find_job, list_jobs, release_job, requeue_job
 from app.insights.progress import QueuePositions
+from app.insights.refund import refund_job
 from app.insights.watching import JobBoard, watch
 from app.settings import DATA_DIR_DEFAULT, load_settings
 from app.supervisor import run_up
@@ -98,6 +100,35 @@ def grant(
         lambda: grant_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
     _print({"granted": is_new, "entry": entry})
+
+
+@app.command()
+def adjust(
+    user: str,
+    coins: Annotated[int, typer.Option(help="Coins to add; negative ones are taken.")],
+    reason: Annotated[str, typer.Option(help="Shown in the user's statement.")],
+    reference: Annotated[str, typer.Option(help="Makes the adjustment happen once.")],
+) -> None:
+    """Correct a user's coins by hand, once for each reference."""
+    entry, is_new = _run(
+        lambda: adjust_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
+    )
+    _print({"adjusted": is_new, "entry": entry})
+
+
+@app.command()
+def refund(
+    job: UUID,
+    reason: Annotated[str, typer.Option(help="Shown in the user's statement.")],
+) -> None:
+    """Give the coins of a charged job back, hide its content, open its category again."""
+
+    async def refund_it() -> tuple[Entry, bool]:
+        found = await find_job(job)
+        return await refund_job(found.user_id, job, reason=reason, actor=OPERATOR)
+
+    entry, is_new = _run(refund_it)
+    _print({"refunded": is_new, "entry": entry})
 
 
 @app.command()

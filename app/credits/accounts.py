@@ -43,6 +43,23 @@ async def grant_coins(
     return await in_transaction(grant)
 
 
+async def adjust_coins(
+    user_id: str, *, coins: int, reason: str, reference: str, actor: str
+) -> tuple[Entry, bool]:
+    """Adds or takes coins once for each reference; the entry, and whether it is new.
+
+    Raises ReferenceReused, and InsufficientCoins rather than a negative balance.
+    """
+
+    async def adjust(connection: AsyncConnection) -> tuple[Entry, bool]:
+        return await CreditService(connection).adjust(
+            user_id, coins=coins, reason=reason, reference=reference, actor=actor
+        )
+
+    await ensure_account(user_id)
+    return await in_transaction(adjust)
+
+
 async def read_statement(user_id: str, *, limit: int, before_seq: int | None = None) -> list[Entry]:
     """At most `limit` entries, newest first; opens the account on a first visit."""
     await opened_balance(user_id)

@@ -11,10 +11,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.models import Bucket, EntryKind, ReservationState
+from app.credits.sql import (
+    ADJUST,
+    BALANCE,
+    ENTRY,
+    GRANT,
+    LOCK_ACCOUNTS,
+    OPEN_ACCOUNT,
+    REFUND,
+    RESERVE,
+    SETTLE,
+    STATEMENT,
+)
 from app.errors import DomainError
 
 SIGNUP_COINS = 50
@@ -78,19 +90,19 @@ class CreditService:
     async def open_account(self, user_id: str) -> bool:
         """Opens the account with the signup coins; False when it is open already."""
         opened = await self._connection.execute(
-            _OPEN_ACCOUNT, {"user_id": user_id, "coins": SIGNUP_COINS}
+            OPEN_ACCOUNT, {"user_id": user_id, "coins": SIGNUP_COINS}
         )
         return opened.first() is not None
 
     async def lock_accounts(self, user_ids: Sequence[str]) -> int:
         """Locks these accounts in order of user id; how many there are."""
         users = sorted(set(user_ids))
-        locked = await self._connection.execute(_LOCK_ACCOUNTS, {"user_ids": users})
+        locked = await self._connection.execute(LOCK_ACCOUNTS, {"user_ids": users})
         return len(locked.all())
 
     async def balance(self, user_id: str) -> Balance | None:
         """The balance; None when there is no account yet."""
-        found = await self._connection.execute(_BALANCE, {"user_id": user_id})
+        found = await self._connection.execute(BALANCE, {"user_id": user_id})
         row = found.first()
         return None if row is None else Balance(row.available, row.held)
 
@@ -112,7 +124,7 @@ class CreditService:
                 raise ReferenceReused(reference=reference)
             return earlier, False
         granted = await self._connection.execute(
-            _GRANT,
+            GRANT,
             {"user_id": user_id, "coins": coins, "op_key": op_key}
             | {"actor": actor, "reason": reason},
         )
@@ -131,7 +143,7 @@ class CreditService:
         if earlier is not None:
             return Balance(earlier.available_after, earlier.held_after)
         reserved = await self._connection.execute(
-            _RESERVE,
+            RESERVE,
             {"user_id": user_id, "price": coins, "id": reservation_id, "expires_s": expires_s},
         )
         row = reserved.first()
@@ -155,13 +167,63 @@ class CreditService:
             Settlement(user_id, reservation_id, ReservationState.RELEASED, reason=reason)
         )
 
+    async def refund(
+        self, user_id: str, reservation_id: UUID, *, reason: str, actor: str
+    ) -> tuple[Entry, bool] | None:
+        """Returns what a reservation was charged, once; the entry, and whether it is new.
+
+        None when nothing was charged for it.
+        """
+        await self.lock_accounts([user_id])
+        op_key = f"refund:{reservation_id}"
+        earlier = await self.entry(user_id, op_key)
+        if earlier is not None:
+            return earlier, False
+        refunded = await self._connection.execute(
+            REFUND,
+            {"user_id": user_id, "id": reservation_id, "op_key": op_key}
+            | {"actor": actor, "reason": reason},
+        )
+        row = refunded.first()
+        return None if row is None else (_entry(row), True)
+
+    async def adjust(
+        self, user_id: str, *, coins: int, reason: str, reference: str, actor: str
+    ) -> tuple[Entry, bool]:
+        """Adds `coins`, or takes them when negative, once for each `reference`.
+
+        The entry, and whether it is new. Raises ReferenceReused as `grant` does, and
+        InsufficientCoins rather than taking more than is available. The account must be open.
+        """
+        if not 1 <= abs(coins) <= GRANT_COINS_MAX:
+            raise ValueError(f"an adjustment is 1 to {GRANT_COINS_MAX} coins, or as many less")
+        await self.lock_accounts([user_id])
+        op_key = f"adjust:{reference}"
+        earlier = await self.entry(user_id, op_key)
+        if earlier is not None:
+            moved = earlier.amount if earlier.dst is Bucket.AVAILABLE else -earlier.amount
+            if (moved, earlier.reason) != (coins, reason):
+                raise ReferenceReused(reference=reference)
+            return earlier, False
+        adjusted = await self._connection.execute(
+            ADJUST,
+            {"user_id": user_id, "coins": coins, "op_key": op_key}
+            | {"actor": actor, "reason": reason},
+        )
+        row = adjusted.first()
+        if row is None:
+            balance = await self.balance(user_id)
+            available = 0 if balance is None else balance.available
+            raise InsufficientCoins(available=available, required=-coins)
+        return _entry(row), True
+
     async def settle(self, settlements: Sequence[Settlement]) -> set[tuple[str, UUID]]:
         """Ends these reservations; `(user_id, reservation_id)` of those that were still held.
 
         The caller has locked their accounts (`lock_accounts`), and their jobs after them.
         """
         settled = await self._connection.execute(
-            _SETTLE,
+            SETTLE,
             {
                 "user_ids": [one.user_id for one in settlements],
                 "ids": [one.reservation_id for one in settlements],
@@ -174,7 +236,7 @@ class CreditService:
 
     async def entry(self, user_id: str, op_key: str) -> Entry | None:
         """The entry of an operation; None if it never happened."""
-        found = await self._connection.execute(_ENTRY, {"user_id": user_id, "op_key": op_key})
+        found = await self._connection.execute(ENTRY, {"user_id": user_id, "op_key": op_key})
         row = found.first()
         return None if row is None else _entry(row)
 
@@ -183,7 +245,7 @@ class CreditService:
     ) -> list[Entry]:
         """At most `limit` entries, newest first, those before `before_seq` if it is given."""
         found = await self._connection.execute(
-            _STATEMENT, {"user_id": user_id, "limit": limit, "before_seq": before_seq}
+            STATEMENT, {"user_id": user_id, "limit": limit, "before_seq": before_seq}
         )
         return [_entry(row) for row in found]
 
@@ -207,129 +269,3 @@ def _entry(row: Row[Any]) -> Entry:
         reason=row.reason,
         at=row.at,
     )
-
-
-_ENTRY_COLUMNS = (
-    "seq, kind, src, dst, amount, available_after, held_after,"
-    " op_key, reservation_id, actor, reason, at"
-)
-
-_OPEN_ACCOUNT = text("""
-    WITH account AS (
-        INSERT INTO accounts (user_id, available, held, seq) VALUES (:user_id, :coins, 0, 1)
-        ON CONFLICT DO NOTHING RETURNING user_id
-    )
-    INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
-                         op_key, actor, reason)
-    SELECT user_id, 1, 'grant', 'mint', 'available', :coins, :coins, 0, 'signup', 'system', 'signup'
-    FROM account
-    RETURNING seq
-""")
-
-_LOCK_ACCOUNTS = text("""
-    SELECT user_id FROM accounts WHERE user_id = ANY(CAST(:user_ids AS text[]))
-    ORDER BY user_id FOR NO KEY UPDATE
-""")
-
-_BALANCE = text("SELECT available, held FROM accounts WHERE user_id = :user_id")
-
-_ENTRY = text(f"""
-    SELECT {_ENTRY_COLUMNS} FROM entries WHERE user_id = :user_id AND op_key = :op_key
-""")  # noqa: S608 (column names only)
-
-_STATEMENT = text(f"""
-    SELECT {_ENTRY_COLUMNS} FROM entries
-    WHERE user_id = :user_id AND seq < coalesce(CAST(:before_seq AS bigint), 9223372036854775807)
-    ORDER BY seq DESC LIMIT :limit
-""")  # noqa: S608 (column names only)
-
-_GRANT = text(f"""
-    WITH account AS (
-        UPDATE accounts SET available = available + :coins, seq = seq + 1
-        WHERE user_id = :user_id RETURNING user_id, available, held, seq
-    )
-    INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
-                         op_key, actor, reason)
-    SELECT user_id, seq, 'grant', 'mint', 'available', :coins, available, held,
-           :op_key, :actor, :reason
-    FROM account
-    RETURNING {_ENTRY_COLUMNS}
-""")  # noqa: S608 (column names only)
-
-RESERVE_CTES = """
-    money AS (
-        UPDATE accounts a
-        SET available = a.available - o.price, held = a.held + o.price, seq = a.seq + 1
-        FROM opened o WHERE a.user_id = o.user_id
-        RETURNING a.user_id, a.available, a.held, a.seq, o.id, o.price
-    ), reservation AS (
-        INSERT INTO reservations (user_id, id, amount, expires_at)
-        SELECT user_id, id, price, clock_timestamp() + make_interval(secs => :expires_s) FROM money
-    ), entry AS (
-        INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
-                             op_key, reservation_id, actor)
-        SELECT user_id, seq, 'reserve', 'available', 'held', price, available, held,
-               'reserve:' || id, id, user_id
-        FROM money
-    )
-"""
-"""The effects of a reservation, for a statement whose CTE `opened` has one row
-`(user_id, id, price)` for it, and whose account is locked. `money` has the balance after it."""
-
-_RESERVE = text(f"""
-    WITH opened AS (
-        SELECT user_id, CAST(:id AS uuid) AS id, CAST(:price AS bigint) AS price
-        FROM accounts WHERE user_id = :user_id AND available >= CAST(:price AS bigint)
-    ), {RESERVE_CTES}
-    SELECT available, held FROM money
-""")  # noqa: S608 (a constant of this module)
-
-_SETTLE = text("""
-    WITH input AS (
-        SELECT * FROM unnest(
-            CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:states AS text[]),
-            CAST(:captures AS bigint[]), CAST(:reasons AS text[])
-        ) AS t (user_id, id, state, captured, reason)
-    ), open AS (
-        SELECT r.user_id, r.id, r.amount, i.state, i.reason,
-               CASE WHEN i.state = 'captured' THEN coalesce(i.captured, r.amount) ELSE 0 END
-                   AS captured
-        FROM reservations r JOIN input i USING (user_id, id)
-        WHERE r.state = 'held'
-        ORDER BY r.user_id, r.id
-        FOR NO KEY UPDATE OF r
-    ), closed AS (
-        UPDATE reservations r
-        SET state = o.state, captured = o.captured, resolved_at = clock_timestamp()
-        FROM open o WHERE r.user_id = o.user_id AND r.id = o.id
-    ), move AS (
-        SELECT user_id, id, 1 AS part, 'settle:' || id AS op_key, reason,
-               CASE state WHEN 'captured' THEN 'capture' ELSE 'release' END AS kind,
-               CASE state WHEN 'captured' THEN 'revenue' ELSE 'available' END AS dst,
-               CASE state WHEN 'captured' THEN captured ELSE amount END AS amount
-        FROM open
-        UNION ALL
-        SELECT user_id, id, 2, 'settle-rest:' || id, reason, 'release', 'available',
-               amount - captured
-        FROM open WHERE state = 'captured' AND captured < amount
-    ), numbered AS (
-        SELECT *, row_number() OVER run AS n, sum(amount) OVER run AS unheld,
-               sum(CASE dst WHEN 'available' THEN amount ELSE 0 END) OVER run AS returned
-        FROM move
-        WINDOW run AS (PARTITION BY user_id ORDER BY id, part)
-    ), booked AS (
-        INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
-                             op_key, reservation_id, actor, reason)
-        SELECT n.user_id, a.seq + n.n, n.kind, 'held', n.dst, n.amount,
-               a.available + n.returned, a.held - n.unheld, n.op_key, n.id, 'system', n.reason
-        FROM numbered n JOIN accounts a USING (user_id)
-    ), total AS (
-        SELECT user_id, max(n) AS entries, max(unheld) AS unheld, max(returned) AS returned
-        FROM numbered GROUP BY user_id
-    ), balanced AS (
-        UPDATE accounts a
-        SET available = a.available + t.returned, held = a.held - t.unheld, seq = a.seq + t.entries
-        FROM total t WHERE a.user_id = t.user_id
-    )
-    SELECT user_id, id FROM open
-""")

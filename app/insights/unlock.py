@@ -10,7 +10,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.accounts import ensure_account
-from app.credits.service import RESERVE_CTES, CreditService, InsufficientCoins
+from app.credits.service import CreditService, InsufficientCoins
+from app.credits.sql import RESERVE_CTES
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.ids import new_id

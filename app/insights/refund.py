@@ -1,0 +1,42 @@
+"""Refunding a job: its coins come back, its content is hidden, its category can be bought again."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.credits.service import CreditService, Entry
+from app.db import in_transaction
+from app.errors import DomainError, NotFound
+
+
+class NotRefundable(DomainError):
+    """Nothing was charged for this job, so there is nothing to refund."""
+
+    code, http_status = "not_refundable", 409
+
+
+async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> tuple[Entry, bool]:
+    """Returns what the job was charged, once; the entry, and whether it is new.
+
+    Raises NotFound or NotRefundable.
+    """
+
+    async def refund(connection: AsyncConnection) -> tuple[Entry, bool]:
+        refunded = await CreditService(connection).refund(
+            user_id, job_id, reason=reason, actor=actor
+        )
+        job = {"user_id": user_id, "id": job_id}
+        if refunded is None:
+            is_there = (await connection.execute(_EXISTS, job)).first() is not None
+            raise NotRefundable if is_there else NotFound
+        if refunded[1]:
+            await connection.execute(_CHANGED, job)
+        return refunded
+
+    return await in_transaction(refund)
+
+
+_EXISTS = text("SELECT id FROM jobs WHERE user_id = :user_id AND id = :id")
+
+_CHANGED = text("UPDATE jobs SET version = version + 1 WHERE user_id = :user_id AND id = :id")
