@@ -1,5 +1,7 @@
 """A worker process: what start-up opens and shutdown closes, in order."""
 
+import asyncio
+import signal
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ from app.errors import Unavailable
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
 from app.insights.generator import Generator
+from app.insights.nudges import JOB_CANCELLED, Nudges, listen
 from app.insights.offline import OfflineGenerator
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine
@@ -45,21 +48,26 @@ async def start_worker(state: TaskiqState) -> None:
         recycle_s=settings.db_pool_recycle_s,
     )
     state.redis = connect_redis(settings.redis_url)
+    state.nudges = Nudges(state.redis)
     state.engine = JobEngine(
         generator=state.get(GENERATOR) or _generator(settings),
         contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
+        nudges=state.nudges,
         times=LeaseTimes(settings.lease_s, settings.attempt_s),
         heartbeat_s=settings.heartbeat_s,
     )
     state.engine.start()
+    state.listener = asyncio.create_task(listen(state.redis, JOB_CANCELLED, state.engine.recheck))
     broker.rescue_with(_rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
 
 
 @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
 async def stop_worker(state: TaskiqState) -> None:
     """Returns the leases of what still runs, then closes; the engine of the database last."""
+    state.listener.cancel()
     await state.engine.drain()
+    await state.nudges.close()
     await state.redis.aclose()
     await close_engine()
 
@@ -67,9 +75,17 @@ async def stop_worker(state: TaskiqState) -> None:
 @broker.on_event(TaskiqEvents.CLIENT_STARTUP)
 async def start_client(state: TaskiqState) -> None:
     """The scheduler's start-up: it sends wake-ups and needs nothing else."""
+    _end_cleanly_on_sigterm()
     settings = load_settings()
     configure_logging(json=settings.log_json, level=settings.log_level)
     broker.connect(settings.redis_url)
+
+
+def _end_cleanly_on_sigterm() -> None:
+    """taskiq's scheduler ends in order when its task is cancelled, but hears SIGINT alone."""
+    main = asyncio.current_task()
+    if main is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
 
 
 def engine() -> JobEngine:
