@@ -18,17 +18,14 @@ def main() -> int:
     wanted = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
-        *extras["embedded"],
     ]
-    runtime, dev = _pins("requirements.lock"), _pins("requirements-dev.lock")
+    embedded, dev = extras["embedded"], extras["dev"]
     problems = [
-        *_unmet(wanted, runtime, "requirements.lock"),
-        *_unmet([*wanted, *extras["dev"]], dev, "requirements-dev.lock"),
-        *(
-            f"{name} {version}: requirements-dev.lock has {dev.get(name, 'none')}"
-            for name, version in runtime.items()
-            if dev.get(name) != version
-        ),
+        *_unmet(wanted, "requirements-image.lock"),
+        *_unmet([*wanted, *embedded], "requirements.lock"),
+        *_unmet([*wanted, *embedded, *dev], "requirements-dev.lock"),
+        *_missing("requirements-image.lock", of="requirements.lock"),
+        *_missing("requirements.lock", of="requirements-dev.lock"),
     ]
     for problem in problems:
         sys.stderr.write(f"{problem}; run `make lock`\n")
@@ -40,7 +37,18 @@ def _pins(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in PIN.findall(text)}
 
 
-def _unmet(wanted: list[str], pins: dict[str, str], lock: str) -> list[str]:
+def _missing(part: str, *, of: str) -> list[str]:
+    """What the lock `of` must hold at the same version, as `part` does."""
+    pins = _pins(of)
+    return [
+        f"{name} {version}: {of} has {pins.get(name, 'none')}"
+        for name, version in _pins(part).items()
+        if pins.get(name) != version
+    ]
+
+
+def _unmet(wanted: list[str], lock: str) -> list[str]:
+    pins = _pins(lock)
     return [
         f"{requirement}: {lock} has {pins.get(canonicalize_name(requirement.name), 'none')}"
         for requirement in map(Requirement, wanted)

