@@ -17,7 +17,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app import faults
 from app.errors import Unavailable
+from app.faults import Moment, Step
 
 metadata = MetaData(
     naming_convention={
@@ -101,23 +103,32 @@ def async_url(database_url: str) -> str:
 
 
 @asynccontextmanager
-async def transaction() -> AsyncGenerator[AsyncConnection]:
+async def transaction(*, step: Step | None = None) -> AsyncGenerator[AsyncConnection]:
     """A READ COMMITTED transaction that commits when the block is left without an error.
 
     Raises Unavailable when the database cannot be reached before COMMIT, and CommitUnknown
-    when the reply to COMMIT was lost. What receives the connection never commits.
+    when the reply to COMMIT was lost. What receives the connection never commits. `step` names
+    it for the fault points of tests (`app.faults`).
     """
     async with _checked_out() as connection:
+        if faults.hook is not None:
+            await _reach(step, Moment.BEGIN, connection)
         yield connection
+        if faults.hook is not None:
+            await _reach(step, Moment.BEFORE_COMMIT, connection)
         try:
             await connection.commit()
         except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
             if not _has_sqlstate(error) or is_away(error):
                 raise CommitUnknown from error
             raise
+        if faults.hook is not None:
+            await _reach(step, Moment.AFTER_COMMIT, connection)
 
 
-async def in_transaction(work: Work[Result], *, attempts_max: int = ATTEMPTS_MAX) -> Result:
+async def in_transaction(
+    work: Work[Result], *, step: Step | None = None, attempts_max: int = ATTEMPTS_MAX
+) -> Result:
     """The result of `work(connection)`, committed; runs `work` again when that is safe.
 
     `work` must be safe to repeat: it takes its ids from outside, and a unique constraint or a
@@ -129,7 +140,7 @@ async def in_transaction(work: Work[Result], *, attempts_max: int = ATTEMPTS_MAX
     """
     for attempt in range(1, attempts_max + 1):
         try:
-            async with transaction() as connection:
+            async with transaction(step=step) as connection:
                 return await work(connection)
         except (CommitUnknown, Unavailable, DBAPIError) as error:
             if not is_transient(error):
@@ -179,6 +190,11 @@ def sqlstate(error: BaseException) -> str | None:
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(cause, "sqlstate", None)
     return state if isinstance(state, str) else None
+
+
+async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection) -> None:
+    if step is not None and faults.hook is not None:
+        await faults.hook(f"{step}.{moment}", connection)
 
 
 def _has_sqlstate(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from app.chats.storage import Chat, insert_chat, seal_chat
 from app.chats.whatsapp import DateOrder
 from app.crypto import KeyRing
 from app.db import in_transaction
+from app.faults import Step
 from app.ids import new_id
 from app.problems import Busy, ValidationFailed
 
@@ -82,7 +83,7 @@ class Uploads:
                 created_at=times.created_at,
             )
 
-        return await in_transaction(store)
+        return await in_transaction(store, step=Step.STORE_CHAT)
 
     async def close(self) -> None:
         """Ends the reading processes."""

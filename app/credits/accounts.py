@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import Balance, CreditService, Entry
 from app.db import in_transaction, snapshot
+from app.faults import Step
 
 
 async def ensure_account(user_id: str) -> None:
@@ -12,7 +13,7 @@ async def ensure_account(user_id: str) -> None:
     async def open_it(connection: AsyncConnection) -> bool:
         return await CreditService(connection).open_account(user_id)
 
-    await in_transaction(open_it)
+    await in_transaction(open_it, step=Step.OPEN_ACCOUNT)
 
 
 async def opened_balance(user_id: str) -> Balance:
@@ -40,7 +41,7 @@ async def grant_coins(
         )
 
     await ensure_account(user_id)
-    return await in_transaction(grant)
+    return await in_transaction(grant, step=Step.GRANT)
 
 
 async def adjust_coins(
@@ -57,7 +58,7 @@ async def adjust_coins(
         )
 
     await ensure_account(user_id)
-    return await in_transaction(adjust)
+    return await in_transaction(adjust, step=Step.ADJUST)
 
 
 async def read_statement(user_id: str, *, limit: int, before_seq: int | None = None) -> list[Entry]:

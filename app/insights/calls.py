@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from app.crypto import ChatKey
+from app.faults import Spot, reach
 from app.insights.adoption import adopted, find_finished
 from app.insights.attempt import (
     CALLS_MAX,
@@ -80,6 +81,7 @@ class InsightCalls:
 
     async def _call(self, attempt: Attempt, spec: InsightSpec, context: InsightContext) -> Draft:
         """One call. Raises EvidenceMissing when its answer rests on no existing message."""
+        await reach(Spot.CALL)
         if attempt.is_lease_over:
             raise LeaseLost
         draft = await self._generator.write(spec, context, language=attempt.claim.language)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.service import CreditService
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
+from app.faults import Step
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
 
@@ -33,7 +34,7 @@ async def cancel_job(user_id: str, job_id: UUID) -> None:
         state = found.scalar()
         return None if state is None else JobState(state)
 
-    state = await in_transaction(cancel)
+    state = await in_transaction(cancel, step=Step.CANCEL)
     if state is None:
         raise NotFound
     if state is not JobState.CANCELLED:

@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import in_transaction
+from app.faults import Step
 from app.insights.models import ATTEMPTS_MAX
 
 ATTEMPT_CLEANUP_S = 10
@@ -99,7 +100,7 @@ async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim |
         return list(claimed.all())
 
     sent_at = time.monotonic()
-    rows = await in_transaction(claim)
+    rows = await in_transaction(claim, step=Step.CLAIM)
     claims = {(row.user_id, row.id): _claim(row, sent_at) for row in rows}
     # Two wake-ups of one job in one batch: the first takes it.
     return [claims.pop(job, None) for job in asked]
@@ -112,7 +113,7 @@ async def renew_leases(held: Sequence[HeldLease], times: LeaseTimes) -> list[boo
         renewed = await connection.execute(_RENEW, _leases(held) | {"lease_s": times.lease_s})
         return {(row.user_id, row.id) for row in renewed}
 
-    still = await in_transaction(renew)
+    still = await in_transaction(renew, step=Step.RENEW)
     return [(lease.user_id, lease.job_id) in still for lease in held]
 
 
@@ -131,7 +132,7 @@ async def requeue_jobs(requeues: Sequence[Requeue]) -> list[bool]:
         )
         return {(row.user_id, row.id) for row in requeued}
 
-    done = await in_transaction(requeue)
+    done = await in_transaction(requeue, step=Step.REQUEUE)
     return [(one.lease.user_id, one.lease.job_id) in done for one in requeues]
 
 

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from app.chats.storage import open_messages, read_blocks
 from app.crypto import ChatKey, SealBroken
 from app.db import snapshot
+from app.faults import Spot, reach
 from app.insights.catalog import Category
 from app.insights.claim import Claim
 from app.insights.context import InsightContext, build_context
@@ -38,6 +39,7 @@ class ContextStore:
 
     async def context_of(self, claim: Claim, key: ChatKey, category: Category) -> InsightContext:
         """The context for the six insights of `claim`. Raises ChatGone."""
+        await reach(Spot.CONTEXT)
         name = _name(claim)
         cached = await self._cached(name, claim, key)
         if cached is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.service import CreditService
 from app.db import in_transaction, snapshot
 from app.errors import DomainError, NotFound
+from app.faults import Step
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
 
@@ -66,7 +67,8 @@ async def requeue_job(job_id: UUID) -> JobSummary:
         due = await connection.execute(_DUE_NOW, {"user_id": job.user_id, "id": job_id})
         return due.first() is not None
 
-    if not await in_transaction(requeue) and job.state is not JobState.RUNNING:
+    is_due = await in_transaction(requeue, step=Step.START_NOW)
+    if not is_due and job.state is not JobState.RUNNING:
         raise JobEnded(state=job.state)
     return await find_job(job_id)
 
@@ -94,7 +96,7 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
                 return True
         return False
 
-    if not await in_transaction(release):
+    if not await in_transaction(release, step=Step.RELEASE):
         raise JobEnded(state=job.state)
     return await find_job(job_id)
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.service import CreditService, Entry
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
+from app.faults import Step
 
 
 class NotRefundable(DomainError):
@@ -34,7 +35,7 @@ async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> 
             await connection.execute(_CHANGED, job)
         return refunded
 
-    return await in_transaction(refund)
+    return await in_transaction(refund, step=Step.REFUND)
 
 
 _EXISTS = text("SELECT id FROM jobs WHERE user_id = :user_id AND id = :id")

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import text
 
 from app.db import snapshot
+from app.faults import Step
 from app.insights.claim import JobRef
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.settle import Ending, Guard, settle_jobs
@@ -43,7 +44,7 @@ async def end_abandoned_jobs() -> int:
             error_code="attempts_exhausted",
             reason="attempts_exhausted",
         )
-        (state,) = await settle_jobs([ending])
+        (state,) = await settle_jobs([ending], step=Step.ABANDON)
         if state is not None:
             ended += 1
             log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)

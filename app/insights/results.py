@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import in_transaction
+from app.faults import Step
 from app.insights.claim import HeldLease, JobRef
 from app.insights.models import InsightState
 
@@ -66,7 +67,7 @@ async def store_results(results: Sequence[InsightResult]) -> list[bool]:
         )
         return {(row.user_id, row.id) for row in owned}
 
-    owned = await in_transaction(store)
+    owned = await in_transaction(store, step=Step.STORE)
     return [(one.lease.user_id, one.lease.job_id) in owned for one in results]
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.db import in_transaction
+from app.faults import Step
 from app.insights.claim import LEASE_OVER, HeldLease, JobRef
 from app.insights.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
 
@@ -61,14 +62,16 @@ _COINS: dict[JobState, ReservationState] = {
 }
 
 
-async def settle_jobs(endings: Sequence[Ending]) -> list[JobState | None]:
+async def settle_jobs(
+    endings: Sequence[Ending], *, step: Step = Step.SETTLE
+) -> list[JobState | None]:
     """Ends these jobs in one transaction; the state of each, None if its guard did not hold."""
 
     async def settle(connection: AsyncConnection) -> dict[JobRef, JobState]:
         await CreditService(connection).lock_accounts([ending.user_id for ending in endings])
         return await end_jobs(connection, endings)
 
-    ended = await in_transaction(settle)
+    ended = await in_transaction(settle, step=step)
     return [ended.get((ending.user_id, ending.job_id)) for ending in endings]
 
 
@@ -120,7 +123,7 @@ async def postpone_payment(lease: HeldLease, *, error_code: str) -> bool:
         )
         return postponed.first() is not None
 
-    return await in_transaction(postpone)
+    return await in_transaction(postpone, step=Step.POSTPONE)
 
 
 def _reason(state: JobState, reason: str | None) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import in_transaction, is_transient, snapshot
+from app.faults import Step
 from app.insights.claim import LEASE_OVER, JobRef
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, settle_jobs
@@ -49,7 +50,8 @@ async def cleanup_expired_reservations() -> int:
                 JobState.EXPIRED,
                 error_code="expired",
                 reason="expired",
-            )
+            ),
+            Step.CLEANUP,
         )
         if state is not None:
             ended += 1
@@ -66,7 +68,8 @@ async def retry_payment() -> int:
     await _note("retry_payment")
     charged = 0
     for user_id, job_id in await _scan(_UNPAID):
-        if await _end(Ending(user_id, job_id, Guard.UNPAID, otherwise=None)) is not None:
+        ending = Ending(user_id, job_id, Guard.UNPAID, otherwise=None)
+        if await _end(ending, Step.RETRY_PAYMENT) is not None:
             charged += 1
             log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome="charged")
         else:
@@ -88,10 +91,10 @@ async def run_overdue_sweeps() -> None:
             await sweep.run()
 
 
-async def _end(ending: Ending) -> JobState | None:
+async def _end(ending: Ending, step: Step) -> JobState | None:
     """The job's new state; None if its guard did not hold or the database refused it."""
     try:
-        return (await settle_jobs([ending]))[0]
+        return (await settle_jobs([ending], step=step))[0]
     except Exception as error:
         if is_transient(error):
             raise
@@ -106,7 +109,7 @@ async def _postpone(user_id: str, job_id: UUID) -> None:
         )
         return row.scalar()
 
-    if await in_transaction(postpone):
+    if await in_transaction(postpone, step=Step.PUT_OFF):
         log.error("payment.given_up", user_id=user_id, job_id=str(job_id))
 
 
@@ -120,7 +123,7 @@ async def _note(name: str) -> None:
     async def note(connection: AsyncConnection) -> None:
         await connection.execute(_NOTE, {"name": name})
 
-    await in_transaction(note)
+    await in_transaction(note, step=Step.NOTE_SWEEP)
 
 
 async def _take_over(name: str, *, overdue_after_s: float) -> bool:
@@ -128,7 +131,7 @@ async def _take_over(name: str, *, overdue_after_s: float) -> bool:
         taken = await connection.execute(_TAKE_OVER, {"name": name, "after_s": overdue_after_s})
         return taken.first() is not None
 
-    return await in_transaction(take)
+    return await in_transaction(take, step=Step.TAKE_SWEEP)
 
 
 _OVERDUE = text(f"""

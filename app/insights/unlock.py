@@ -14,6 +14,7 @@ from app.credits.service import CreditService, InsufficientCoins
 from app.credits.sql import RESERVE_CTES
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
+from app.faults import Spot, Step, reach
 from app.ids import new_id
 from app.insights.catalog import CATEGORIES, Category, UnknownCategory
 from app.insights.models import JobState
@@ -81,13 +82,14 @@ async def unlock_category(order: UnlockOrder, *, wake: Wake, expires_s: float) -
     async def unlock(connection: AsyncConnection) -> Unlocked | None:
         return await _unlock(connection, order, job_id, expires_s)
 
-    unlocked = await in_transaction(unlock)
+    unlocked = await in_transaction(unlock, step=Step.UNLOCK)
     if unlocked is None:
         await ensure_account(order.user_id)
-        unlocked = await in_transaction(unlock)
+        unlocked = await in_transaction(unlock, step=Step.UNLOCK)
     if unlocked is None:
         raise RuntimeError("an account is missing right after it was opened")
     if not unlocked.replayed:
+        await reach(Spot.WAKE)
         await wake(order.user_id, unlocked.job_id)
     return unlocked
 
