@@ -135,7 +135,8 @@ class _Answer:
             if _POLICY not in names:
                 headers.append((_POLICY, _POLICY_NOTHING))
             if b"cache-control" not in names:
-                headers.append((b"cache-control", b"no-store"))
+                private = self._scope["path"].startswith(API_PREFIX)
+                headers.append((b"cache-control", b"no-store" if private else b"no-cache"))
             if self._has_body and (not self.admitted or self.status == TooLarge.http_status):
                 # The rest of the body is not wanted: without this it would be read to its end.
                 headers.append((b"connection", b"close"))

@@ -3,14 +3,17 @@
 The web framework would spool files above a megabyte to disk, in plain text.
 """
 
+import asyncio
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from app.problems import TooLarge, ValidationFailed
+from app.problems import Busy, TooLarge, ValidationFailed
 
+READ_S_MAX = 120
+"""A slow upload gives its place back; the largest file needs 3 Mbit/s."""
 FIELD_BYTES_MAX = 1_024
 PARTS_MAX = 8
 FILENAME_CHARS_MAX = 255
@@ -28,7 +31,7 @@ class UploadForm:
 async def read_upload_form(
     stream: AsyncIterable[bytes], content_type: str, *, file_bytes_max: int
 ) -> UploadForm:
-    """The form with its one `file`. Raises ValidationFailed or TooLarge."""
+    """The form with its one `file`. Raises ValidationFailed, TooLarge or Busy."""
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
@@ -48,9 +51,12 @@ async def read_upload_form(
                 "on_end": parts.end_all,
             },
         )
-        async for chunk in stream:
-            parser.write(chunk)
+        async with asyncio.timeout(READ_S_MAX):
+            async for chunk in stream:
+                parser.write(chunk)
         parser.finalize()
+    except TimeoutError as error:
+        raise Busy("The upload did not arrive in time.") from error
     except FormParserError as error:
         raise ValidationFailed.of("body", "is not a well-formed multipart form") from error
     return parts.form()

@@ -89,9 +89,14 @@ class Readers:
             reader = self._idle.pop()
             if reader.returncode is None:
                 return reader
-        # Isolated, with an empty environment: what reads strangers' files knows no secret.
+        # Isolated, with an empty environment: what reads strangers' files knows no secret. A
+        # session of its own: Ctrl-C is the API's to answer, and closed pipes end the reader.
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", "app.chats.reader_process", stdin=PIPE, stdout=PIPE, env={}
+            *(sys.executable, "-I", "-m", "app.chats.reader_process"),
+            stdin=PIPE,
+            stdout=PIPE,
+            env={},
+            start_new_session=True,
         )
 
 

@@ -150,8 +150,11 @@ async def list_snapshots(
                 raise NotFound
         found = await connection.execute(statement, chosen)
         rows = found.all()
-    jobs = [list(group) for _, group in groupby(rows, key=lambda row: row.id)]
-    return [await _snapshot(job, keyring, positions) for job in jobs]
+    shown: list[Snapshot] = []
+    for _, job in groupby(rows, key=lambda row: row.id):
+        shown.append(await _snapshot(list(job), keyring, positions))
+        await asyncio.sleep(0)  # Opening the insights of a hundred jobs would hold up the loop.
+    return shown
 
 
 async def _snapshot(

@@ -1,5 +1,6 @@
 """What the tests of the API say to it."""
 
+import socket
 from typing import Any
 
 import httpx2
@@ -40,3 +41,10 @@ def refusal(reply: Reply) -> tuple[int, str]:
     assert problem["status"] == reply.status_code
     assert problem["detail"]
     return reply.status_code, problem["code"]
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

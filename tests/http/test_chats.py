@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.chats.readers import ReaderFailed, Readers
+from app.chats.reading import ReadingOrder
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.db import snapshot
@@ -180,6 +182,11 @@ async def test_fields_that_cannot_be_are_refused(alice: Client, fields: dict[str
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="\xff.txt"\r\n\r\nv'
             b"\r\n--x--\r\n",
         ),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\0.txt"\r\n\r\nv'
+            b"\r\n--x--\r\n",
+        ),
         ("multipart/form-data; boundary=" + "x" * 5000, b"--x--"),
     ],
 )
@@ -241,3 +248,15 @@ async def test_the_reading_process_serves_many_uploads_and_refusals(alice: Clien
     for content in (CHAT.encode(), b"Dear diary", CHAT.encode(), b""):
         replies.append((await upload(alice, content)).status_code)
     assert replies == [201, 422, 201, 422]
+
+
+async def test_a_reader_that_fails_tells_no_content_and_the_next_one_works() -> None:
+    readers, raw = Readers(1), CHAT.encode()
+    try:
+        with pytest.raises(ReaderFailed, match="ZoneInfoNotFoundError at ") as failed:
+            await readers.read(raw, ReadingOrder("a.txt", None, "No/Zone"), bytes_max=len(raw))
+        assert "Ana" not in str(failed.value)
+        chat = await readers.read(raw, ReadingOrder("a.txt", None, "UTC"), bytes_max=len(raw))
+        assert chat.message_count == 600
+    finally:
+        await readers.close()

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import fastapi.sse
 import httpx2
 import pytest
 import structlog
@@ -17,7 +18,7 @@ from app.insights.routes import router as insights
 from app.logging import configure_logging
 from app.main import create_app
 from app.settings import Settings
-from tests.http.calls import Client
+from tests.http.calls import Client, free_port
 
 STATIC = Path(__file__).parents[2] / "app" / "web" / "static"
 
@@ -183,3 +184,16 @@ def test_the_routes_of_insights_all_need_the_gate() -> None:
     for route in insights.routes:
         assert isinstance(route, APIRoute)
         assert route.path.startswith("/api/")
+
+
+async def test_metrics_are_served_on_a_loopback_port_of_their_own(settings: Settings) -> None:
+    port = free_port()
+    app = create_app(settings.model_copy(update={"metrics_port": port}))
+    async with app.router.lifespan_context(app), httpx2.AsyncClient() as client:
+        reply = await client.get(f"http://127.0.0.1:{port}/metrics")
+    assert "sixfold_http_event_streams" in reply.text
+
+
+def test_streams_say_every_fifteen_seconds_that_they_live() -> None:
+    # FastAPI's own support for event streams sends the comment; the contract names its period.
+    assert fastapi.sse._PING_INTERVAL == 15

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -14,7 +13,7 @@ import pytest
 
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.http.calls import CHAT, unlock, upload
+from tests.http.calls import CHAT, free_port, unlock, upload
 
 START_S = 20
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -22,12 +21,6 @@ SERVE = (
     "import sys; from app.main import serve; from app.settings import load_settings;"
     " serve(load_settings(), host='127.0.0.1', port=int(sys.argv[1]))"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @asynccontextmanager
