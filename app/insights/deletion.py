@@ -8,33 +8,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.service import CreditService
 from app.db import in_transaction
 from app.errors import NotFound
+from app.faults import Step
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
 
 
-async def delete_chat(user_id: str, chat_id: UUID) -> None:
-    """Crypto-shreds the chat; its running jobs end and their coins come back.
+async def delete_chat(user_id: str, chat_id: UUID) -> list[UUID]:
+    """Crypto-shreds the chat; its active jobs end and their coins come back: their ids.
 
     Jobs, insight rows and the ledger stay. A writer of results rechecks its job's state in its
     own transaction, so nothing comes back. Raises NotFound.
     """
 
-    async def delete(connection: AsyncConnection) -> bool:
+    async def delete(connection: AsyncConnection) -> list[UUID] | None:
         place = {"user_id": user_id, "chat_id": chat_id}
         await CreditService(connection).lock_accounts([user_id])
         found = await connection.execute(_LOCK_CHAT, place)
         if found.first() is None:
-            return False
+            return None
         active = await connection.execute(_ACTIVE_JOBS, place)
         endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
         if endings:
             await end_jobs(connection, endings)
         await connection.execute(_EMPTY_INSIGHTS, place)
         await connection.execute(_DELETE_CHAT, place)
-        return True
+        return [ending.job_id for ending in endings]
 
-    if not await in_transaction(delete):
+    ended = await in_transaction(delete, step=Step.DELETE_CHAT)
+    if ended is None:
         raise NotFound
+    return ended
 
 
 def _ending(user_id: str, job_id: UUID, state: JobState) -> Ending:

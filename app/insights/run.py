@@ -20,6 +20,7 @@ from app.insights.claim import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.insights.contexts import ChatGone, ContextStore
 from app.insights.generator import Generator
 from app.insights.models import ATTEMPTS_MAX, JobState
+from app.insights.nudges import Nudges
 from app.insights.settle import Ending, Guard, postpone_payment
 from app.insights.writer import JobWriter
 
@@ -42,6 +43,7 @@ class JobEngine:
         generator: Generator,
         contexts: ContextStore,
         keyring: KeyRing,
+        nudges: Nudges,
         times: LeaseTimes,
         heartbeat_s: float,
     ) -> None:
@@ -49,7 +51,7 @@ class JobEngine:
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
-        self._writer = JobWriter(times)
+        self._writer = JobWriter(times, nudges)
         self._calls = InsightCalls(generator, self._writer, times)
         self._attempts: dict[JobRef, Attempt] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -80,6 +82,12 @@ class JobEngine:
             log.warning("insight_job.lease_lost", job_id=str(job_id))
         finally:
             self._running.discard(task)
+
+    async def recheck(self, job_id: UUID) -> None:
+        """Somebody says the job was withdrawn: if it runs here and that is true, it stops."""
+        doubtful = [one for one in self._attempts.values() if one.claim.job_id == job_id]
+        if doubtful:
+            await self._renew(doubtful)
 
     async def drain(self) -> None:
         """Stops every attempt and returns its lease, so that another worker starts it at once.

@@ -1,6 +1,7 @@
 """Every write of a worker process, as group commits shared by all of its jobs."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TypeVar
 
 import structlog
@@ -20,6 +21,7 @@ from app.insights.claim import (
 )
 from app.insights.lanes import Lane
 from app.insights.models import JobState
+from app.insights.nudges import Nudges
 from app.insights.results import InsightResult, store_results
 from app.insights.settle import Ending, settle_jobs
 
@@ -34,12 +36,14 @@ log = structlog.get_logger()
 class JobWriter:
     """One lane for each kind of write; none waits for another's flush."""
 
-    def __init__(self, times: LeaseTimes) -> None:
-        self.claims = Lane[JobRef, Claim | None](lambda asked: claim_jobs(asked, times))
+    def __init__(self, times: LeaseTimes, nudges: Nudges) -> None:
+        self._times = times
+        self._nudges = nudges
+        self.claims = Lane[JobRef, Claim | None](self._claim)
         self.renewals = Lane[HeldLease, bool](lambda held: renew_leases(held, times))
-        self.results = Lane[InsightResult, bool](store_results)
-        self.requeues = Lane[Requeue, bool](requeue_jobs)
-        self.settles = Lane[Ending, JobState | None](settle_jobs)
+        self.results = Lane[InsightResult, bool](self._store)
+        self.requeues = Lane[Requeue, bool](self._requeue)
+        self.settles = Lane[Ending, JobState | None](self._settle)
 
     async def insist(self, attempt: Attempt, lane: Lane[Item, Outcome], item: Item) -> Outcome:
         """The lane's outcome; while the database is away it waits, as long as a lease can last.
@@ -56,3 +60,24 @@ class JobWriter:
                     raise LeaseLost from error
                 log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
             await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def _claim(self, asked: Sequence[JobRef]) -> list[Claim | None]:
+        claims = await claim_jobs(asked, self._times)
+        self._nudges.changed(claim.job_id for claim in claims if claim is not None)
+        return claims
+
+    async def _store(self, results: Sequence[InsightResult]) -> list[bool]:
+        stored = await store_results(results)
+        # Six results of one job are one change to whoever follows it.
+        self._nudges.changed({one.lease.job_id for one in results})
+        return stored
+
+    async def _requeue(self, requeues: Sequence[Requeue]) -> list[bool]:
+        requeued = await requeue_jobs(requeues)
+        self._nudges.changed(one.lease.job_id for one in requeues)
+        return requeued
+
+    async def _settle(self, endings: Sequence[Ending]) -> list[JobState | None]:
+        settled = await settle_jobs(endings)
+        self._nudges.changed(ending.job_id for ending in endings)
+        return settled

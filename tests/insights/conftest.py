@@ -23,6 +23,7 @@ from app.insights.content import Finding, InsightContent
 from app.insights.context import InsightContext
 from app.insights.contexts import ContextStore
 from app.insights.generator import Draft
+from app.insights.nudges import Nudges
 from app.insights.run import JobEngine
 from app.insights.unlock import Unlocked, UnlockOrder, unlock_category
 from app.settings import Settings
@@ -116,6 +117,7 @@ async def make_engine(
             generator=given.get("generator", generator),
             contexts=ContextStore(redis=given.get("redis", redis), threads=1),
             keyring=keyring,
+            nudges=Nudges(given.get("redis", redis)),
             times=LeaseTimes(lease_s, attempt_s),
             heartbeat_s=heartbeat_s,
         )

@@ -1,0 +1,88 @@
+"""Nudges: telling other processes through Redis that a job changed or was cancelled.
+
+A nudge carries an id and no truth: whoever hears one reads the database. Lost ones cost latency
+only, so nothing here ever raises or makes its caller wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+
+from app.redis import RedisError
+
+JOB_CHANGED = "sixfold:job-changed"
+JOB_CANCELLED = "sixfold:job-cancelled"
+
+WAITING_MAX = 10_000
+"""Nudges kept while Redis is slow; beyond that they are dropped."""
+LISTEN_S = 1.0
+RECONNECT_S = 1.0
+
+log = structlog.get_logger()
+
+
+class Nudges:
+    """Publishes on the running loop: one pipelined flush at a time, of all that is waiting."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: list[tuple[str, str]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._is_away = False
+
+    def changed(self, job_ids: Iterable[UUID]) -> None:
+        """These jobs have a new version."""
+        for job_id in job_ids:
+            self._add(JOB_CHANGED, job_id)
+
+    def cancelled(self, job_ids: Iterable[UUID]) -> None:
+        """These jobs were withdrawn: whoever runs them stops."""
+        for job_id in job_ids:
+            self._add(JOB_CANCELLED, job_id)
+            self._add(JOB_CHANGED, job_id)
+
+    async def close(self) -> None:
+        """Waits for the flush that is under way."""
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+
+    def _add(self, channel: str, job_id: UUID) -> None:
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting.append((channel, str(job_id)))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    for channel, job_id in batch:
+                        pipeline.publish(channel, job_id)  # pyright: ignore[reportUnknownMemberType]
+                    await pipeline.execute()
+                self._is_away = False
+            except (RedisError, OSError, TimeoutError) as error:
+                if not self._is_away:
+                    log.warning("nudges.redis_away", error=type(error).__name__)
+                self._is_away = True
+
+
+async def listen(redis: Redis, channel: str, heard: Callable[[UUID], Awaitable[None]]) -> None:
+    """Calls `heard` with each job nudged on `channel`, for ever; reconnects when Redis is away."""
+    while True:
+        try:
+            subscribing: Any = redis.pubsub(ignore_subscribe_messages=True)  # pyright: ignore[reportUnknownMemberType]
+            async with subscribing as subscription:
+                await subscription.subscribe(channel)
+                while True:
+                    message = await subscription.get_message(timeout=LISTEN_S)
+                    if message is not None:
+                        with suppress(ValueError):  # Not from us: nobody is hurt by it.
+                            await heard(UUID(message["data"].decode()))
+        except (RedisError, OSError, TimeoutError):
+            await asyncio.sleep(RECONNECT_S)
