@@ -112,7 +112,7 @@ def wait_for(condition: Callable[[], object], stack: Stack, *names: str) -> None
     while not condition():
         told = "\n".join(stack.log(name) for name in names)
         assert time.monotonic() < deadline, f"the condition did not come true:\n{told}"
-        pause(0.1)
+        pause(0.3)
 
 
 @pytest.fixture
