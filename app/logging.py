@@ -77,7 +77,9 @@ def _route_libraries(shared: Sequence[Processor], render: Processor, level: int)
         )
     )
     root = logging.getLogger()
-    root.handlers = [*(h for h in root.handlers if not isinstance(h, _Handler)), handler]
+    # Not the plain handlers of `logging.basicConfig`, as taskiq calls it: lines would come twice.
+    others = [h for h in root.handlers if type(h) not in (_Handler, logging.StreamHandler)]
+    root.handlers = [*others, handler]
     root.setLevel(level)
     for name in _TAKEN_OVER:
         library = logging.getLogger(name)

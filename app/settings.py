@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
 
 ENV_PREFIX = "SIXFOLD_"
 RUN_FILE = "run.json"
@@ -25,7 +26,13 @@ class SettingsError(SystemExit):
 class _Instance(BaseSettings):
     """The settings an embedded instance supplies when the environment names no database."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
     data_dir: Path = DATA_DIR_DEFAULT
 
@@ -34,7 +41,6 @@ class _Instance(BaseSettings):
     def _fall_back_to_the_instance(cls, given: dict[str, Any]) -> dict[str, Any]:
         if given.get("database_url"):
             return given
-        given = {key: value for key, value in given.items() if value not in ("", None)}
         return _instance_values(Path(given.get("data_dir", DATA_DIR_DEFAULT))) | given
 
 
@@ -137,7 +143,9 @@ def load_settings() -> Settings:
     try:
         return Settings()  # pyright: ignore[reportCallIssue] (its values come from the environment)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from error
+        raise SettingsError(_explain(error)) from None  # Its cause would show the values.
+    except UnreadableSetting as error:
+        raise SettingsError(f"sixfold cannot start:\n  {error}") from None
 
 
 def load_database_url() -> str:
@@ -145,7 +153,7 @@ def load_database_url() -> str:
     try:
         return DatabaseSettings().database_url  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from error
+        raise SettingsError(_explain(error)) from None
 
 
 def parse_master_key(value: str) -> tuple[str, bytes]:

@@ -1,6 +1,8 @@
 """A worker process: what start-up opens and shutdown closes, in order."""
 
 import asyncio
+import multiprocessing
+import os
 import signal
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -21,7 +23,7 @@ from app.insights.run import JobEngine
 from app.insights.sweeps import run_overdue_sweeps
 from app.logging import configure_logging
 from app.redis import connect_redis
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from workers.broker import WakeUpBroker
 
 RUN_JOB_TASK = "run_insight_job"
@@ -38,7 +40,7 @@ broker = WakeUpBroker()
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
 async def start_worker(state: TaskiqState) -> None:
     """Opens the engine and starts the heartbeat; neither PostgreSQL nor Redis need be there."""
-    settings = load_settings()
+    settings = _settings_or_end()
     configure_logging(json=settings.log_json, level=settings.log_level)
     broker.connect(settings.redis_url)
     await open_engine(
@@ -65,6 +67,8 @@ async def start_worker(state: TaskiqState) -> None:
 @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
 async def stop_worker(state: TaskiqState) -> None:
     """Returns the leases of what still runs, then closes; the engine of the database last."""
+    if "engine" not in state:
+        return  # It never started.
     state.listener.cancel()
     await state.engine.drain()
     await state.nudges.close()
@@ -86,6 +90,16 @@ def _end_cleanly_on_sigterm() -> None:
     main = asyncio.current_task()
     if main is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
+
+
+def _settings_or_end() -> Settings:
+    """The settings; where they are wrong, taskiq's master ends too instead of trying for ever."""
+    try:
+        return load_settings()
+    except SettingsError:
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getppid(), signal.SIGTERM)
+        raise
 
 
 def engine() -> JobEngine:

@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, SettingsError, load_settings, parse_master_key
+from tests.conftest import AUTH_SECRET, MASTER_KEY
+
+COMPLETE = {
+    "SIXFOLD_DATABASE_URL": "postgresql://u:p@db/sixfold",
+    "SIXFOLD_REDIS_URL": "redis://cache",
+    "SIXFOLD_MASTER_KEY": MASTER_KEY,
+    "SIXFOLD_AUTH_SECRET": AUTH_SECRET,
+}
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("missing", sorted(COMPLETE))
+def test_a_missing_setting_stops_start_up_and_is_named(
+    missing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _set(monkeypatch, {name: value for name, value in COMPLETE.items() if name != missing})
+    monkeypatch.setenv("SIXFOLD_DATA_DIR", str(tmp_path))
+    with pytest.raises(SettingsError, match=missing):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIXFOLD_AUTH_SECRET", "short"),
+        ("SIXFOLD_MASTER_KEY", "no id"),
+        ("SIXFOLD_MASTER_KEY", "k1:c2hvcnQ="),
+        ("SIXFOLD_DATABASE_URL", "mysql://db"),
+        ("SIXFOLD_REDIS_URL", "http://cache"),
+        ("SIXFOLD_ATTEMPT_S", "111"),
+        ("SIXFOLD_HEARTBEAT_S", "40"),
+        ("SIXFOLD_AUTH_JWKS_URL", "https://issuer/keys"),
+    ],
+)
+def test_a_wrong_setting_stops_start_up_without_showing_its_value(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(monkeypatch, COMPLETE | {name: value})
+    with pytest.raises(SettingsError) as stopped:
+        load_settings()
+    for secret in ("short", "c2hvcnQ", AUTH_SECRET, MASTER_KEY):
+        assert secret not in str(stopped.value)
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_MASTER_KEY_PREVIOUS": "", "SIXFOLD_METRICS_PORT": ""})
+    assert load_settings().master_key_previous is None
+
+
+def test_a_list_that_is_no_json_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_ALLOWED_HOSTS": "localhost"})
+    with pytest.raises(SettingsError, match="allowed_hosts"):
+        load_settings()
+
+
+def test_without_a_database_url_the_embedded_instance_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = {"database_url": "postgresql://x@127.0.0.1/s", "redis_url": "redis://127.0.0.1"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    secrets = {"master_key": MASTER_KEY, "auth_secret": AUTH_SECRET}
+    (tmp_path / "secrets.json").write_text(json.dumps(secrets))
+    monkeypatch.setenv("SIXFOLD_DATA_DIR", str(tmp_path))
+    settings = load_settings()
+    assert settings.database_url == run["database_url"]
+    assert settings.auth_secret is not None
+    assert settings.auth_secret.get_secret_value() == AUTH_SECRET
+
+
+def test_with_no_instance_running_the_message_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIXFOLD_DATA_DIR", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"sixfold up.*SIXFOLD_DATABASE_URL"):
+        load_settings()
+
+
+def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, COMPLETE)
+    shown = repr(load_settings())
+    assert AUTH_SECRET not in shown
+    assert MASTER_KEY not in shown
+
+
+def test_the_current_master_key_comes_first(settings: Settings) -> None:
+    previous = "old:" + "A" * 43
+    both = settings.model_copy(update={"master_key_previous": None})
+    assert both.master_keys == (parse_master_key(MASTER_KEY),)
+    assert parse_master_key(previous)[0] == "old"

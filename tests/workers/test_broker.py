@@ -1,0 +1,143 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+from taskiq import AckableMessage
+
+from app.ids import new_id
+from workers.broker import GROUP, QUEUE, WakeUpBroker
+
+DEADLINE_S = 15
+
+Due = list[dict[str, Any]]
+MakeBroker = Callable[..., WakeUpBroker]
+
+
+@pytest.fixture
+async def make_broker(redis: Redis, redis_url: str) -> AsyncIterator[MakeBroker]:
+    made: list[WakeUpBroker] = []
+
+    def make(url: str = redis_url) -> WakeUpBroker:
+        broker = WakeUpBroker()
+        broker.connect(url)
+        broker.task("run_insight_job")(_nothing)
+        made.append(broker)
+        return broker
+
+    yield make
+    for broker in made:
+        await broker.connection_pool.disconnect()
+
+
+async def _nothing(job_id: str) -> None:
+    """A task to send; these tests only receive."""
+
+
+async def _kick(broker: WakeUpBroker) -> str:
+    job_id = str(new_id())
+    task = broker.find_task("run_insight_job")
+    assert task is not None
+    await task.kiq(job_id=job_id)
+    return job_id
+
+
+class Listener:
+    """Pulls from `listen()` as taskiq's receiver does."""
+
+    def __init__(self, broker: WakeUpBroker) -> None:
+        self._broker = broker
+        self._messages = broker.listen()
+
+    async def next(self) -> AckableMessage:
+        async with asyncio.timeout(DEADLINE_S):
+            return await anext(self._messages)
+
+    async def next_job(self) -> str:
+        message = await self.next()
+        await _ack(message)
+        return self._broker.formatter.loads(message.data).kwargs["job_id"]
+
+    async def close(self) -> None:
+        await self._messages.aclose()
+
+
+async def _ack(message: AckableMessage) -> None:
+    acknowledged = message.ack()
+    if acknowledged is not None:
+        await acknowledged
+
+
+async def test_a_wake_up_is_heard_and_nothing_is_left_pending(
+    make_broker: MakeBroker, redis: Redis
+) -> None:
+    broker = make_broker()
+    listener = Listener(broker)
+    sent = await _kick(broker)  # Before the group exists: it is read from the start.
+    assert await listener.next_job() == sent
+    assert (await redis.xpending(QUEUE, GROUP))["pending"] == 0
+    await listener.close()
+
+
+@pytest.mark.parametrize("damage", ["flushall", "kill"])
+async def test_listening_goes_on_after_redis_lost_everything_or_cut_the_connection(
+    make_broker: MakeBroker, redis: Redis, damage: str
+) -> None:
+    broker = make_broker()
+    listener = Listener(broker)
+    first = await _kick(broker)
+    assert await listener.next_job() == first
+    waiting = asyncio.create_task(listener.next_job())
+    await asyncio.sleep(0)
+    if damage == "flushall":
+        await redis.flushdb()
+    else:
+        await redis.client_kill_filter(_type="normal", skipme=True)
+    async with Redis.from_url("redis://", connection_pool=redis.connection_pool):
+        second = await _kick(make_broker())
+    assert await waiting == second
+    await listener.close()
+
+
+async def test_without_redis_rescue_alone_wakes_jobs(make_broker: MakeBroker) -> None:
+    broker = make_broker("redis://127.0.0.1:9/0")
+    due = str(UUID(int=5))
+    asked: list[int] = []
+
+    async def find_due(room: int) -> Due:
+        asked.append(room)
+        return [{"job_id": due}]
+
+    broker.rescue_with(find_due, task_name="run_insight_job", rescue_s=0.01)
+    await broker.startup()
+    listener = Listener(broker)
+    assert await listener.next_job() == due
+    assert asked[0] == broker.room
+    await listener.close()
+
+
+async def test_a_process_asks_for_no_more_than_it_has_room_for(make_broker: MakeBroker) -> None:
+    broker = make_broker()
+    room = broker.room
+    for _ in range(3):
+        await _kick(broker)
+    listener = Listener(broker)
+    messages = [await listener.next() for _ in range(3)]
+    assert broker.room == room - 3
+    for message in messages:
+        await _ack(message)
+    assert broker.room == room
+    await listener.close()
+
+
+async def test_the_stream_does_not_grow_for_ever(make_broker: MakeBroker, redis: Redis) -> None:
+    broker = make_broker()
+    broker.maxlen = 100
+    async with redis.pipeline(transaction=False) as pipeline:
+        for _ in range(1_000):
+            pipeline.xadd(QUEUE, {b"data": b"old"})
+        await pipeline.execute()
+    await _kick(broker)
+    assert await redis.xlen(QUEUE) < 500
