@@ -1,0 +1,50 @@
+"""What the benchmark compares: anything that takes queued jobs and brings them to an end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+Job = tuple[str, UUID]
+"""(user_id, job_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a job does beside the database.
+
+    `llm_s` ± `llm_spread_s` is the latency of each call to the model, drawn uniformly. A context
+    takes `context_s` of waiting (`asyncio.sleep` or `time.sleep`), and with `real_context` the
+    real one is built too: decrypted, indexed, selected. `seed` makes the latencies repeatable.
+    """
+
+    llm_s: float
+    llm_spread_s: float
+    context_s: float
+    real_context: bool
+    seed: int
+
+
+class Contestant(Protocol):
+    """One design at one setting, with worker processes of its own.
+
+    All use the same tables, coins, entries and durability, and the same model double.
+    """
+
+    name: str
+
+    def start(self, *, database_url: str, redis_url: str, master_key: str, load: Load) -> None:
+        """Spawns its worker processes; returns when they are ready to take jobs."""
+        ...
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Tells its workers of jobs whose rows (queued, coins reserved) exist already."""
+        ...
+
+    def pids(self) -> list[int]:
+        """All its worker processes, masters included."""
+        ...
+
+    def stop(self) -> None:
+        """Ends them by pid and waits for them. Safe to call twice, and after a failed start."""
+        ...

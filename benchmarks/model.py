@@ -1,0 +1,77 @@
+"""The double of a language model that every contestant uses: it waits, then answers.
+
+The answer has the size of a real one. It is made once for each insight, so that what is measured
+is the design and not the double.
+"""
+
+import asyncio
+import time
+from functools import cache
+from hashlib import blake2b
+from uuid import UUID
+
+from app.insights.content import Finding, InsightContent
+from app.insights.generator import Draft
+from benchmarks.contestant import Load
+
+MODEL = "stub-1"
+TOKENS_IN, TOKENS_OUT, COST_MICROUSD = 2400, 420, 1830
+FINDINGS, EVIDENCE = 4, 6
+
+_SENTENCES = (
+    "They answer each other within minutes on weekday evenings and hardly ever before noon.",
+    "Plans are made by one of them and confirmed by the other, most often with a single word.",
+    "After the quiet weeks of spring the tone becomes warmer, and jokes return to the chat.",
+    "Questions about work are asked often, but the answers grow shorter from month to month.",
+    "Whoever writes first in the morning tends to be the one who said good night last.",
+    "Both of them keep coming back to one trip, with new details and older photographs.",
+)
+
+
+class StubModel:
+    """Answers after the latency of `load`, which follows from its seed, the job and the insight."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+
+    async def awrite(self, job_id: UUID, key: str) -> Draft:
+        """The insight `key` of the job; waits on the event loop."""
+        if self._load.llm_s > 0:
+            await asyncio.sleep(self.latency_s(job_id, key))
+        return draft_of(key)
+
+    def write(self, job_id: UUID, key: str) -> Draft:
+        """The same, for a thread that waits."""
+        if self._load.llm_s > 0:
+            time.sleep(self.latency_s(job_id, key))
+        return draft_of(key)
+
+    def latency_s(self, job_id: UUID, key: str) -> float:
+        """How long this call takes: uniform in `llm_s` ± `llm_spread_s`, never negative."""
+        named = f"{self._load.seed}:{job_id}:{key}".encode()
+        part = int.from_bytes(blake2b(named, digest_size=8).digest()) / 2**64
+        return max(0.0, self._load.llm_s + (2 * part - 1) * self._load.llm_spread_s)
+
+
+@cache
+def draft_of(key: str) -> Draft:
+    """The answer for an insight; its evidence exists in every chat of 24 messages or more."""
+    content = InsightContent(
+        headline=f"What {key.replace('_', ' ')} looks like between the two of them",
+        summary=" ".join(_SENTENCES),
+        findings=[
+            Finding(
+                claim=" ".join(_SENTENCES[number : number + 2]),
+                evidence=[number * EVIDENCE + each + 1 for each in range(EVIDENCE)],
+            )
+            for number in range(FINDINGS)
+        ],
+        metrics={
+            "messages": 412,
+            "share_of_questions": 0.17,
+            "busiest_hours": [19, 20, 21, 22],
+            "by_person": {"Maya": 218, "Sam": 194},
+        },
+        confidence=0.82,
+    )
+    return Draft(content, MODEL, TOKENS_IN, TOKENS_OUT, COST_MICROUSD)
