@@ -1,6 +1,7 @@
 """Real processes of the product, and an HTTP client that uses them as its users do."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -180,3 +181,9 @@ async def run_sixfold(environment: dict[str, str], *argv: str) -> tuple[int, byt
 def worker(*flags: str, broker: str = "workers.tasks:broker") -> Sequence[str]:
     """The command of a worker."""
     return ("-m", "taskiq", "worker", broker, "--workers", "1", *flags)
+
+
+async def assert_healthy(environment: dict[str, str]) -> None:
+    """`sixfold check` finds nothing."""
+    code, output = await run_sixfold(environment, "check")
+    assert (code, json.loads(output)["violations"]) == (0, 0)

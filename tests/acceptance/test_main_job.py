@@ -15,6 +15,7 @@ from tests.acceptance.conftest import (
     Client,
     MakeClient,
     Processes,
+    assert_healthy,
     free_port,
     run_sixfold,
     until_ready,
@@ -23,11 +24,6 @@ from tests.acceptance.conftest import (
 
 SHORT_LEASES = {"SIXFOLD_LEASE_S": "3", "SIXFOLD_HEARTBEAT_S": "1", "SIXFOLD_RESCUE_S": "0.5"}
 NOTHING_LISTENS = "redis://127.0.0.1:9/0"
-
-
-async def assert_healthy(environment: dict[str, str]) -> None:
-    code, output = await run_sixfold(environment, "check")
-    assert (code, json.loads(output)["violations"]) == (0, 0)
 
 
 async def test_a_chat_goes_in_and_six_insights_come_out_for_fifty_coins(
