@@ -49,8 +49,8 @@ audit: setup-dev
 bench: ## the sync design against this one (comes later)
 	@echo "make bench comes later: the benchmarks are not written yet." >&2; exit 1
 
-chaos: ## the fault campaign (comes later)
-	@echo "make chaos comes later: the fault campaign is not written yet." >&2; exit 1
+chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only flushall" selects faults
+	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
 
 lock: setup-dev ## write the locks from pyproject.toml; ARGS=--upgrade takes newest versions
 	@sh ops/lock.sh $(ARGS)

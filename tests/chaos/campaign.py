@@ -1,0 +1,220 @@
+"""One campaign: everything started, disturbed for a while, healed, and held against its rules."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
+
+import httpx2
+from pydantic import SecretStr
+
+from app.credits.invariants import check_invariants
+from app.db import close_engine, open_engine
+from app.errors import Unavailable
+from app.settings import Settings
+from app.users.auth import issue_token
+from tests.chaos.audit import count_active, place_triggers, read_evidence
+from tests.chaos.checks import RULES
+from tests.chaos.client import Client
+from tests.chaos.fleet import Fleet, Role
+from tests.chaos.history import History, Kind, Outcome
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.place import Place, free_port, make_place
+from tests.chaos.plan import HEAL_S, Options, draw_strikes
+from tests.chaos.provider import Provider
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Report, make_report
+from tests.chaos.spending import judge_spending, recovery_times_s
+from tests.chaos.users import Users
+
+READY_S = 60.0
+SAMPLE_EVERY_S = 4.0
+USERS_END_S = 45.0
+REPLAYED_MAX = 400
+TOKEN_TTL_S = 6 * 3600
+GRANTER = "granter"
+
+
+async def run_campaign(options: Options) -> Report:
+    """Runs it and reports; leaves nothing running, however it ends."""
+    with make_place(keep=options.keep) as place, _ending_on_signals():
+        place.migrate()
+        await place_triggers(place.postgres.url)
+        await open_engine(place.postgres.url, pool_size=2)
+        try:
+            return await _Campaign(options, place).run()
+        finally:
+            await close_engine()
+
+
+class _Campaign:
+    def __init__(self, options: Options, place: Place) -> None:
+        self._options, self._place = options, place
+        self._history = History()
+        self._provider = Provider(options.seed)
+        self._proxy = Proxy("127.0.0.1", place.postgres.port)
+        self._violations: dict[str, list[str]] = {}
+        self._samples = 0
+
+    async def run(self) -> Report:
+        async with self._processes() as (fleet, urls), httpx2.AsyncClient(limits=_LIMITS) as http:
+            await _until_ready(http, urls)
+            client = Client(http, urls, self._history, self._token_of(), f"{self._options.seed}")
+            users = Users(client, self._options)
+            nemesis = Nemesis(
+                fleet=fleet,
+                proxy=self._proxy,
+                postgres=self._place.postgres,
+                valkey=self._place.valkey,
+            )
+            sampling = asyncio.create_task(self._sample())
+            living = asyncio.create_task(users.run())
+            try:
+                started = time.monotonic()
+                await nemesis.run(draw_strikes(self._options))
+                await asyncio.sleep(max(0.0, started + self._options.seconds - time.monotonic()))
+                users.is_over.set()
+                self._provider.is_reliable = True
+                await nemesis.heal()
+                healed_at = time.monotonic()
+                client.give_up_at = healed_at + USERS_END_S
+                await living
+                stuck = await self._wait_for_the_end(healed_at)
+                ended_s = time.monotonic() - healed_at
+                await self._replay(client)
+            finally:
+                sampling.cancel()
+                living.cancel()
+            return await self._judge(fleet, nemesis, stuck, ended_s)
+
+    @asynccontextmanager
+    async def _processes(self) -> AsyncIterator[tuple[Fleet, list[str]]]:
+        await self._provider.start()
+        await self._proxy.start()
+        environment = self._place.environment(
+            database_port=self._proxy.port, provider_port=self._provider.port
+        )
+        fleet = Fleet(self._place.tree, environment, self._place.logs, self._options.seed)
+        try:
+            yield fleet, await _start_all(fleet, self._options)
+        finally:
+            await fleet.stop()
+            await self._proxy.stop()
+            await self._provider.stop()
+
+    def _token_of(self) -> Callable[[str], str]:
+        settings = Settings(
+            database_url=self._place.postgres.url,
+            redis_url=self._place.valkey.url,
+            master_key=SecretStr("chaos:" + "A" * 43),
+            auth_secret=SecretStr(self._place.secret),
+        )
+
+        @cache
+        def token_of(user: str) -> str:
+            scopes = ("credits:grant",) if user == GRANTER else ()
+            return issue_token(settings, user, scopes, TOKEN_TTL_S)
+
+        return token_of
+
+    async def _sample(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_EVERY_S)
+            with suppress(Unavailable):
+                await self._check_invariants()
+
+    async def _check_invariants(self) -> None:
+        for finding in await check_invariants():
+            if finding.violations:
+                told = f"{finding.violations} rows, such as {finding.samples[:2]}"
+                self._violations.setdefault(f"{finding.name} {finding.meaning}", []).append(told)
+        self._samples += 1
+
+    async def _wait_for_the_end(self, healed_at: float) -> list[dict[str, str]]:
+        while True:
+            active = await count_active(self._place.postgres.url)
+            if not active or time.monotonic() > healed_at + HEAL_S:
+                return active
+            await asyncio.sleep(0.5)
+
+    async def _replay(self, client: Client) -> None:
+        """Every key once more, when all is over: still the first answer."""
+        client.give_up_at = time.monotonic() + USERS_END_S
+        acknowledged = self._history.of(Kind.UNLOCK, Outcome.OK)[-REPLAYED_MAX:]
+        for operation in acknowledged:
+            await client.repeat_unlock(operation)
+
+    async def _judge(
+        self, fleet: Fleet, nemesis: Nemesis, stuck: list[dict[str, str]], ended_s: float
+    ) -> Report:
+        await self._check_invariants()
+        evidence = await read_evidence(self._place.postgres.url)
+        for rule in RULES:
+            found = list(rule(self._history, evidence))
+            if found:
+                self._violations[rule.__name__] = found
+        if self._history.strange:
+            self._violations["answers that must not be"] = self._history.strange
+        if fleet.unexpected:
+            self._violations["processes that ended by themselves"] = fleet.unexpected
+        return make_report(
+            options=self._options,
+            history=self._history,
+            evidence=evidence,
+            fleet=fleet,
+            nemesis=nemesis,
+            proxy=self._proxy,
+            spending=judge_spending(self._place.journals, evidence, fleet.kills),
+            recovery=recovery_times_s(self._place.journals, evidence, fleet.kills),
+            violations=self._violations,
+            stuck=stuck,
+            ended_s=ended_s,
+            samples=self._samples,
+        )
+
+
+_LIMITS = httpx2.Limits(max_connections=300, max_keepalive_connections=20, keepalive_expiry=2)
+
+
+async def _start_all(fleet: Fleet, options: Options) -> list[str]:
+    ports = [free_port() for _ in range(options.apis)]
+    for number, port in enumerate(ports, start=1):
+        serve = ("-m", "app.cli", "serve", "--port", str(port))
+        await fleet.start(f"api-{number}", Role.API, *serve)
+    limits = ("--workers", "1", "--max-async-tasks", "50", "--wait-tasks-timeout", "2")
+    for number in range(1, options.workers + 1):
+        worker = ("-m", "taskiq", "worker", "tests.chaos.worker:broker", *limits)
+        if number == 1:
+            worker += ("--max-tasks-per-child", "60")
+        await fleet.start(f"worker-{number}", Role.WORKER, *worker)
+    for number in range(1, options.schedulers + 1):
+        scheduler = ("-m", "taskiq", "scheduler", "tests.chaos.scheduler:scheduler")
+        await fleet.start(f"scheduler-{number}", Role.SCHEDULER, *scheduler)
+    return [f"http://127.0.0.1:{port}" for port in ports]
+
+
+async def _until_ready(http: httpx2.AsyncClient, urls: list[str]) -> None:
+    async with asyncio.timeout(READY_S):
+        for url in urls:
+            while True:
+                with suppress(httpx2.TransportError):
+                    if (await http.get(f"{url}/readyz")).is_success:
+                        break
+                await asyncio.sleep(0.1)
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the campaign; everything it started is ended on the way out."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

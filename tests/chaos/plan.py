@@ -1,0 +1,118 @@
+"""What a campaign does and when: options, the short times it runs under, the nemesis's schedule."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LEASE_S = 5.0
+HEARTBEAT_S = 1.5
+RESCUE_S = 1.0
+ATTEMPT_S = 15.0
+EXPIRES_S = 45.0
+SWEEP_PERIOD_S = 5
+"""Reservations expire, and are swept, within a campaign instead of within the hour."""
+
+HEAL_S = 60.0
+"""After the last fault every job must have ended within this time."""
+RECOVERY_ALLOWED_S = LEASE_S + 10
+WASTED_ALLOWED = 0.02
+LATENCY_ALLOWED_S = 6.0
+"""Added to an unlock's start by FLUSHALL, at most."""
+
+QUIET_S = 3.0
+"""At the start, so that there is something to disturb."""
+
+
+class Fault(StrEnum):
+    KILL_WORKER = "kill worker, whole group"
+    KILL_CHILD = "kill worker, child alone"
+    KILL_MANAGER = "kill worker, manager alone"
+    KILL_API = "kill API"
+    KILL_SCHEDULER = "kill scheduler"
+    TERMINATE = "SIGTERM worker"
+    FREEZE_WORKER = "freeze worker beyond its lease"
+    FREEZE_API = "freeze API"
+    STOP_DATABASE = "stop database, immediate"
+    KILL_VALKEY = "kill Valkey"
+    FLUSHALL = "FLUSHALL"
+    CLIENT_KILL = "CLIENT KILL"
+    DUPLICATE = "duplicate wake-ups"
+    CUT = "cut database connections"
+    CUT_COMMIT = "cut after COMMIT, before its reply"
+    DROP_COMMIT = "cut before COMMIT arrives"
+
+
+SIGKILLS = frozenset(
+    {
+        Fault.KILL_WORKER,
+        Fault.KILL_CHILD,
+        Fault.KILL_MANAGER,
+        Fault.KILL_API,
+        Fault.KILL_SCHEDULER,
+        Fault.KILL_VALKEY,
+    }
+)
+FREEZES = frozenset({Fault.FREEZE_WORKER, Fault.FREEZE_API})
+
+# Faults a minute. In sum at least 17 SIGKILLs, 7 freezes and 1.4 stops of the database, so that
+# three campaigns of ten minutes make 500, 200 and 40.
+PER_MINUTE: Mapping[Fault, float] = {
+    Fault.KILL_WORKER: 6,
+    Fault.KILL_CHILD: 6,
+    Fault.KILL_MANAGER: 1.5,
+    Fault.KILL_API: 3,
+    Fault.KILL_SCHEDULER: 1.5,
+    Fault.TERMINATE: 1,
+    Fault.FREEZE_WORKER: 6.5,
+    Fault.FREEZE_API: 1.5,
+    Fault.STOP_DATABASE: 1.6,
+    Fault.KILL_VALKEY: 1,
+    Fault.FLUSHALL: 6,
+    Fault.CLIENT_KILL: 2,
+    Fault.DUPLICATE: 6,
+    Fault.CUT: 3,
+    Fault.CUT_COMMIT: 10,
+    Fault.DROP_COMMIT: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    seconds: float = 120.0
+    seed: int = 1
+    users: int = 30
+    workers: int = 4
+    apis: int = 2
+    schedulers: int = 2
+    unlocks_per_s: float = 4.0
+    only: tuple[Fault, ...] = field(default=tuple(Fault))
+    keep: bool = False
+    """Keeps the temporary folder, with every log, for a look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One fault: `at_s` after the start, `draw` in [0, 1) chooses among its victims."""
+
+    at_s: float
+    fault: Fault
+    draw: float
+    size: float
+    """In [0, 1): how long, how many, how much of it."""
+
+
+def draw_strikes(options: Options) -> list[Strike]:
+    """The schedule: the same for the same seed and seconds. Interleavings are not."""
+    drawn = random.Random(f"strikes:{options.seed}")
+    strikes: list[Strike] = []
+    struck_s = max(0.0, options.seconds - QUIET_S)
+    for fault in Fault:
+        expected = PER_MINUTE[fault] * struck_s / 60
+        count = int(expected) + (drawn.random() < expected % 1)
+        for number in range(count):
+            # One in each of `count` equal slots: evenly spread, yet at no fixed distance.
+            at_s = QUIET_S + struck_s * (number + drawn.random()) / count
+            strikes.append(Strike(at_s, fault, drawn.random(), drawn.random()))
+    kept = [strike for strike in strikes if strike.fault in options.only]
+    return sorted(kept, key=lambda strike: strike.at_s)

@@ -1,0 +1,89 @@
+"""A stand-in for the model's provider: real HTTP, slow, unreliable, sometimes silent."""
+
+import asyncio
+import json
+import random
+from contextlib import suppress
+
+LATENCY_MIN_S, LATENCY_MAX_S = 0.05, 0.8
+HANG_S = 20.0
+
+# What an answer comes to, and how often; the rest are good.
+SHORT_WAIT, LONG_WAIT, ERROR, HANG, WRONG = 0.02, 0.001, 0.006, 0.004, 0.006
+
+
+class Provider:
+    """Answers POST requests on loopback; what it does is drawn from the seed, call by call."""
+
+    def __init__(self, seed: int) -> None:
+        self._drawn = random.Random(f"provider:{seed}")
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.asked = 0
+        self.is_reliable = False
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._open.add(task)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                while True:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(_length(head))
+                    self.asked += 1
+                    writer.write(await self._answer())
+                    await writer.drain()
+        finally:
+            self._open.discard(task)
+            writer.transport.abort()
+
+    async def _answer(self) -> bytes:
+        drawn = self._drawn
+        await asyncio.sleep(drawn.uniform(LATENCY_MIN_S, LATENCY_MAX_S))
+        good = {"summary": "Two people write to each other.", "evidence": [1]}
+        if self.is_reliable:
+            return _response(200, good)
+        chance = drawn.random()
+        if (chance := chance - SHORT_WAIT) < 0:
+            return _response(429, {}, retry_after=round(drawn.uniform(0.1, 1.0), 2))
+        if (chance := chance - LONG_WAIT) < 0:
+            return _response(429, {}, retry_after=20)
+        if (chance := chance - ERROR) < 0:
+            return _response(500, {})
+        if (chance := chance - HANG) < 0:
+            await asyncio.sleep(HANG_S)
+        if (chance := chance - WRONG) < 0:
+            return _response(200, good | {"evidence": [10**6]})
+        return _response(200, good)
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+def _response(status: int, body: dict[str, object], *, retry_after: float | None = None) -> bytes:
+    content = json.dumps(body).encode()
+    wait = "" if retry_after is None else f"retry-after: {retry_after}\r\n"
+    head = (
+        f"HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n{wait}"
+        f"content-length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content

@@ -1,0 +1,179 @@
+"""The verdict of a campaign, for people and as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import plan
+from tests.chaos.audit import Evidence
+from tests.chaos.fleet import Fleet
+from tests.chaos.history import History, Outcome
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.plan import FREEZES, SIGKILLS, Fault, Options
+from tests.chaos.proxy import Proxy
+from tests.chaos.spending import Spending
+
+FLUSH_WINDOW_S = 1.0
+SHOWN_MAX = 5
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    told: Json
+    failures: list[str]
+    """Why the campaign failed; empty when it did not."""
+    history: History
+
+    def write(self, folder: Path) -> Path:
+        """The JSON and the history beside it; the path of the JSON."""
+        folder.mkdir(exist_ok=True)
+        seed = self.told["seed"]
+        self.history.write(folder / f"history-{seed}.jsonl")
+        path = folder / f"chaos-{seed}.json"
+        path.write_text(json.dumps(self.told, indent=2, default=str) + "\n")
+        return path
+
+
+def make_report(
+    *,
+    options: Options,
+    history: History,
+    evidence: Evidence,
+    fleet: Fleet,
+    nemesis: Nemesis,
+    proxy: Proxy,
+    spending: Spending,
+    recovery: Sequence[tuple[float, str]],
+    violations: dict[str, list[str]],
+    stuck: list[dict[str, str]],
+    ended_s: float,
+    samples: int,
+) -> Report:
+    times = [seconds for seconds, _ in recovery]
+    told: Json = {
+        "seed": options.seed,
+        "seconds": options.seconds,
+        "times_s": {
+            "lease": plan.LEASE_S,
+            "heartbeat": plan.HEARTBEAT_S,
+            "rescue": plan.RESCUE_S,
+            "attempt": plan.ATTEMPT_S,
+            "expiry": plan.EXPIRES_S,
+            "sweeps": plan.SWEEP_PERIOD_S,
+        },
+        "faults": {
+            **{fault.value: nemesis.struck[fault] for fault in Fault if nemesis.struck[fault]},
+            "nothing to strike": nemesis.missed.total(),
+            "connections cut": proxy.connections_cut,
+            "COMMIT replies cut": proxy.commits_cut,
+            "COMMITs dropped": proxy.commits_dropped,
+            "processes with a wrong clock": fleet.skewed,
+        },
+        "sums": {
+            "SIGKILLs": sum(nemesis.struck[fault] for fault in SIGKILLS),
+            "freezes": sum(nemesis.struck[fault] for fault in FREEZES),
+            "database stops": nemesis.struck[Fault.STOP_DATABASE],
+            "jobs": len(evidence.jobs),
+        },
+        "jobs": dict(Counter(job.state for job in evidence.jobs.values())),
+        "operations": _operations(history),
+        "invariants_checked": samples,
+        "violations": {name: len(found) for name, found in violations.items()},
+        "violation_samples": {name: found[:SHOWN_MAX] for name, found in violations.items()},
+        "stuck": stuck,
+        "all_ended_after_s": round(ended_s, 1),
+        "calls": {
+            "all": spending.calls,
+            "granted_after_settlement": len(spending.granted_after_settlement),
+            "granted_without_lease": len(spending.granted_without_lease),
+            "started_late_after_their_grant": spending.started_late,
+            "in_flight_at_a_kill": spending.in_flight_at_a_kill,
+            "wasted": spending.wasted,
+            "wasted_percent": round(100 * spending.wasted_share, 2),
+            "wasted_repeats": spending.wasted_repeats,
+            "wasted_in_the_grants_second": spending.wasted_in_the_grants_second,
+            "wasted_by_the_frozen": spending.wasted_by_the_frozen,
+            "samples": [
+                *spending.granted_after_settlement[:SHOWN_MAX],
+                *spending.granted_without_lease[:SHOWN_MAX],
+            ],
+        },
+        "recovery_s": _distribution(times) | {"allowed_p99": plan.RECOVERY_ALLOWED_S},
+        "slowest_recoveries": list(recovery[-SHOWN_MAX:]),
+        "start_delay_s": _start_delays(evidence, nemesis),
+    }
+    return Report(told, _failures(told, spending), history)
+
+
+def render(told: Json) -> str:
+    """The report as aligned lines, one fact each."""
+    lines: list[str] = []
+    for name, value in told.items():
+        if isinstance(value, dict):
+            lines += [f"{name}:"] if value else [f"{name}: none"]
+            lines += [f"  {key:<38} {_shown(one)}" for key, one in value.items()]
+        elif isinstance(value, list):
+            lines += [f"{name}: {len(value)}", *(f"  {one}" for one in value[:SHOWN_MAX])]
+        else:
+            lines.append(f"{name}: {value}")
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key} {one}" for key, one in value.items())
+    if isinstance(value, list):
+        return "".join(f"\n      {str(one)[:400]}" for one in value) or "-"
+    return str(value)
+
+
+def _failures(told: Json, spending: Spending) -> list[str]:
+    failures = [f"{count} × {name}" for name, count in told["violations"].items()]
+    if told["stuck"]:
+        failures.append(
+            f"{len(told['stuck'])} jobs had not ended {plan.HEAL_S:.0f} s after healing"
+        )
+    if spending.granted_after_settlement:
+        failures.append(f"{len(spending.granted_after_settlement)} calls granted after settlement")
+    if spending.granted_without_lease:
+        failures.append(f"{len(spending.granted_without_lease)} calls granted under a lost fence")
+    if spending.wasted_share > plan.WASTED_ALLOWED:
+        failures.append(f"{spending.wasted_share:.1%} of the calls were wasted")
+    return failures
+
+
+def _operations(history: History) -> Json:
+    counted: dict[str, Counter[str]] = {}
+    for operation in history.operations:
+        counted.setdefault(operation.kind, Counter())[operation.outcome] += 1
+    return {kind: dict(outcomes) for kind, outcomes in counted.items()} | {
+        "requests": sum(len(one.tries) for one in history.operations),
+        "never answered": sum(one.outcome is Outcome.INFO for one in history.operations),
+    }
+
+
+def _start_delays(evidence: Evidence, nemesis: Nemesis) -> Json:
+    """From an unlock's commit to its first claim; for those next to a FLUSHALL, and the others."""
+    near: list[float] = []
+    others: list[float] = []
+    for job in evidence.jobs.values():
+        if job.started_at is not None:
+            is_near = any(abs(job.created_at - at) < FLUSH_WINDOW_S for at in nemesis.flushed_at)
+            (near if is_near else others).append(job.started_at - job.created_at)
+    return {"at a FLUSHALL": _distribution(near), "otherwise": _distribution(others)}
+
+
+def _distribution(values: Iterable[float]) -> Json:
+    ordered = sorted(values)
+    if not ordered:
+        return {"count": 0}
+
+    def at(share: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+    return {"count": len(ordered), "p50": at(0.5), "p99": at(0.99), "max": at(1.0)}

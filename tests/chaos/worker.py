@@ -1,0 +1,107 @@
+"""A worker whose model is a provider behind real HTTP, and that keeps a journal of its calls.
+
+The production code is what runs; two of its classes are extended here to write down what they
+are about to do, under which fence, and when that fence was last confirmed.
+"""
+
+import itertools
+import os
+from contextvars import ContextVar
+from typing import Any
+
+import httpx2
+
+import workers.process
+from app.insights import run
+from app.insights.attempt import Attempt
+from app.insights.calls import InsightCalls
+from app.insights.catalog import InsightSpec
+from app.insights.claim import Claim
+from app.insights.content import Finding, InsightContent
+from app.insights.context import InsightContext
+from app.insights.generator import Draft, GenerationFailed
+from app.insights.run import JobEngine
+from tests.chaos.journal import Journal
+from workers.process import GENERATOR
+from workers.tasks import broker
+
+__all__ = ["broker"]
+
+PROVIDER_URL = "CHAOS_PROVIDER_URL"
+CALL_TIMEOUT_S = 3.0
+
+journal = Journal()
+_call: ContextVar[dict[str, Any]] = ContextVar("call")
+_numbers = itertools.count(1)
+
+
+class JournaledEngine(JobEngine):
+    async def _run_claimed(self, claim: Claim) -> None:
+        job = {"job": str(claim.job_id), "fence": claim.fence}
+        journal.note("claimed", **job, sent=claim.sent_at)
+        try:
+            await super()._run_claimed(claim)
+        finally:
+            journal.note("left", **job)
+
+
+class JournaledCalls(InsightCalls):
+    async def _call(self, attempt: Attempt, spec: InsightSpec, context: InsightContext) -> Draft:
+        _call.set(
+            {
+                "job": str(attempt.claim.job_id),
+                "fence": attempt.claim.fence,
+                "ord": spec.ord,
+                # When the statement was sent that last confirmed the lease.
+                "granted": attempt.lease_deadline - self._times.lease_s,
+                "number": f"{os.getpid()}-{next(_numbers)}",
+            }
+        )
+        return await super()._call(attempt, spec, context)
+
+
+class ProviderGenerator:
+    """Asks the provider; what it answers is of no interest, that and when it was asked is."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http: httpx2.AsyncClient | None = None
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        if self._http is None:
+            limits = httpx2.Limits(max_connections=400, max_keepalive_connections=50)
+            self._http = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, limits=limits)
+        call = _call.get()
+        journal.note("called", **call)
+        try:
+            answer = await self._http.post(self._url, json=call)
+        except httpx2.TimeoutException as error:
+            raise GenerationFailed("timeout", retry_after_s=0.5) from error
+        except httpx2.TransportError as error:
+            raise GenerationFailed("provider_unreachable", retry_after_s=0.5) from error
+        finally:
+            journal.note("answered", number=call["number"])
+        if answer.status_code == 429:
+            wait_s = float(answer.headers["retry-after"])
+            raise GenerationFailed("rate_limited", retry_after_s=wait_s)
+        if answer.status_code != 200:
+            raise GenerationFailed("provider_error")
+        told = answer.json()
+        content = InsightContent(
+            headline=spec.title,
+            summary=told["summary"],
+            findings=[Finding(claim="The first message.", evidence=told["evidence"])],
+            metrics={"call": call["number"]},
+            confidence=0.5,
+        )
+        return Draft(content, model="stub", tokens_in=10, tokens_out=10, cost_microusd=1)
+
+
+for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_call"), (run, "InsightCalls")):
+    if not hasattr(owner, name):
+        raise RuntimeError(f"the campaign's worker extends {name}, which is there no more")
+run.InsightCalls = JournaledCalls
+workers.process.JobEngine = JournaledEngine
+broker.state[GENERATOR] = ProviderGenerator(os.environ[PROVIDER_URL])
