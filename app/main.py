@@ -23,6 +23,7 @@ from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound
 from app.gate import Gate
 from app.insights import routes as insights
+from app.insights.nudges import JOB_CHANGED, Nudges, listen
 from app.insights.progress import QueuePositions
 from app.insights.watching import JobBoard
 from app.logging import configure_logging
@@ -146,6 +147,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.positions = QueuePositions()
         app.state.board = JobBoard()
         stack.push_async_callback(app.state.board.close)
+        app.state.nudges = Nudges(app.state.redis)
+        stack.push_async_callback(app.state.nudges.close)
+        hearing = asyncio.create_task(listen(app.state.redis, JOB_CHANGED, app.state.board.nudge))
+        stack.push_async_callback(_end, hearing)
         app.state.uploads = Uploads(
             keyring,
             at_once=settings.uploads_at_once,
@@ -160,6 +165,13 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         app.state.stopping.set()
     log.info("api.stopped")
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    # More than once: cancelled while it waits for a reply, redis-py may take it for a timeout.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.5)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

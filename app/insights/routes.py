@@ -19,6 +19,7 @@ from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.catalog import CATEGORIES, UnknownCategory
 from app.insights.deletion import delete_chat
 from app.insights.models import ACTIVE
+from app.insights.nudges import Nudges
 from app.insights.progress import QueuePositions, Snapshot
 from app.insights.unlock import (
     AlreadyUnlocked,
@@ -256,6 +257,7 @@ async def stream_job(
 async def cancel(request: Request, user_id: UserId, job_id: UUID) -> Snapshot:
     """Ends a job that is not finished; all coins come back."""
     await cancel_job(user_id, job_id)
+    _nudges(request).cancelled([job_id])  # After commit: its worker stops at once.
     return await progress.load_snapshot(user_id, job_id, _keyring(request), _positions(request))
 
 
@@ -272,9 +274,9 @@ async def list_insights_of_chat(
 
 
 @router.delete("/chats/{chat_id}", status_code=204, responses=refusals(NotFound), tags=["chats"])
-async def delete(user_id: UserId, chat_id: UUID) -> None:
+async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
     """Destroys the chat's key, and so the chat and its insights; the statement stays."""
-    await delete_chat(user_id, chat_id)
+    _nudges(request).cancelled(await delete_chat(user_id, chat_id))
 
 
 async def _page(
@@ -308,3 +310,8 @@ def _keyring(request: Request) -> KeyRing:
 def _positions(request: Request) -> QueuePositions:
     positions: QueuePositions = request.app.state.positions
     return positions
+
+
+def _nudges(request: Request) -> Nudges:
+    nudges: Nudges = request.app.state.nudges
+    return nudges

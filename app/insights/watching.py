@@ -1,6 +1,10 @@
-"""Following jobs live: one poll of the database for all listeners of a process."""
+"""Following jobs live: one poll of the database for all listeners of a process.
+
+Nudges make it prompt, and are not needed: what they miss, the poll finds.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,12 +45,16 @@ class JobBoard:
 
     def __init__(self) -> None:
         self._watched: dict[JobRef, _Watched] = {}
+        self._by_id: dict[UUID, JobRef] = {}
+        self._nudged: set[JobRef] = set()
+        self._is_nudged = asyncio.Event()
         self._poll: asyncio.Task[None] | None = None
 
     @contextmanager
     def watching(self, job: JobRef) -> Generator[_Watched]:
         """The job is polled while the block runs."""
         watched = self._watched.setdefault(job, _Watched())
+        self._by_id[job[1]] = job
         watched.listeners += 1
         if self._poll is None or self._poll.done():
             self._poll = asyncio.create_task(self._poll_while_watched())
@@ -55,7 +63,14 @@ class JobBoard:
         finally:
             watched.listeners -= 1
             if watched.listeners == 0:
-                del self._watched[job]
+                del self._watched[job], self._by_id[job[1]]
+
+    async def nudge(self, job_id: UUID) -> None:
+        """The job may have changed: it is read now, together with what else was nudged."""
+        job = self._by_id.get(job_id)
+        if job is not None:
+            self._nudged.add(job)
+            self._is_nudged.set()
 
     async def close(self) -> None:
         """Ends the poll."""
@@ -64,15 +79,25 @@ class JobBoard:
             await asyncio.wait({self._poll})
 
     async def _poll_while_watched(self) -> None:
+        read_at = time.monotonic()
         while self._watched:
-            await asyncio.sleep(POLL_S)
-            try:
-                found = await read_versions(list(self._watched))
-            except (Unavailable, DBAPIError):
-                log.warning("job_board.database_away", jobs=len(self._watched))
-                continue
-            for job, seen in found.items():
-                self._tell(job, seen)
+            await _wait(self._is_nudged, max(0.0, read_at + POLL_S - time.monotonic()))
+            self._is_nudged.clear()
+            nudged, self._nudged = self._nudged, set()
+            if time.monotonic() - read_at >= POLL_S:
+                read_at = time.monotonic()
+                nudged = set(self._watched)  # Nudges get lost: all are read twice a second.
+            if nudged:
+                await self._read(list(nudged))
+
+    async def _read(self, jobs: list[JobRef]) -> None:
+        try:
+            found = await read_versions(jobs)
+        except (Unavailable, DBAPIError):
+            log.warning("job_board.database_away", jobs=len(jobs))
+            return
+        for job, seen in found.items():
+            self._tell(job, seen)
 
     def _tell(self, job: JobRef, seen: Seen) -> None:
         watched = self._watched.get(job)

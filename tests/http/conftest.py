@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
+from app.insights.nudges import Nudges
 from app.insights.offline import OfflineGenerator
 from app.insights.run import JobEngine
 from app.main import create_app
@@ -81,6 +82,7 @@ async def finish(app: FastAPI, redis: Redis) -> AsyncGenerator[Finish]:
         generator=OfflineGenerator(),
         contexts=ContextStore(redis=redis, threads=1),
         keyring=app.state.keyring,
+        nudges=Nudges(redis),
         times=LeaseTimes(45, 110),
         heartbeat_s=15,
     )

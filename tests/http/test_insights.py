@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
-from app.insights.watching import watch
+from app.insights.watching import JobBoard, watch
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
 from tests.http.conftest import Finish
 
@@ -303,3 +303,18 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
                 break
             await bob.post(f"/api/insights/jobs/{ahead}/cancel")
     assert places == [2, 1]
+
+
+async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
+    app: FastAPI, alice: Client, chat_id: str
+) -> None:
+    job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
+    board = JobBoard()
+    async with asyncio.timeout(10):
+        with board.watching(("alice", job_id)) as watched:
+            changed = watched.changed
+            await board.nudge(UUID(NO_ONE_S))
+            await board.nudge(job_id)
+            await changed.wait()
+            assert watched.latest == (1, "queued")
+    await board.close()
