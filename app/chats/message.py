@@ -4,6 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+CONVERSATION_SILENCE_S = 6 * 3600
+"""After so long a silence the next message starts a conversation; sooner, it may be a reply.
+Statistics and insights count by the same one, so that their figures agree."""
+
 
 class MessageKind(StrEnum):
     TEXT = "text"

@@ -13,11 +13,11 @@ from heapq import nlargest
 from itertools import pairwise
 from math import log
 
-from app.chats.message import Message
+from app.chats.message import CONVERSATION_SILENCE_S, Message
 
 WINDOW_MESSAGES = 8
 STRIDE_MESSAGES = 4
-SPLIT_GAP_S = 6 * 3600
+
 K1 = 1.2
 B = 0.75
 RANKED_MAX = 400
@@ -140,7 +140,7 @@ def _windows(messages: Sequence[Message]) -> Iterable[tuple[int, int, int]]:
     """(start, stop, number of the stretch) of every window."""
     cuts = [0]
     for position, (before, after) in enumerate(pairwise(messages), start=1):
-        if (after.at - before.at).total_seconds() >= SPLIT_GAP_S:
+        if (after.at - before.at).total_seconds() >= CONVERSATION_SILENCE_S:
             cuts.append(position)
     cuts.append(len(messages))
     for stretch, (start, stop) in enumerate(pairwise(cuts)):

@@ -8,11 +8,8 @@ from math import ceil
 
 from pydantic import BaseModel, ConfigDict
 
-from app.chats.message import Message, MessageKind
+from app.chats.message import CONVERSATION_SILENCE_S, Message, MessageKind
 from app.chats.statistics_words import EMOJI, LINK, WORD, batches, prune
-
-# After so long a silence the next message starts a conversation; sooner, it may be a reply.
-CONVERSATION_SILENCE_S = 4 * 3600
 
 _QUESTION_MARKS = ("?", "？", "؟")
 
@@ -21,9 +18,9 @@ class Tally(BaseModel):
     """Counts of one author or of several together.
 
     `questions` are messages with a question mark; `average_words` is over messages with text.
-    A reply is a message whose predecessor is by somebody else, at most four hours before; its
+    A reply is a message whose predecessor is by somebody else, less than six hours before; its
     time counts from that predecessor, and the quantiles are nearest-rank. The first message
-    and each after a silence of more than four hours start a conversation.
+    and each after a silence of six hours or more start a conversation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -175,7 +172,7 @@ def _time_replies(messages: Sequence[Message], voices: dict[str, Voice]) -> None
         pairwise(seconds), pairwise(authors), strict=True
     ):
         silence_s = now - before
-        if silence_s > CONVERSATION_SILENCE_S:
+        if silence_s >= CONVERSATION_SILENCE_S:
             voices[answerer].starts += 1
         elif speaker != answerer:
             voices[answerer].reply_times_s.append(max(0, silence_s))

@@ -51,7 +51,7 @@ def test_replies_are_timed_from_the_last_message_of_the_other():
             ("Bob", "d", 1),
             ("Ann", "e", 30),
             ("Bob", "f", 4),
-            ("Ann", "g", 241),
+            ("Ann", "g", 360),
         )
     )
     ann, bob = by_author(statistics)["Ann"], by_author(statistics)["Bob"]

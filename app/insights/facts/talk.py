@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.chats.message import Message
+from app.chats.message import CONVERSATION_SILENCE_S, Message
 from app.chats.retrieval import words_of
 from app.insights.facts.lexicon import Lexicon, emoji_signals, spoken_languages
 
-CONVERSATION_GAP_S = 6 * 3600
 PEOPLE_MAX = 60
 EVERYONE_ELSE = "everyone else"
 SECONDS_A_DAY = 86_400
@@ -61,7 +60,7 @@ def prepare(messages: Sequence[Message], words: list[list[str]]) -> Talk:
     starts = [0] + [
         position
         for position, (before, after) in enumerate(pairwise(at), start=1)
-        if after - before >= CONVERSATION_GAP_S
+        if after - before >= CONVERSATION_SILENCE_S
     ]
     lexicon = Lexicon(spoken_languages(Counter(word for each in words for word in each)))
     return Talk(

@@ -31,7 +31,7 @@ function stateOf(job) {
 }
 
 function insightCard(insight, chatId) {
-  const took = insight.duration_ms == null ? null : ` · ${(insight.duration_ms / 1000).toFixed(1)} s`;
+  const took = insight.duration_ms == null ? null : ` · ${insight.duration_ms < 1000 ? `${insight.duration_ms} ms` : `${(insight.duration_ms / 1000).toFixed(1)} s`}`;
   const head = [
     element("h3", {}, insight.title),
     element("span", { class: `state ${insight.state}` }, insight.state, took),
