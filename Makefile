@@ -8,17 +8,20 @@ SETUP := PYTHON="$(PYTHON)" sh ops/setup.sh
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up migrate test check lint audit bench chaos lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check lint audit bench chaos lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
-		while IFS='|' read -r name does; do printf '  make %-8s %s\n' "$$name" "$$does"; done
+		while IFS='|' read -r name does; do printf '  make %-10s %s\n' "$$name" "$$does"; done
 
 setup:
 	@$(SETUP) runtime
 
 setup-dev:
 	@$(SETUP) dev
+
+setup-bench:
+	@$(SETUP) bench
 
 demo: setup ## set-up, then the main job on a sample export; ARGS=--once exits after it
 	@$(BIN)/sixfold demo $(ARGS)

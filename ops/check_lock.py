@@ -19,13 +19,16 @@ def main() -> int:
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
     ]
-    embedded, dev = extras["embedded"], extras["dev"]
+    embedded, dev, bench = extras["embedded"], extras["dev"], extras["bench"]
     problems = [
         *_unmet(wanted, "requirements-image.lock"),
         *_unmet([*wanted, *embedded], "requirements.lock"),
         *_unmet([*wanted, *embedded, *dev], "requirements-dev.lock"),
+        *_unmet([*wanted, *embedded, *bench], "requirements-bench.lock"),
         *_missing("requirements-image.lock", of="requirements.lock"),
         *_missing("requirements.lock", of="requirements-dev.lock"),
+        *_missing("requirements.lock", of="requirements-bench.lock"),
+        *_differing("requirements-bench.lock", "requirements-dev.lock"),
     ]
     for problem in problems:
         sys.stderr.write(f"{problem}; run `make lock`\n")
@@ -44,6 +47,16 @@ def _missing(part: str, *, of: str) -> list[str]:
         f"{name} {version}: {of} has {pins.get(name, 'none')}"
         for name, version in _pins(part).items()
         if pins.get(name) != version
+    ]
+
+
+def _differing(one: str, other: str) -> list[str]:
+    """What both locks hold, at two versions: they are installed into one environment."""
+    pins = _pins(other)
+    return [
+        f"{name} {version}: {other} has {pins[name]}"
+        for name, version in _pins(one).items()
+        if pins.get(name, version) != version
     ]
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write the three locks. Versions that are locked stay; `ops/lock.sh --upgrade` takes the newest.
+# Write the four locks. Versions that are locked stay; `ops/lock.sh --upgrade` takes the newest.
 # Universal and for the oldest Python, so that one lock serves 3.11 to 3.14 on every platform.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,3 +25,6 @@ compile requirements.lock --extra embedded "$@"
 compile requirements-dev.lock --extra embedded --extra dev --constraints requirements.lock "$@"
 # For the container image, whose PostgreSQL and Valkey run elsewhere.
 compile requirements-image.lock --constraints requirements.lock "$@"
+# What `make bench` needs beside the product: the sync design that it is compared with.
+compile requirements-bench.lock --extra embedded --extra bench \
+    --constraints requirements-dev.lock "$@"

@@ -2,6 +2,7 @@
 # Set-up in .venv: the pinned, hashed lock, then the project itself.
 #   ops/setup.sh runtime   what the product needs, the embedded services included
 #   ops/setup.sh dev       that, and what its tests and checks need
+#   ops/setup.sh bench     the runtime set, and what the benchmarks compare it with
 # Does nothing when it is up to date. PYTHON names an interpreter to prefer.
 set -eu
 cd "$(dirname "$0")/.."
@@ -106,9 +107,10 @@ install() {
 case "${1:-}" in
 runtime) lock=requirements.lock ;;
 dev) lock=requirements-dev.lock ;;
-*) die "usage: ops/setup.sh runtime|dev" ;;
+bench) lock=requirements-bench.lock ;;
+*) die "usage: ops/setup.sh runtime|dev|bench" ;;
 esac
 now=$(fingerprint "$lock")
 is_current "$VENV/.sixfold-$1" "$now" || install "$VENV/.sixfold-$1" "$lock" "$now"
-# The dev lock holds all of the runtime lock, at the same versions.
-if [ "$1" = dev ]; then fingerprint requirements.lock >"$VENV/.sixfold-runtime"; fi
+# The other locks hold all of the runtime lock, at the same versions.
+if [ "$1" != runtime ]; then fingerprint requirements.lock >"$VENV/.sixfold-runtime"; fi
