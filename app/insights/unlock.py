@@ -87,7 +87,7 @@ async def unlock_category(order: UnlockOrder, *, wake: Wake, expires_s: float) -
         await ensure_account(order.user_id)
         unlocked = await in_transaction(unlock, step=Step.UNLOCK)
     if unlocked is None:
-        raise RuntimeError("an account is missing right after it was opened")
+        raise RuntimeError("an unlock of an open account was neither written nor refused")
     if not unlocked.replayed:
         await reach(Spot.WAKE)
         await wake(order.user_id, unlocked.job_id)
@@ -105,7 +105,7 @@ def job_id_of(order: UnlockOrder) -> UUID:
 async def _unlock(
     connection: AsyncConnection, order: UnlockOrder, job_id: UUID, expires_s: float
 ) -> Unlocked | None:
-    """At most three statements. None when the user has no account yet.
+    """At most three statements. None when the user had no account when it began.
 
     The first one locks the account and writes everything, deciding by constraints; all its parts
     share one snapshot, taken before the lock was had. So when the account moved meanwhile, or
@@ -125,10 +125,8 @@ async def _unlock(
     if replay is not None:
         return replay
     # Nothing stands in the way: only the first statement's snapshot was older than the lock.
-    written = await _write(connection, order, _unrefused(sight, order, category), job_id, expires_s)
-    if written is None:
-        raise RuntimeError("an unlock was neither written nor refused")
-    return written
+    # None still if there was no account to lock then, and a first visit opened it meanwhile.
+    return await _write(connection, order, _unrefused(sight, order, category), job_id, expires_s)
 
 
 async def _write(
