@@ -18,7 +18,8 @@ class Provider:
     def __init__(self, seed: int) -> None:
         self._drawn = random.Random(f"provider:{seed}")
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._stopped = asyncio.Event()
         self.port = 0
         self.asked = 0
         self.is_reliable = False
@@ -30,30 +31,32 @@ class Provider:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        self._stopped.set()
+        for writer in list(self._open):
+            writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            return
-        self._open.add(task)
+        self._open.add(writer)
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
-                while True:
+                while not self._stopped.is_set():
                     head = await reader.readuntil(b"\r\n\r\n")
                     await reader.readexactly(_length(head))
                     self.asked += 1
                     writer.write(await self._answer())
                     await writer.drain()
         finally:
-            self._open.discard(task)
+            self._open.discard(writer)
             writer.transport.abort()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
 
     async def _answer(self) -> bytes:
         drawn = self._drawn
-        await asyncio.sleep(drawn.uniform(LATENCY_MIN_S, LATENCY_MAX_S))
+        await self._pause(drawn.uniform(LATENCY_MIN_S, LATENCY_MAX_S))
         good = {"summary": "Two people write to each other.", "evidence": [1]}
         if self.is_reliable:
             return _response(200, good)
@@ -65,7 +68,7 @@ class Provider:
         if (chance := chance - ERROR) < 0:
             return _response(500, {})
         if (chance := chance - HANG) < 0:
-            await asyncio.sleep(HANG_S)
+            await self._pause(HANG_S)
         if (chance := chance - WRONG) < 0:
             return _response(200, good | {"evidence": [10**6]})
         return _response(200, good)
