@@ -1,0 +1,122 @@
+"""Readings of the machine: what it is, and what processes take of it. Linux has them in /proc."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PROC = Path("/proc")
+PACKAGES = (
+    "taskiq",
+    "taskiq-redis",
+    "sqlalchemy",
+    "asyncpg",
+    "redis",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "pydantic",
+    "celery",
+    "psycopg",
+    "gevent",
+)
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_UTIME, _CSTIME = 11, 15  # Places after the command's name in /proc/PID/stat, proc(5).
+_PPID = 1
+
+
+def describe() -> dict[str, Any]:
+    """Processor, memory, kernel, Python and the versions of what is measured."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "commit": _commit(),
+        "load_average_before": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def pss_mb(pids: Iterable[int]) -> float | None:
+    """Memory of the processes in MB, pages that several share divided among them.
+
+    None where the kernel does not tell.
+    """
+    if not PROC.is_dir():
+        return None
+    return sum(_pss_kb(pid) for pid in pids) / 1024
+
+
+def cpu_s(pids: Iterable[int]) -> float:
+    """Processor seconds of these processes and of the children they have waited for."""
+    ticks = 0
+    for pid in pids:
+        fields = _stat(pid)
+        if fields:
+            ticks += sum(int(field) for field in fields[_UTIME:_CSTIME])
+    return ticks / _TICKS_PER_S
+
+
+def family(pid: int) -> list[int]:
+    """The process, its children, and theirs; empty when it is gone."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.glob("[0-9]*"):
+        fields = _stat(int(entry.name))
+        if fields:
+            children.setdefault(int(fields[_PPID]), []).append(int(entry.name))
+    found, queue = [], [pid] if _stat(pid) else []
+    while queue:
+        found.append(one := queue.pop())
+        queue += children.get(one, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _pss_kb(pid: int) -> int:
+    try:
+        rollup = (PROC / str(pid) / "smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in rollup.splitlines() if line[:4] == "Pss:"), 0)
+
+
+def _processor() -> str:
+    try:
+        lines = (PROC / "cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    try:
+        asked = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607 (whichever git there is)
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip()

@@ -1,0 +1,172 @@
+"""Accounts, sealed chats and queued jobs in bulk, with the effects that uploads and unlocks have."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat
+from app.chats.reading import ReadingOrder, read_chat
+from app.chats.storage import SealedChat, seal_chat
+from app.chats.whatsapp import DateOrder
+from app.crypto import KeyRing
+from app.ids import new_id
+from app.insights.catalog import CATEGORIES
+from app.settings import parse_master_key
+from benchmarks.contestant import Job
+
+SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "WhatsApp Chat with Maya.txt"
+SIGNUP_COINS = 50
+CATEGORY = CATEGORIES["friendship"]
+LINES_OF_SAMPLE = 4300
+SMALL_CHAT = 60
+"""Messages of the chats that jobs are about. Building a context takes time with each of them, the
+same in every design, and would hide what is compared."""
+EXPIRES_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SeededChat:
+    user_id: str
+    chat_id: UUID
+
+
+def encoded_chat(messages: int) -> EncodedChat:
+    """A chat of about so many messages: the beginning of the sample export."""
+    lines = SAMPLE.read_bytes().splitlines(keepends=True)[: min(messages, LINES_OF_SAMPLE) + 1]
+    order = ReadingOrder(filename=SAMPLE.name, date_order=DateOrder.DMY, timezone="UTC")
+    return read_chat(b"".join(lines), order, bytes_max=2**24)
+
+
+async def seed_chats(
+    connection: asyncpg.Connection,
+    master_key: str,
+    chat: EncodedChat,
+    *,
+    users: int,
+    chats_each: int = 1,
+    coins: int = SIGNUP_COINS,
+    prefix: str = "user",
+) -> list[SeededChat]:
+    """New users with `coins`, granted at sign-up, and copies of `chat`, each with its own key."""
+    ring = KeyRing([parse_master_key(master_key)])
+    names = [f"{prefix}-{number:06}" for number in range(users)]
+    await connection.execute(_ACCOUNTS, names, coins)
+    sealed = (seal_chat(ring, name, new_id(), chat) for name in names for _ in range(chats_each))
+    seeded: list[SeededChat] = []
+    while batch := list(islice(sealed, 1000)):
+        await _copy(connection, batch)
+        seeded += [SeededChat(each.user_id, each.id) for each in batch]
+    return seeded
+
+
+async def seed_jobs(connection: asyncpg.Connection, chats: Sequence[SeededChat]) -> list[Job]:
+    """A queued job for each chat, its coins reserved; none is due before `release_jobs`."""
+    jobs = [(chat.user_id, new_id()) for chat in chats]
+    await connection.execute(
+        _JOBS,
+        [user_id for user_id, _ in jobs],
+        [job_id for _, job_id in jobs],
+        [chat.chat_id for chat in chats],
+        CATEGORY.key,
+        CATEGORY.price_coins,
+        CATEGORY.prompt_version,
+        [spec.key for spec in CATEGORY.insights],
+        EXPIRES_S,
+    )
+    await connection.execute("ANALYZE")
+    return jobs
+
+
+async def release_jobs(connection: asyncpg.Connection, jobs: Iterable[Job]) -> datetime:
+    """Makes the jobs as if unlocked just now; the moment, by the database's clock."""
+    return await connection.fetchval(_RELEASE, [job_id for _, job_id in jobs])
+
+
+async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> None:
+    await connection.copy_records_to_table(
+        "chats",
+        columns=(
+            *("user_id", "id", "key_id", "sealed_key", "sealed_meta", "content_hmac"),
+            *("message_count", "first_at", "last_at"),
+        ),
+        records=[
+            (
+                *(chat.user_id, chat.id, chat.key_id, chat.sealed_key, chat.sealed_meta),
+                *(chat.content_hmac, chat.message_count, chat.first_at, chat.last_at),
+            )
+            for chat in chats
+        ],
+    )
+    await connection.copy_records_to_table(
+        "chat_blocks",
+        columns=("user_id", "chat_id", "ord", "first_message", "message_count", "sealed"),
+        records=[
+            (chat.user_id, chat.id, ord_, *_extent(chat, ord_), sealed)
+            for chat in chats
+            for ord_, sealed in enumerate(chat.blocks)
+        ],
+    )
+
+
+def _extent(chat: SealedChat, ord_: int) -> tuple[int, int]:
+    """The number of the block's first message, and how many it holds."""
+    before = ord_ * MESSAGES_PER_BLOCK
+    return before + 1, min(MESSAGES_PER_BLOCK, chat.message_count - before)
+
+
+_ACCOUNTS = """
+    WITH opened AS (
+        INSERT INTO accounts (user_id, available, held, seq)
+        SELECT user_id, $2, 0, 1 FROM unnest($1::text[]) AS u (user_id)
+        RETURNING user_id
+    )
+    INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
+                         op_key, actor, reason)
+    SELECT user_id, 1, 'grant', 'mint', 'available', $2, $2, 0, 'signup', 'system', 'signup'
+    FROM opened
+"""
+
+# The effects of an unlock (app.insights.unlock) for users who each unlock once.
+_JOBS = """
+    WITH asked AS (
+        SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS t (user_id, id, chat_id)
+    ), opened AS (
+        INSERT INTO jobs (user_id, id, chat_id, category, next_run_at, price_coins, content_hmac,
+                          prompt_version)
+        SELECT a.user_id, a.id, a.chat_id, $4, clock_timestamp() + interval '50 min', $5,
+               c.content_hmac, $6
+        FROM asked a JOIN chats c ON c.user_id = a.user_id AND c.id = a.chat_id
+        RETURNING user_id, id, price_coins AS price
+    ), six AS (
+        INSERT INTO insights (user_id, job_id, ord, key)
+        SELECT o.user_id, o.id, i.ord, i.key
+        FROM opened o CROSS JOIN unnest($7::text[]) WITH ORDINALITY AS i (key, ord)
+    ), money AS (
+        UPDATE accounts a
+        SET available = a.available - o.price, held = a.held + o.price, seq = a.seq + 1
+        FROM opened o WHERE a.user_id = o.user_id
+        RETURNING a.user_id, a.available, a.held, a.seq, o.id, o.price
+    ), reservation AS (
+        INSERT INTO reservations (user_id, id, amount, expires_at)
+        SELECT user_id, id, price, clock_timestamp() + make_interval(secs => $8) FROM money
+    )
+    INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after, held_after,
+                         op_key, reservation_id, actor)
+    SELECT user_id, seq, 'reserve', 'available', 'held', price, available, held,
+           'reserve:' || id, id, user_id
+    FROM money
+"""
+
+_RELEASE = """
+    WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now), released AS (
+        UPDATE jobs SET created_at = moment.now, next_run_at = moment.now
+        FROM moment WHERE id = ANY($1::uuid[])
+        RETURNING 1
+    )
+    SELECT now FROM moment
+"""

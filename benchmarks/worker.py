@@ -1,0 +1,92 @@
+"""The product's worker with the benchmark's model and context: all else is as in production.
+
+BENCH_LOAD='{…}' BENCH_READY_DIR=DIR taskiq worker benchmarks.worker:broker
+"""
+
+import asyncio
+import json
+import os
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
+
+from app.chats.blocks import decode_block
+from app.crypto import ChatKey
+from app.insights.catalog import Category, InsightSpec
+from app.insights.claim import Claim
+from app.insights.context import InsightContext, build_context
+from app.insights.contexts import ContextStore
+from app.insights.generator import Draft
+from benchmarks.contestant import Load
+from benchmarks.model import StubModel
+from workers.process import GENERATOR
+from workers.tasks import broker
+
+__all__ = ["broker"]
+
+LOAD = Load(**json.loads(os.environ["BENCH_LOAD"]))
+READY_DIR = Path(os.environ["BENCH_READY_DIR"])
+
+_job_id: ContextVar[UUID] = ContextVar("job_id")
+
+
+class StubGenerator:
+    """The model double, in the place of the product's generator."""
+
+    def __init__(self) -> None:
+        self._model = StubModel(LOAD)
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        return await self._model.awrite(_job_id.get(), spec.key)
+
+
+class JobOfTask(TaskiqMiddleware):
+    """Tells the model double, whose latency follows from it, which job it writes for."""
+
+    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        if "job_id" in message.kwargs:
+            _job_id.set(UUID(message.kwargs["job_id"]))
+        return message
+
+
+class SlowContexts:
+    """The product's contexts behind a wait; without `real_context` the wait alone."""
+
+    def __init__(self, real: ContextStore) -> None:
+        self._real = real
+
+    async def context_of(self, claim: Claim, key: ChatKey, category: Category) -> InsightContext:
+        if LOAD.context_s > 0:
+            await asyncio.sleep(LOAD.context_s)
+        if LOAD.real_context:
+            return await self._real.context_of(claim, key, category)
+        return _any_context(category)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+@cache
+def _any_context(category: Category) -> InsightContext:
+    # Imported here: the parser behind it is no part of a worker, nor of its memory.
+    from benchmarks.seed import SMALL_CHAT, encoded_chat
+
+    encoded = encoded_chat(SMALL_CHAT)
+    messages = [message for block in encoded.blocks for message in decode_block(block)]
+    return build_context(messages, category)
+
+
+broker.state[GENERATOR] = StubGenerator()
+broker.add_middlewares(JobOfTask())
+
+
+@broker.on_event(TaskiqEvents.WORKER_STARTUP)
+async def install(state: TaskiqState) -> None:
+    """Puts the wait before the contexts, and says that this process is about to listen."""
+    state.engine._contexts = SlowContexts(state.engine._contexts)
+    (READY_DIR / str(os.getpid())).touch()
