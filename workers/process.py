@@ -4,12 +4,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
 from taskiq import TaskiqEvents, TaskiqState
 
+from app import telemetry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
@@ -27,6 +28,7 @@ from app.settings import Settings, SettingsError, load_settings
 from workers.broker import WakeUpBroker
 
 RUN_JOB_TASK = "run_insight_job"
+METRICS_PORTS = 16
 GENERATOR = "generator"
 """Who sets this in `broker.state` before start-up has its own generator write the insights."""
 
@@ -61,6 +63,8 @@ async def start_worker(state: TaskiqState) -> None:
     )
     state.engine.start()
     state.listener = asyncio.create_task(listen(state.redis, JOB_CANCELLED, state.engine.recheck))
+    if settings.metrics_port is not None:
+        state.stop_metrics = _serve_metrics(settings.metrics_port)
     broker.rescue_with(_rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
 
 
@@ -73,6 +77,8 @@ async def stop_worker(state: TaskiqState) -> None:
     await state.engine.drain()
     await state.nudges.close()
     await state.redis.aclose()
+    if "stop_metrics" in state:
+        state.stop_metrics()
     await close_engine()
 
 
@@ -100,6 +106,19 @@ def _settings_or_end() -> Settings:
         if multiprocessing.parent_process() is not None:
             os.kill(os.getppid(), signal.SIGTERM)
         raise
+
+
+def _serve_metrics(first_port: int) -> Callable[[], None]:
+    """Serves on the first free port from `first_port` on: each process of a worker has its own."""
+    for port in range(first_port, first_port + METRICS_PORTS):
+        try:
+            stop = telemetry.serve_metrics(port)
+        except OSError:
+            continue
+        log.info("worker.metrics", port=port)
+        return stop
+    log.warning("worker.metrics_unavailable", first_port=first_port)
+    return lambda: None
 
 
 def engine() -> JobEngine:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 
+from app import telemetry
 from app.crypto import ChatKey
 from app.faults import Spot, reach
 from app.insights.adoption import adopted, find_finished
@@ -27,6 +28,11 @@ from app.insights.results import InsightResult, insight_place
 from app.insights.writer import JobWriter
 
 log = structlog.get_logger()
+
+_DURATIONS = {
+    state: telemetry.insight_duration.labels(state.value)
+    for state in (InsightState.COMPLETED, InsightState.FAILED)
+}
 
 
 class InsightCalls:
@@ -100,6 +106,7 @@ class InsightCalls:
             attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
 
     async def _store(self, attempt: Attempt, result: InsightResult) -> None:
+        _DURATIONS[result.state].observe(result.duration_ms / 1000)
         if not await self._writer.insist(attempt, self._writer.results, result):
             raise LeaseLost
 

@@ -87,7 +87,11 @@ class Requeue:
 async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim | None]:
     """Claims those of `asked` that are due; None for a job that is not, or is somebody else's."""
 
+    tried: list[Row[Any]] = []
+
     async def claim(connection: AsyncConnection) -> list[Row[Any]]:
+        # A repeat cannot claim what an earlier try did, whose reply to COMMIT was lost.
+        kept = await _committed(connection, tried) if tried else []
         claimed = await connection.execute(
             _CLAIM,
             {
@@ -97,7 +101,9 @@ async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim |
                 "attempt_s": times.attempt_s + ATTEMPT_CLEANUP_S,
             },
         )
-        return list(claimed.all())
+        rows = list(claimed.all())
+        tried.extend(rows)
+        return kept + rows
 
     sent_at = time.monotonic()
     rows = await in_transaction(claim, step=Step.CLAIM)
@@ -134,6 +140,13 @@ async def requeue_jobs(requeues: Sequence[Requeue]) -> list[bool]:
 
     done = await in_transaction(requeue, step=Step.REQUEUE)
     return [(one.lease.user_id, one.lease.job_id) in done for one in requeues]
+
+
+async def _committed(connection: AsyncConnection, tried: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those rows of earlier tries whose transaction went through."""
+    found = await connection.execute(_COMMITTED, {"xids": list({row.xid for row in tried})})
+    committed = {row.xid for row in found}
+    return [row for row in tried if row.xid in committed]
 
 
 def _leases(held: Sequence[HeldLease]) -> dict[str, Any]:
@@ -191,7 +204,7 @@ _CLAIM = text(f"""
         FROM claimed c
         WHERE c.attempt > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
     )
-    SELECT c.user_id, c.id, c.fence, c.attempt, c.chat_id, c.category, c.language,
+    SELECT pg_current_xact_id()::text AS xid, c.user_id, c.id, c.fence, c.attempt, c.chat_id, c.category, c.language,
            c.prompt_version, c.content_hmac, chat.message_count, chat.key_id, chat.sealed_key,
            ARRAY(SELECT n.ord FROM insights n
                  WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
@@ -202,6 +215,11 @@ _CLAIM = text(f"""
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
     FROM claimed c LEFT JOIN chats chat ON chat.user_id = c.user_id AND chat.id = c.chat_id
 """)  # noqa: S608 (constants of this package)
+
+_COMMITTED = text("""
+    SELECT xid FROM unnest(CAST(:xids AS text[])) AS tried (xid)
+    WHERE pg_xact_status(CAST(xid AS xid8)) = 'committed'
+""")
 
 _HELD = """
     held AS (

@@ -20,21 +20,24 @@ async def delete_chat(user_id: str, chat_id: UUID) -> list[UUID]:
     own transaction, so nothing comes back. Raises NotFound.
     """
 
-    async def delete(connection: AsyncConnection) -> list[UUID] | None:
+    ended: list[UUID] | None = None
+
+    async def delete(connection: AsyncConnection) -> None:
+        nonlocal ended
         place = {"user_id": user_id, "chat_id": chat_id}
         await CreditService(connection).lock_accounts([user_id])
         found = await connection.execute(_LOCK_CHAT, place)
         if found.first() is None:
-            return None
+            return  # Or an earlier try deleted it, whose reply to COMMIT was lost.
         active = await connection.execute(_ACTIVE_JOBS, place)
         endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
         if endings:
             await end_jobs(connection, endings)
         await connection.execute(_EMPTY_INSIGHTS, place)
         await connection.execute(_DELETE_CHAT, place)
-        return [ending.job_id for ending in endings]
+        ended = [ending.job_id for ending in endings]
 
-    ended = await in_transaction(delete, step=Step.DELETE_CHAT)
+    await in_transaction(delete, step=Step.DELETE_CHAT)
     if ended is None:
         raise NotFound
     return ended

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from app import telemetry
 from app.db import is_transient
 
 Item = TypeVar("Item")
@@ -25,10 +26,15 @@ class Lane(Generic[Item, Outcome]):
         self,
         flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]],
         *,
+        kind: str,
         batch_max: int = BATCH_MAX,
     ) -> None:
-        """`flush` answers one outcome for each item, in order; its effects are one transaction."""
+        """`flush` answers one outcome for each item, in order; its effects are one transaction.
+
+        `kind` names the lane in the metrics.
+        """
         self._flush = flush
+        self._sizes = telemetry.batch_size.labels(kind)
         self._batch_max = batch_max
         self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -62,6 +68,7 @@ class Lane(Generic[Item, Outcome]):
             self._flushing = None
 
     async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+        self._sizes.observe(len(batch))
         try:
             outcomes = await self._flush([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 (handed to the submitters, never swallowed)

@@ -79,8 +79,10 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
     Raises NotFound, or JobEnded when its coins are settled.
     """
     job = await find_job(job_id)
+    is_repeat = False
 
     async def release(connection: AsyncConnection) -> bool:
+        nonlocal is_repeat
         await CreditService(connection).lock_accounts([job.user_id])
         for guard in (Guard.UNPAID, Guard.WITHDRAWN):
             ending = Ending(
@@ -89,16 +91,22 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
                 guard,
                 JobState.FAILED,
                 captures=False,
-                error_code="released_by_operator",
+                error_code=_RELEASED,
                 reason=reason,
             )
             if await end_jobs(connection, [ending]):
+                is_repeat = True
                 return True
-        return False
+        # An earlier try may have done it, whose reply to COMMIT was lost.
+        found = await connection.execute(_ERROR_CODE, {"user_id": job.user_id, "id": job_id})
+        return is_repeat and found.scalar() == _RELEASED
 
     if not await in_transaction(release, step=Step.RELEASE):
         raise JobEnded(state=job.state)
     return await find_job(job_id)
+
+
+_RELEASED = "released_by_operator"
 
 
 def _summary(row: Row[Any]) -> JobSummary:
@@ -134,6 +142,8 @@ _LIST = text(f"""
 
 # No index: an operator asks for one job now and then, and money never does.
 _FIND = text(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")  # noqa: S608 (column names only)
+
+_ERROR_CODE = text("SELECT error_code FROM jobs WHERE user_id = :user_id AND id = :id")
 
 _DUE_NOW = text("""
     UPDATE jobs SET next_run_at = clock_timestamp()

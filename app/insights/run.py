@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from app import telemetry
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
@@ -106,6 +107,7 @@ class JobEngine:
     async def _run_claimed(self, claim: Claim) -> None:
         attempt = Attempt.of(claim, self._times)
         self._attempts[attempt.ref] = attempt
+        telemetry.jobs_running.set(len(self._attempts))
         attempt.task = asyncio.create_task(self._attempt_insights(attempt))
         if self._draining:
             attempt.stop(Stop.DRAIN)
@@ -115,6 +117,7 @@ class JobEngine:
         finally:
             attempt.task.cancel()
             self._attempts.pop(attempt.ref, None)
+            telemetry.jobs_running.set(len(self._attempts))
 
     async def _attempt_insights(self, attempt: Attempt) -> list[InsightOutcome]:
         """The outcomes of the insights that were missing; empty when none was.
@@ -275,6 +278,7 @@ def _stop_expired(attempts: list[Attempt]) -> None:
 
 
 def _log_ended(attempt: Attempt, state: JobState | None) -> None:
+    telemetry.jobs_settled.labels(state or "elsewhere").inc()
     log.info(
         "insight_job.settled",
         job_id=str(attempt.claim.job_id),

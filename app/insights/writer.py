@@ -39,11 +39,13 @@ class JobWriter:
     def __init__(self, times: LeaseTimes, nudges: Nudges) -> None:
         self._times = times
         self._nudges = nudges
-        self.claims = Lane[JobRef, Claim | None](self._claim)
-        self.renewals = Lane[HeldLease, bool](lambda held: renew_leases(held, times))
-        self.results = Lane[InsightResult, bool](self._store)
-        self.requeues = Lane[Requeue, bool](self._requeue)
-        self.settles = Lane[Ending, JobState | None](self._settle)
+        self.claims = Lane[JobRef, Claim | None](self._claim, kind="claims")
+        self.renewals = Lane[HeldLease, bool](
+            lambda held: renew_leases(held, times), kind="renewals"
+        )
+        self.results = Lane[InsightResult, bool](self._store, kind="results")
+        self.requeues = Lane[Requeue, bool](self._requeue, kind="requeues")
+        self.settles = Lane[Ending, JobState | None](self._settle, kind="settles")
 
     async def insist(self, attempt: Attempt, lane: Lane[Item, Outcome], item: Item) -> Outcome:
         """The lane's outcome; while the database is away it waits, as long as a lease can last.
