@@ -1,0 +1,104 @@
+"""What the documents say of commands, settings, files and tests is so."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from app.cli import app as sixfold
+from app.faults import Step
+from app.insights.models import JobState
+from ops.write_docs import with_table
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ADR_LINES_MAX = 40
+
+LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+TARGET = re.compile(r"`make ([a-z-]+)")
+TRANSITION = re.compile(r"^ +(\w+) --> (\w+)", re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def by_page(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def commands(command: Any, name: str) -> Iterator[str]:
+    children: dict[str, Any] = getattr(command, "commands", {})
+    for child_name, child in children.items():
+        yield from commands(child, f"{name} {child_name}")
+    if not children:
+        yield name
+
+
+def anchors(page: Path) -> set[str]:
+    headings = HEADING.findall(FENCE.sub("", text_of(page)))
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_the_table_of_settings_is_that_of_the_settings() -> None:
+    readme = text_of(ROOT / "README.md")
+    assert readme == with_table(readme), "run .venv/bin/python ops/write_docs.py"
+
+
+def test_the_table_of_commands_has_every_command_and_no_other() -> None:
+    documented = re.findall(r"^\| `(sixfold [a-z]+(?: [a-z]+)?)", text_of(ROOT / "README.md"), re.M)
+    assert sorted(documented) == sorted(commands(typer.main.get_command(sixfold), "sixfold"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    links = [first or second for first, second in LINK.findall(FENCE.sub("", text_of(page)))]
+    for link in links:
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link} does not exist"
+        assert not anchor or anchor in anchors(target), f"{link} has no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    for path, name in TEST.findall(text_of(page)):
+        assert f"def {name}" in text_of(ROOT / path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_page)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    makefile = text_of(ROOT / "Makefile")
+    for target in TARGET.findall(text_of(page)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_diagram_of_a_job_has_every_state() -> None:
+    arrows = TRANSITION.findall(text_of(ROOT / "docs/architecture.md"))
+    drawn = {state for arrow in arrows for state in arrow}
+    assert drawn >= set(JobState)
+
+
+def test_the_steps_that_the_architecture_names_are_steps() -> None:
+    named = re.findall(r"step `(\w+)`", text_of(ROOT / "docs/architecture.md"))
+    assert named
+    assert set(named) <= {str(step) for step in Step}
+
+
+def test_every_decision_is_short_numbered_and_says_what_was_rejected() -> None:
+    pages = sorted((ROOT / "docs/adr").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        text = text_of(page)
+        assert len(text.splitlines()) <= ADR_LINES_MAX
+        assert text.startswith(f"# {int(page.name[:4])}. ")
+        for part in ("Context", "Decision", "Consequences", "Rejected"):
+            assert f"\n## {part}\n" in text, f"{page.name} has no {part}"
