@@ -1,4 +1,4 @@
-"""Accounts, sealed chats and queued jobs in bulk, with the effects that uploads and unlocks have."""
+"""Accounts, sealed chats and queued jobs in bulk, with the effects of uploads and unlocks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

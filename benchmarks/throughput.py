@@ -66,14 +66,13 @@ async def _run(
     pids = entry.contestant.pids()
     idle_mb = machine.pss_mb(pids)
     cpu_before = machine.cpu_s(pids)
-    postgres = machine.family(services.postgres_pid)
-    postgres_before = machine.cpu_s(postgres[:1])
+    postgres_before = machine.cpu_s(machine.family(services.postgres_pid))
     released_at = await release_jobs(connection, jobs)
     entry.contestant.enqueue(jobs)
     peak = await _wait(connection, entry)
     pids = entry.contestant.pids()
     cpu_s = machine.cpu_s(pids) - cpu_before
-    del postgres_before
+    postgres_s = machine.cpu_s(machine.family(services.postgres_pid)) - postgres_before
     ended = await connection.fetch(_ENDED)
     if not ended:
         return {"contestant": entry.contestant.name, "jobs": len(jobs), "ended": 0, "jobs_s": 0.0}
@@ -88,6 +87,7 @@ async def _run(
         "jobs_s": len(ended) / seconds,
         **percentiles_ms(waits),
         "cpu_ms_job": 1000 * cpu_s / len(ended),
+        "postgres_cpu_ms_job": 1000 * postgres_s / len(ended),
         "idle_mb": idle_mb,
         "peak_mb": peak.memory_mb,
         "connections": peak.connections,
