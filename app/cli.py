@@ -200,19 +200,12 @@ def main() -> None:
 async def _watch(job_id: UUID) -> None:
     job = await find_job(job_id)
     keyring = KeyRing(load_settings().master_keys)
-    changes = watch(
-        job.user_id,
-        job_id,
-        keyring,
-        QueuePositions(),
-        JobBoard(),
-        after_version=None,
-        stopping=asyncio.Event(),
-    )
-    async for snapshot in changes:
+    board = JobBoard(keyring, QueuePositions(), stopping=asyncio.Event())
+    async for news in watch(board, job.user_id, job_id, after_version=None):
         # An operator sees how far it is, not what it says.
         hidden = {"insights": {"__all__": {"content"}}}
-        typer.echo(snapshot.model_dump_json(exclude=hidden))
+        typer.echo(news.snapshot.model_dump_json(exclude=hidden))
+    await board.close()
 
 
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:

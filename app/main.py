@@ -145,7 +145,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()
-        app.state.board = JobBoard()
+        app.state.board = JobBoard(keyring, app.state.positions, stopping=app.state.stopping)
         stack.push_async_callback(app.state.board.close)
         app.state.nudges = Nudges(app.state.redis)
         stack.push_async_callback(app.state.nudges.close)

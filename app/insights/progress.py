@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from app.cursors import Place
 from app.db import snapshot
 from app.errors import NotFound
 from app.insights.catalog import CATEGORIES
+from app.insights.claim import JobRef
 from app.insights.content import InsightContent
 from app.insights.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
 from app.insights.results import insight_place
@@ -114,12 +115,24 @@ async def load_snapshot(
     user_id: str, job_id: UUID, keyring: KeyRing, positions: QueuePositions
 ) -> Snapshot:
     """The job as it is now. Raises NotFound."""
-    async with snapshot() as connection:
-        found = await connection.execute(_ONE, {"user_id": user_id, "id": job_id})
-        rows = found.all()
-    if not rows:
+    found = await load_snapshots([(user_id, job_id)], keyring, positions)
+    if not found:
         raise NotFound
-    return await _snapshot(rows, keyring, positions)
+    return found[user_id, job_id]
+
+
+async def load_snapshots(
+    jobs: Sequence[JobRef], keyring: KeyRing, positions: QueuePositions
+) -> dict[JobRef, Snapshot]:
+    """Those of `jobs` that exist, as they are at one moment."""
+    asked = {"user_ids": [user for user, _ in jobs], "ids": [job_id for _, job_id in jobs]}
+    async with snapshot() as connection:
+        rows = (await connection.execute(_NAMED, asked)).all()
+    loaded: dict[JobRef, Snapshot] = {}
+    for six in _sixes(rows):
+        loaded[six[0].user_id, six[0].id] = await _snapshot(six, keyring, positions)
+        await asyncio.sleep(0)  # Opening the insights of a hundred jobs would hold up the loop.
+    return loaded
 
 
 async def list_snapshots(
@@ -151,10 +164,15 @@ async def list_snapshots(
         found = await connection.execute(statement, chosen)
         rows = found.all()
     shown: list[Snapshot] = []
-    for _, job in groupby(rows, key=lambda row: row.id):
-        shown.append(await _snapshot(list(job), keyring, positions))
+    for six in _sixes(rows):
+        shown.append(await _snapshot(six, keyring, positions))
         await asyncio.sleep(0)  # Opening the insights of a hundred jobs would hold up the loop.
     return shown
+
+
+def _sixes(rows: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
+    """The rows job by job."""
+    return (list(six) for _, six in groupby(rows, key=lambda row: (row.user_id, row.id)))
 
 
 async def _snapshot(
@@ -269,7 +287,7 @@ _SNAPSHOT = """
         WHERE e.user_id = j.user_id
           AND e.op_key IN ('settle:' || j.id, 'settle-rest:' || j.id, 'refund:' || j.id)
     ) ledger
-    ORDER BY j.created_at DESC, j.id DESC, n.ord
+    ORDER BY j.created_at DESC, j.id DESC, j.user_id, n.ord
 """
 """Six rows for each job in `picked`, all from one statement and so from one moment."""
 
@@ -279,7 +297,7 @@ def _picking(condition: str) -> TextClause:
         WITH picked AS MATERIALIZED (
             SELECT user_id, id, chat_id, category, state, attempt, price_coins, prompt_version,
                    version, created_at, started_at, finished_at
-            FROM jobs WHERE user_id = :user_id AND {condition}
+            FROM jobs WHERE {condition}
         ) {_SNAPSHOT}
     """)  # noqa: S608 (constants of this module)
 
@@ -290,9 +308,13 @@ _PAGE = """
     ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 
-_ONE = _picking("id = :id")
-_NEWEST = _picking(_PAGE)
-_OF_CHAT = _picking(f"chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}")
+_NAMED = _picking("""
+    (user_id, id) IN (SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[])))
+""")
+_NEWEST = _picking(f"user_id = :user_id AND {_PAGE}")
+_OF_CHAT = _picking(
+    f"user_id = :user_id AND chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}"
+)
 
 _CHAT_EXISTS = text("SELECT 1 FROM chats WHERE user_id = :user_id AND id = :chat_id")
 

@@ -1,6 +1,5 @@
 """The catalog, unlocking, and what a user sees of a job."""
 
-import asyncio
 from collections.abc import AsyncIterable
 from contextlib import aclosing
 from typing import Annotated
@@ -234,23 +233,12 @@ async def stream_job(
     after_version: Annotated[int | None, Depends(_after_version)],
 ) -> AsyncIterable[ServerSentEvent]:
     """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
-    stopping: asyncio.Event = request.app.state.stopping
     board: JobBoard = request.app.state.board
-    snapshots = watching.watch(
-        user_id,
-        job_id,
-        _keyring(request),
-        _positions(request),
-        board,
-        after_version=after_version,
-        stopping=stopping,
-    )
+    changes = watching.watch(board, user_id, job_id, after_version=after_version)
     with telemetry.event_streams.track_inprogress():
-        async with aclosing(snapshots):
-            async for current in snapshots:
-                yield ServerSentEvent(
-                    raw_data=current.model_dump_json(), event="snapshot", id=str(current.version)
-                )
+        async with aclosing(changes):
+            async for news in changes:
+                yield ServerSentEvent(raw_data=news.json, event="snapshot", id=str(news.version))
 
 
 @router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))

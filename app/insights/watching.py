@@ -1,6 +1,7 @@
-"""Following jobs live: one poll of the database for all listeners of a process.
+"""Following jobs live: one reader of the database for all listeners of a process.
 
-Nudges make it prompt, and are not needed: what they miss, the poll finds.
+Nudges make it prompt, and are not needed: what they miss, the poll finds. Listeners of one job
+share one snapshot, read and encoded once; no connection is held while they wait.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -17,47 +19,75 @@ from sqlalchemy.exc import DBAPIError
 from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import NotFound, Unavailable
-from app.insights.models import ACTIVE, JobState
-from app.insights.progress import QueuePositions, Snapshot, load_snapshot
+from app.insights.claim import JobRef
+from app.insights.models import JobState
+from app.insights.progress import QueuePositions, Snapshot, load_snapshots
 
 POLL_S = 0.5
-LOOK_UP_S = 1.0
-"""How often a listener looks up from waiting: for its queue position, and for a shutdown."""
+READ_MAX = 200
+"""Snapshots read by one statement."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-JobRef = tuple[str, UUID]
-Seen = tuple[int, JobState]
-"""The version and state of a job."""
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A snapshot, encoded once for all who listen."""
+
+    version: int
+    is_terminal: bool
+    snapshot: Snapshot = field(repr=False)
+    json: str = field(repr=False)
+
+    @classmethod
+    def of(cls, current: Snapshot) -> "News":
+        return cls(current.version, current.is_terminal, current, current.model_dump_json())
 
 
 @dataclass(slots=True)
-class _Watched:
-    """A job with listeners: what was seen of it last, and an event that its change sets."""
+class Watched:
+    """A job with listeners: its latest news, and an event that the next ones set."""
 
     listeners: int = 0
-    latest: Seen | None = None
+    latest: News | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, news: News | None) -> None:
+        """Whoever waits holds the old event; whoever comes next waits for the next change."""
+        self.latest = news or self.latest
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class JobBoard:
-    """The jobs that are watched in this process; it polls only while there are any."""
+    """The jobs that are watched in this process; it reads only while there are any."""
 
-    def __init__(self) -> None:
-        self._watched: dict[JobRef, _Watched] = {}
+    def __init__(
+        self, keyring: KeyRing, positions: QueuePositions, *, stopping: asyncio.Event
+    ) -> None:
+        self._keyring = keyring
+        self._positions = positions
+        self._stopping = stopping
+        self._watched: dict[JobRef, Watched] = {}
         self._by_id: dict[UUID, JobRef] = {}
         self._nudged: set[JobRef] = set()
         self._is_nudged = asyncio.Event()
-        self._poll: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
 
     @contextmanager
-    def watching(self, job: JobRef) -> Generator[_Watched]:
-        """The job is polled while the block runs."""
-        watched = self._watched.setdefault(job, _Watched())
+    def watching(self, job: JobRef) -> Generator[Watched]:
+        """The job is read while the block runs, at once if nobody else listens to it."""
+        watched = self._watched.setdefault(job, Watched())
         self._by_id[job[1]] = job
         watched.listeners += 1
-        if self._poll is None or self._poll.done():
-            self._poll = asyncio.create_task(self._poll_while_watched())
+        if watched.latest is None:
+            self._ask(job)
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_while_watched())
         try:
             yield watched
         finally:
@@ -69,97 +99,110 @@ class JobBoard:
         """The job may have changed: it is read now, together with what else was nudged."""
         job = self._by_id.get(job_id)
         if job is not None:
-            self._nudged.add(job)
-            self._is_nudged.set()
+            self._ask(job)
 
     async def close(self) -> None:
-        """Ends the poll."""
-        if self._poll is not None:
-            self._poll.cancel()
-            await asyncio.wait({self._poll})
+        """Ends the reader."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait({self._reader})
 
-    async def _poll_while_watched(self) -> None:
-        read_at = time.monotonic()
+    def _ask(self, job: JobRef) -> None:
+        self._nudged.add(job)
+        self._is_nudged.set()
+
+    async def _read_while_watched(self) -> None:
+        polled_at = time.monotonic()
         while self._watched:
-            await _wait(self._is_nudged, max(0.0, read_at + POLL_S - time.monotonic()))
+            await _wait(self._is_nudged, max(0.0, polled_at + POLL_S - time.monotonic()))
             self._is_nudged.clear()
-            nudged, self._nudged = self._nudged, set()
-            if time.monotonic() - read_at >= POLL_S:
-                read_at = time.monotonic()
-                nudged = set(self._watched)  # Nudges get lost: all are read twice a second.
-            if nudged:
-                await self._read(list(nudged))
+            asked, self._nudged = self._nudged, set()
+            try:
+                if time.monotonic() - polled_at >= POLL_S:
+                    polled_at = time.monotonic()
+                    asked |= await self._outdated()  # Nudges get lost: all are polled.
+                    await self._tell_positions()
+                await self._read(asked)
+            except (Unavailable, DBAPIError):
+                log.warning("job_board.database_away", jobs=len(self._watched))
+            if self.is_stopping:
+                for watched in self._watched.values():
+                    watched.tell(None)
 
-    async def _read(self, jobs: list[JobRef]) -> None:
-        try:
-            found = await read_versions(jobs)
-        except (Unavailable, DBAPIError):
-            log.warning("job_board.database_away", jobs=len(jobs))
-            return
-        for job, seen in found.items():
-            self._tell(job, seen)
+    async def _outdated(self) -> set[JobRef]:
+        """The watched jobs whose latest news are not their latest version."""
+        versions = await _read_versions(list(self._watched))
+        return {
+            job
+            for job, (version, _) in versions.items()
+            if (watched := self._watched.get(job)) is not None
+            and (watched.latest is None or watched.latest.version < version)
+        }
 
-    def _tell(self, job: JobRef, seen: Seen) -> None:
-        watched = self._watched.get(job)
-        if watched is None or watched.latest == seen:
-            return
-        watched.latest = seen
-        # Whoever waits holds the old event; whoever comes next waits for the next change.
-        watched.changed.set()
-        watched.changed = asyncio.Event()
+    async def _read(self, jobs: set[JobRef]) -> None:
+        waiting = iter(jobs)
+        while batch := list(islice(waiting, READ_MAX)):
+            for job, current in (
+                await load_snapshots(batch, self._keyring, self._positions)
+            ).items():
+                watched = self._watched.get(job)
+                if watched is not None and _is_news(watched.latest, current):
+                    watched.tell(News.of(current))
+
+    async def _tell_positions(self) -> None:
+        """Who waits in the queue hears when it moves; nothing else of the job is read for it."""
+        for job, watched in list(self._watched.items()):
+            known = watched.latest.snapshot if watched.latest else None
+            if known is None or known.state is not JobState.QUEUED:
+                continue
+            position = await self._positions.of(*job)
+            if position != known.progress.queue_position:
+                moved = known.progress.model_copy(update={"queue_position": position})
+                watched.tell(News.of(known.model_copy(update={"progress": moved})))
 
 
 async def watch(
-    user_id: str,
-    job_id: UUID,
-    keyring: KeyRing,
-    positions: QueuePositions,
-    board: JobBoard,
-    *,
-    after_version: int | None,
-    stopping: asyncio.Event,
-) -> AsyncGenerator[Snapshot]:
-    """Snapshots as the job changes, first the current one unless `after_version` is current.
+    board: JobBoard, user_id: str, job_id: UUID, *, after_version: int | None
+) -> AsyncGenerator[News]:
+    """News of the job as it changes, first the current ones unless `after_version` is current.
 
-    Ends after a terminal one, and when `stopping` is set. Raises NotFound.
+    Ends after terminal ones, and when the process stops. A listener that is slow misses what was
+    in between and gets the latest. The job must exist (`read_version`).
     """
-    seen_position: int | None = None
     with board.watching((user_id, job_id)) as watched:
-        version, state = await read_version(user_id, job_id)
-        is_news = version != after_version
-        while not stopping.is_set():
-            changed = watched.changed  # Taken before reading, so that no change is missed.
-            if state is JobState.QUEUED and not is_news:
-                is_news = await positions.of(user_id, job_id) != seen_position
-            if is_news:
-                current = await load_snapshot(user_id, job_id, keyring, positions)
-                yield current
-                version, state = current.version, current.state
-                seen_position = current.progress.queue_position
-            if state not in ACTIVE:
-                return
-            await _wait(changed, LOOK_UP_S)
-            latest, latest_state = watched.latest or (version, state)
-            is_news = latest > version
-            state = latest_state if is_news else state
+        told: News | None = None
+        while not board.is_stopping:
+            changed = watched.changed  # Taken before looking, so that no change is missed.
+            latest = watched.latest
+            if latest is not None and latest is not told:
+                if told is not None or after_version is None or latest.version > after_version:
+                    yield latest
+                told = latest
+                if latest.is_terminal:
+                    return
+            else:
+                await changed.wait()
 
 
-async def read_version(user_id: str, job_id: UUID) -> Seen:
+async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
     """The version and state of a job. Raises NotFound."""
-    found = await read_versions([(user_id, job_id)])
+    found = await _read_versions([(user_id, job_id)])
     if not found:
         raise NotFound
     return found[user_id, job_id]
 
 
-async def read_versions(jobs: list[JobRef]) -> dict[JobRef, Seen]:
-    """Version and state of those of `jobs` that exist."""
+async def _read_versions(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
     async with snapshot() as connection:
         found = await connection.execute(
             _VERSIONS,
             {"user_ids": [user_id for user_id, _ in jobs], "ids": [job_id for _, job_id in jobs]},
         )
         return {(row.user_id, row.id): (row.version, JobState(row.state)) for row in found}
+
+
+def _is_news(known: News | None, current: Snapshot) -> bool:
+    return known is None or known.version < current.version
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

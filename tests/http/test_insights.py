@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
-from app.insights.watching import JobBoard, watch
+from app.insights.watching import JobBoard, News, watch
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
 from tests.http.conftest import Finish
 
@@ -251,20 +251,11 @@ async def test_watching_ends_when_the_process_stops(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    stopping = asyncio.Event()
     seen = 0
     async with asyncio.timeout(10):
-        async for _ in watch(
-            "alice",
-            job_id,
-            app.state.keyring,
-            app.state.positions,
-            app.state.board,
-            after_version=None,
-            stopping=stopping,
-        ):
+        async for _ in watch(app.state.board, "alice", job_id, after_version=None):
             seen += 1
-            stopping.set()
+            app.state.stopping.set()
     assert seen == 1
 
 
@@ -287,18 +278,10 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     ahead = (await unlock(bob, other_chat)).json()["job_id"]
     mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    state, places = app.state, []
+    places: list[int] = []
     async with asyncio.timeout(10):
-        async for current in watch(
-            "alice",
-            mine,
-            state.keyring,
-            state.positions,
-            state.board,
-            after_version=None,
-            stopping=state.stopping,
-        ):
-            places.append(current.progress.queue_position)
+        async for news in watch(app.state.board, "alice", mine, after_version=None):
+            places.append(json.loads(news.json)["progress"]["queue_position"])
             if len(places) == 2:
                 break
             await bob.post(f"/api/insights/jobs/{ahead}/cancel")
@@ -309,12 +292,28 @@ async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    board = JobBoard()
+    board: JobBoard = app.state.board
     async with asyncio.timeout(10):
         with board.watching(("alice", job_id)) as watched:
+            await watched.changed.wait()
+            assert watched.latest is not None
+            assert watched.latest.snapshot.state == "queued"
             changed = watched.changed
+            await alice.post(f"/api/insights/jobs/{job_id}/cancel")
             await board.nudge(UUID(NO_ONE_S))
             await board.nudge(job_id)
             await changed.wait()
-            assert watched.latest == (1, "queued")
-    await board.close()
+            assert watched.latest.snapshot.state == "cancelled"
+
+
+async def test_listeners_of_one_job_share_one_read(
+    app: FastAPI, alice: Client, chat_id: str
+) -> None:
+    job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
+
+    async def first_news() -> News:
+        return await anext(watch(app.state.board, "alice", job_id, after_version=None))
+
+    async with asyncio.timeout(10):
+        heard = await asyncio.gather(*(first_news() for _ in range(50)))
+    assert len({id(news) for news in heard}) == 1
