@@ -5,11 +5,15 @@ Nothing of the product knows of them. Times are those of the database's clock, b
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+from sqlalchemy import text
+
+from app.db import snapshot
 
 TRIGGERS = """
 CREATE SCHEMA chaos;
@@ -106,12 +110,21 @@ class Evidence:
     """Insights with content whose chat is gone."""
 
 
-async def place_triggers(url: str) -> None:
+async def prepare_database(url: str, statements: Sequence[str]) -> None:
+    """Places the triggers, and runs `statements` one by one."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(TRIGGERS)
+        for statement in (TRIGGERS, *statements):
+            await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def count_deadlocks() -> int:
+    """Deadlocks that PostgreSQL has resolved since it was started; the engine must be open."""
+    async with snapshot() as connection:
+        counted: int = (await connection.execute(_DEADLOCKS)).scalar_one()
+        return counted
 
 
 async def count_active(url: str) -> list[dict[str, Any]]:
@@ -187,6 +200,8 @@ async def _read_all(connection: Any, clock: Clock) -> Evidence:
         clock, jobs, changes, results, entries, chats, await connection.fetchval(_UNSHREDDED)
     )
 
+
+_DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 
 _ACTIVE = """
     SELECT j.user_id, j.id, j.state, j.attempt, j.fence, j.lease_until, j.next_run_at,

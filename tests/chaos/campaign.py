@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 import httpx2
 from pydantic import SecretStr
@@ -15,13 +16,13 @@ from app.db import close_engine, open_engine
 from app.errors import Unavailable
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.chaos.audit import count_active, place_triggers, read_evidence
+from tests.chaos.audit import count_active, count_deadlocks, prepare_database, read_evidence
 from tests.chaos.checks import RULES
 from tests.chaos.client import Client
 from tests.chaos.fleet import Fleet, Role
 from tests.chaos.history import History, Kind, Outcome
 from tests.chaos.nemesis import Nemesis
-from tests.chaos.place import Place, free_port, make_place
+from tests.chaos.place import ROOT, Place, free_port, make_place
 from tests.chaos.plan import HEAL_S, Options, draw_strikes
 from tests.chaos.provider import Provider
 from tests.chaos.proxy import Proxy
@@ -37,11 +38,16 @@ TOKEN_TTL_S = 6 * 3600
 GRANTER = "granter"
 
 
-async def run_campaign(options: Options) -> Report:
-    """Runs it and reports; leaves nothing running, however it ends."""
-    with make_place(keep=options.keep) as place, _ending_on_signals():
+async def run_campaign(
+    options: Options, *, source: Path = ROOT, statements: Sequence[str] = ()
+) -> Report:
+    """Runs the product in `source` and reports; leaves nothing running, however it ends.
+
+    `statements` change the migrated database first.
+    """
+    with make_place(source=source, keep=options.keep) as place, _ending_on_signals():
         place.migrate()
-        await place_triggers(place.postgres.url)
+        await prepare_database(place.postgres.url, statements)
         await open_engine(place.postgres.url, pool_size=2)
         try:
             return await _Campaign(options, place).run()
@@ -56,7 +62,10 @@ class _Campaign:
         self._provider = Provider(options.seed)
         self._proxy = Proxy("127.0.0.1", place.postgres.port)
         self._violations: dict[str, list[str]] = {}
+        self._worst: dict[str, int] = {}
         self._samples = 0
+        self._deadlocks = 0
+        self._deadlocks_before = 0
 
     async def run(self) -> Report:
         async with self._processes() as (fleet, urls), httpx2.AsyncClient(limits=_LIMITS) as http:
@@ -129,8 +138,14 @@ class _Campaign:
         for finding in await check_invariants():
             if finding.violations:
                 told = f"{finding.violations} rows, such as {finding.samples[:2]}"
-                self._violations.setdefault(f"{finding.name} {finding.meaning}", []).append(told)
+                name = f"{finding.name} {finding.meaning}"
+                self._violations.setdefault(name, []).append(told)
+                self._worst[name] = max(self._worst.get(name, 0), finding.violations)
         self._samples += 1
+        counted = await count_deadlocks()
+        # An immediate stop loses the count: then it begins at zero again.
+        self._deadlocks += max(0, counted - self._deadlocks_before)
+        self._deadlocks_before = counted
 
     async def _wait_for_the_end(self, healed_at: float) -> list[dict[str, str]]:
         while True:
@@ -169,9 +184,11 @@ class _Campaign:
             spending=judge_spending(self._place.journals, evidence, fleet.kills),
             recovery=recovery_times_s(self._place.journals, evidence, fleet.kills),
             violations=self._violations,
+            worst=self._worst,
             stuck=stuck,
             ended_s=ended_s,
             samples=self._samples,
+            deadlocks=self._deadlocks,
         )
 
 

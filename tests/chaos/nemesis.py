@@ -30,7 +30,7 @@ class Nemesis:
         self._fleet, self._proxy = fleet, proxy
         self._postgres, self._valkey = postgres, valkey
         self._database, self._cache = asyncio.Lock(), asyncio.Lock()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: list[asyncio.Task[None]] = []
         self.struck: Counter[Fault] = Counter()
         self.missed: Counter[Fault] = Counter()
         """Nothing was there to strike just then."""
@@ -62,16 +62,15 @@ class Nemesis:
         for strike in strikes:
             await asyncio.sleep(max(0.0, started + strike.at_s - time.monotonic()))
             task = asyncio.create_task(self._strike(strike))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way.append(task)
 
     async def heal(self) -> None:
         """Everything struck is back."""
         self._proxy.commits_to_cut = self._proxy.commits_to_drop = 0
-        if self._under_way:
-            await asyncio.wait(set(self._under_way))
+        await asyncio.gather(*self._under_way)
 
     async def _strike(self, strike: Strike) -> None:
+        # A task of its own: what it raises is raised again by `heal`.
         counted = self.struck if await self._blows[strike.fault](strike) else self.missed
         counted[strike.fault] += 1
 
@@ -108,7 +107,7 @@ class Nemesis:
 
     async def _stop_database(self, strike: Strike) -> bool:
         """What `pg_ctl stop -m immediate` does, and a start with crash recovery."""
-        if self._database.locked():
+        if self._database.locked() or not self._postgres.is_alive():
             return False
         async with self._database:
             away_at = time.monotonic()
@@ -120,7 +119,7 @@ class Nemesis:
         return True
 
     async def _kill_valkey(self, strike: Strike) -> bool:
-        if self._cache.locked():
+        if self._cache.locked() or not self._valkey.is_alive():
             return False
         async with self._cache:
             os.kill(self._valkey.pid, signal.SIGKILL)

@@ -86,6 +86,8 @@ class Options:
     apis: int = 2
     schedulers: int = 2
     unlocks_per_s: float = 4.0
+    harsher: float = 1.0
+    """So many times the usual faults."""
     only: tuple[Fault, ...] = field(default=tuple(Fault))
     keep: bool = False
     """Keeps the temporary folder, with every log, for a look at it."""
@@ -108,7 +110,7 @@ def draw_strikes(options: Options) -> list[Strike]:
     strikes: list[Strike] = []
     struck_s = max(0.0, options.seconds - QUIET_S)
     for fault in Fault:
-        expected = PER_MINUTE[fault] * struck_s / 60
+        expected = PER_MINUTE[fault] * options.harsher * struck_s / 60
         count = int(expected) + (drawn.random() < expected % 1)
         for number in range(count):
             # One in each of `count` equal slots: evenly spread, yet at no fixed distance.

@@ -50,9 +50,11 @@ def make_report(
     spending: Spending,
     recovery: Sequence[tuple[float, str]],
     violations: dict[str, list[str]],
+    worst: dict[str, int],
     stuck: list[dict[str, str]],
     ended_s: float,
     samples: int,
+    deadlocks: int,
 ) -> Report:
     times = [seconds for seconds, _ in recovery]
     told: Json = {
@@ -83,7 +85,9 @@ def make_report(
         "jobs": dict(Counter(job.state for job in evidence.jobs.values())),
         "operations": _operations(history),
         "invariants_checked": samples,
+        "deadlocks": deadlocks,
         "violations": {name: len(found) for name, found in violations.items()},
+        "worst": worst,
         "violation_samples": {name: found[:SHOWN_MAX] for name, found in violations.items()},
         "stuck": stuck,
         "all_ended_after_s": round(ended_s, 1),

@@ -1,0 +1,143 @@
+"""`python -m tests.chaos.mutants`: the campaign against the product with guards removed.
+
+A guard that nothing misses proves nothing. So guards are removed from a copy, one on top of the
+other, and the campaign must notice; then each of three is left as the only one, and must do.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.campaign import run_campaign
+from tests.chaos.guards import (
+    CHECKS,
+    FENCE,
+    JOB_STATE,
+    LEASE,
+    LOCK_ORDER,
+    ORDER,
+    RESERVATION_STATE,
+    SETTLE_KEY,
+    SYNCHRONOUS_COMMIT,
+    Guard,
+)
+from tests.chaos.place import ROOT, copy_tree
+from tests.chaos.plan import Options
+
+DOCUMENT = ROOT / "docs" / "chaos.md"
+BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
+HARSHER = 2.0
+"""So many times the usual faults: what a removed guard lets through is rare."""
+BESIDE_MONEY = {"answers that must not be", "processes that ended by themselves"}
+
+HEAD = (
+    "| Removed | Jobs | Broken promises | Refused with an error | Granted without the lease"
+    " | Calls wasted | Deadlocks |\n|---|---:|---|---:|---:|---:|---:|\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    removed: tuple[Guard, ...]
+
+
+def cumulative() -> list[Mutant]:
+    """Nothing removed, then each guard on top of those before it."""
+    mutants = [Mutant("nothing", ())]
+    for count, guard in enumerate(ORDER, start=1):
+        mutants.append(Mutant(f"{'+ ' if count > 1 else ''}{guard.name}", ORDER[:count]))
+    return mutants
+
+
+def last_defences() -> list[Mutant]:
+    """The guards of a settlement, all removed but one; and two that mask nothing else."""
+    guards = (JOB_STATE, FENCE, LEASE, RESERVATION_STATE, SETTLE_KEY, CHECKS)
+    states = {JOB_STATE, FENCE, RESERVATION_STATE}
+    return [
+        Mutant("all but states and fence", tuple(one for one in guards if one not in states)),
+        Mutant("all but the `settle:` key", tuple(one for one in guards if one is not SETTLE_KEY)),
+        Mutant("all but the CHECKs", tuple(one for one in guards if one is not CHECKS)),
+        Mutant(f"only {SYNCHRONOUS_COMMIT.name}", (SYNCHRONOUS_COMMIT,)),
+        Mutant(f"only {LOCK_ORDER.name}", (LOCK_ORDER,)),
+    ]
+
+
+async def run_mutant(mutant: Mutant, options: Options) -> Mapping[str, Any]:
+    """What the campaign told of it. Raises PatchDoesNotApply."""
+    with tempfile.TemporaryDirectory(prefix="sixfold-mutant-") as folder:
+        tree = Path(folder) / "tree"
+        copy_tree(ROOT, tree)
+        for guard in mutant.removed:
+            for patch in guard.patches:
+                patch.apply(tree)
+        statements = [statement for guard in mutant.removed for statement in guard.statements]
+        return (await run_campaign(options, source=tree, statements=statements)).told
+
+
+def row(mutant: Mutant, told: Mapping[str, Any]) -> str:
+    """One line of the table."""
+    violations: Mapping[str, int] = told["violations"]
+    broken = [
+        f"{name.partition(' ')[0].replace('_', ' ')} × {_rows(told, name)}"
+        for name in violations
+        if name not in BESIDE_MONEY
+    ]
+    if told["stuck"]:
+        broken.append(f"stuck × {len(told['stuck'])}")
+    calls = told["calls"]
+    cells = (
+        mutant.name,
+        told["sums"]["jobs"],
+        ", ".join(broken) or "none",
+        violations.get("answers that must not be", 0),
+        calls["granted_without_lease"] + calls["granted_after_settlement"],
+        f"{calls['wasted_percent']} %",
+        told["deadlocks"],
+    )
+    return f"| {' | '.join(str(cell) for cell in cells)} |\n"
+
+
+def _rows(told: Mapping[str, Any], name: str) -> int:
+    """Of an invariant, the most rows at once; of a rule, what it found."""
+    return int(told["worst"].get(name, told["violations"][name]))
+
+
+def main() -> int:
+    given = _arguments()
+    mutants = [*cumulative(), *last_defences()]
+    chosen = [mutants[number] for number in given.only] if given.only else mutants
+    table = HEAD
+    for mutant in chosen:
+        options = Options(seconds=given.seconds, seed=given.seed, harsher=HARSHER)
+        line = row(mutant, asyncio.run(run_mutant(mutant, options)))
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        table += line
+    if given.write:
+        _write(table)
+    return 0
+
+
+def _write(table: str) -> None:
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
+
+
+def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.mutants", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, nargs="+", help="numbers of rows, from 0")
+    parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT.name}")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
