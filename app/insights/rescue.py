@@ -7,7 +7,7 @@ drain of the worker hold for them too. It needs no Redis.
 import structlog
 from sqlalchemy import text
 
-from app.db import snapshot
+from app.db import is_transient, snapshot
 from app.faults import Step
 from app.insights.claim import JobRef
 from app.insights.models import ATTEMPTS_MAX, JobState
@@ -44,7 +44,14 @@ async def end_abandoned_jobs() -> int:
             error_code="attempts_exhausted",
             reason="attempts_exhausted",
         )
-        (state,) = await settle_jobs([ending], step=Step.ABANDON)
+        try:
+            (state,) = await settle_jobs([ending], step=Step.ABANDON)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            # One job that the database refuses to settle must not hold up the others.
+            log.exception("job.refused", user_id=row.user_id, job_id=str(row.id))
+            continue
         if state is not None:
             ended += 1
             log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)

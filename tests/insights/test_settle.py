@@ -321,3 +321,23 @@ async def test_deleting_the_chat_voids_a_charge_that_never_went_through(
     assert (row.state, row.error_code) == ("failed", "chat_deleted")
     assert await opened_balance("alice") == Balance(50, 0)
     await assert_healthy()
+
+
+async def test_a_job_that_cannot_be_settled_does_not_hold_up_the_other_abandoned_ones(
+    chat: UUID,
+) -> None:
+    await grant_coins("alice", coins=500, reason="gift", reference="g", actor="ops")
+    jobs = [(await unlock("alice", chat, key)).job_id for key in ("friendship", "family")]
+    await execute(
+        "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
+        " lease_until = clock_timestamp() - interval '1 s'"
+    )
+    for refused, other in (jobs, reversed(jobs)):
+        await execute(
+            "ALTER TABLE entries ADD CONSTRAINT refused CHECK"
+            f" (op_key <> 'settle:{refused}') NOT VALID"
+        )
+        await end_abandoned_jobs()
+        assert (await job_row("alice", other)).state == "failed"
+        await execute("ALTER TABLE entries DROP CONSTRAINT refused")
+    await assert_healthy()
