@@ -204,8 +204,9 @@ _CLAIM = text(f"""
         FROM claimed c
         WHERE c.attempt > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
     )
-    SELECT pg_current_xact_id()::text AS xid, c.user_id, c.id, c.fence, c.attempt, c.chat_id, c.category, c.language,
-           c.prompt_version, c.content_hmac, chat.message_count, chat.key_id, chat.sealed_key,
+    SELECT CAST(pg_current_xact_id() AS text) AS xid, c.user_id, c.id, c.fence, c.attempt,
+           c.chat_id, c.category, c.language, c.prompt_version, c.content_hmac,
+           chat.message_count, chat.key_id, chat.sealed_key,
            ARRAY(SELECT n.ord FROM insights n
                  WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
                AS completed,

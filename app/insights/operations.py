@@ -17,6 +17,8 @@ from app.insights.settle import Ending, Guard, end_jobs
 
 LISTED_MAX = 200
 
+_RELEASED = "released_by_operator"
+
 
 class JobEnded(DomainError):
     """The job has ended; there is nothing left to start or to release."""
@@ -79,10 +81,10 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
     Raises NotFound, or JobEnded when its coins are settled.
     """
     job = await find_job(job_id)
-    is_repeat = False
+    was_tried = False
 
     async def release(connection: AsyncConnection) -> bool:
-        nonlocal is_repeat
+        nonlocal was_tried
         await CreditService(connection).lock_accounts([job.user_id])
         for guard in (Guard.UNPAID, Guard.WITHDRAWN):
             ending = Ending(
@@ -95,18 +97,15 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
                 reason=reason,
             )
             if await end_jobs(connection, [ending]):
-                is_repeat = True
+                was_tried = True
                 return True
         # An earlier try may have done it, whose reply to COMMIT was lost.
         found = await connection.execute(_ERROR_CODE, {"user_id": job.user_id, "id": job_id})
-        return is_repeat and found.scalar() == _RELEASED
+        return was_tried and found.scalar() == _RELEASED
 
     if not await in_transaction(release, step=Step.RELEASE):
         raise JobEnded(state=job.state)
     return await find_job(job_id)
-
-
-_RELEASED = "released_by_operator"
 
 
 def _summary(row: Row[Any]) -> JobSummary:
