@@ -1,0 +1,233 @@
+"""What the scenarios of the fault matrix arrange, do, and look at."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from app.chats.form import UploadForm
+from app.chats.reading import ReadingOrder, read_chat
+from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
+from app.chats.upload import Uploads
+from app.credits.accounts import adjust_coins, ensure_account, grant_coins
+from app.db import in_transaction
+from app.insights.cancel import cancel_job
+from app.insights.deletion import delete_chat
+from app.insights.generator import GenerationFailed
+from app.insights.models import INSIGHTS_PER_JOB
+from app.insights.operations import release_job, requeue_job
+from app.insights.refund import refund_job
+from app.insights.rescue import end_abandoned_jobs
+from app.insights.sweeps import (
+    cleanup_expired_reservations,
+    retry_payment,
+    run_overdue_sweeps,
+)
+from app.insights.unlock import UnlockOrder, job_id_of, unlock_category
+from tests.faults.world import World
+from tests.insights.conftest import small_chat
+
+EXPORT = "".join(
+    f"{1 + n // 24:02}/13/2024, {n % 24:02}:00 - {'Ana' if n % 2 else 'Ben'}: hello {n}\n"
+    for n in range(12)
+).encode()
+
+Act = Callable[[World], Awaitable[Any]]
+
+# Arranging
+
+
+async def with_chat(world: World) -> None:
+    encoded = encode_chat(
+        ChatMeta("Ann and Ben", [{"name": "Ann", "messages": 20}], {}, {}), small_chat(12)
+    )
+    sealed = seal_chat(world.keyring, world.user_id, world.chat_id, encoded)
+    await in_transaction(lambda connection: insert_chat(connection, sealed))
+
+
+async def with_account(world: World) -> None:
+    await ensure_account(world.user_id)
+
+
+async def with_job(world: World) -> None:
+    await unlock(world)
+
+
+async def with_lost_lease(world: World) -> None:
+    """Its third worker has died."""
+    await world.sql.execute(
+        "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
+        " lease_until = clock_timestamp() - interval '1 s' WHERE user_id = $1",
+        world.user_id,
+    )
+
+
+async def overdue(world: World) -> None:
+    await world.sql.execute(
+        "UPDATE reservations SET expires_at = clock_timestamp() - interval '1 s'"
+        " WHERE user_id = $1",
+        world.user_id,
+    )
+
+
+async def captures_refused(world: World) -> None:
+    await world.sql.execute(
+        "ALTER TABLE entries ADD CONSTRAINT no_captures"
+        f" CHECK (kind <> 'capture' OR user_id <> '{world.user_id}') NOT VALID"
+    )
+
+
+async def captures_allowed(world: World) -> None:
+    await world.sql.execute("ALTER TABLE entries DROP CONSTRAINT no_captures")
+
+
+async def payment_due(world: World) -> None:
+    await world.sql.execute(
+        "UPDATE jobs SET next_run_at = clock_timestamp() WHERE user_id = $1", world.user_id
+    )
+
+
+async def model_overloaded(world: World) -> None:
+    world.generator.script = lambda spec: GenerationFailed("rate_limited", retry_after_s=600)
+
+
+async def model_waits_for_the_fault(world: World) -> None:
+    """The calls last until the fault has happened: the heartbeat has its time."""
+    world.generator.gate = world.fired
+    world.heartbeat_s = 0.01
+    world.is_ready = lambda: len(world.generator.calls) == INSIGHTS_PER_JOB
+
+
+# Acting
+
+
+async def unlock(world: World) -> None:
+    order = UnlockOrder(
+        world.user_id, world.chat_id, "friendship", idempotency_key=str(world.chat_id)
+    )
+    world.job_id = job_id_of(order)
+    await unlock_category(order, wake=_nobody_listens, expires_s=3600)
+
+
+async def _nobody_listens(user_id: str, job_id: UUID) -> None:
+    """Rescue finds the job."""
+
+
+async def run_job(world: World) -> None:
+    await world.run_job()
+
+
+async def requeue(world: World) -> None:
+    await model_overloaded(world)
+    await world.run_job()
+
+
+async def renew(world: World) -> None:
+    await model_waits_for_the_fault(world)
+    await world.run_job()
+
+
+async def cancel(world: World) -> None:
+    await cancel_job(world.user_id, world.job_id)
+
+
+async def delete(world: World) -> None:
+    await delete_chat(world.user_id, world.chat_id)
+
+
+async def grant(world: World) -> None:
+    await grant_coins(world.user_id, coins=7, reason="gift", reference="g", actor="ops")
+
+
+async def adjust(world: World) -> None:
+    await adjust_coins(world.user_id, coins=-7, reason="by hand", reference="a", actor="ops")
+
+
+async def refund(world: World) -> None:
+    await refund_job(world.user_id, world.job_id, reason="it was poor", actor="ops")
+
+
+async def release(world: World) -> None:
+    await release_job(world.job_id, reason="agreed with the user")
+
+
+async def start_now(world: World) -> None:
+    await requeue_job(world.job_id)
+
+
+class _InlineReaders:
+    """Reads in this process: what the reading processes do is not under test."""
+
+    async def read(self, content: bytes, order: ReadingOrder, *, bytes_max: int) -> Any:
+        return await asyncio.to_thread(read_chat, content, order, bytes_max=bytes_max)
+
+
+async def upload(world: World) -> None:
+    uploads = Uploads(world.keyring, at_once=1, readers=1, file_bytes_max=10_000)
+    uploads._readers = _InlineReaders()  # type: ignore[assignment]
+    await uploads.import_chat(world.user_id, UploadForm("chat.txt", EXPORT, {}))
+
+
+async def cleanup(world: World) -> None:
+    await cleanup_expired_reservations()
+
+
+async def charge_again(world: World) -> None:
+    await retry_payment()
+
+
+async def end_abandoned(world: World) -> None:
+    await end_abandoned_jobs()
+
+
+async def sweeps_forgotten(world: World) -> None:
+    await world.sql.execute("DELETE FROM sweeps")
+
+
+async def take_sweeps(world: World) -> None:
+    await run_overdue_sweeps()
+
+
+# Looking
+
+
+async def job_state(world: World) -> str:
+    return await world.job_state()
+
+
+async def stored(world: World) -> str:
+    job = await world.job()
+    return "some stored" if job["state"] == "running" and job["completed"] else job["state"]
+
+
+async def due(world: World) -> str:
+    job = await world.job()
+    if job["state"] not in {"queued", "settling"}:
+        return job["state"]
+    is_due = await world.sql.fetchval("SELECT $1 <= clock_timestamp()", job["next_run_at"])
+    return "due" if is_due else "waiting"
+
+
+async def chat(world: World) -> str:
+    count = await world.sql.fetchval("SELECT count(*) FROM chats WHERE user_id = $1", world.user_id)
+    return "chat" if count else "no chat"
+
+
+async def account(world: World) -> str:
+    found = await world.sql.fetchval("SELECT 1 FROM accounts WHERE user_id = $1", world.user_id)
+    return "account" if found else "no account"
+
+
+def entry(kind: str) -> Act:
+    async def look(world: World) -> str:
+        return kind if (await world.entries())[kind] else f"no {kind}"
+
+    return look
+
+
+def swept(name: str) -> Act:
+    async def look(world: World) -> str:
+        ran = await world.sql.fetchval("SELECT 1 FROM sweeps WHERE name = $1", name)
+        return "noted" if ran else "not noted"
+
+    return look

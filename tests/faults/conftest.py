@@ -1,0 +1,88 @@
+"""A world to try a step on, its connections through a proxy that can lose them."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from app import faults
+from app.db import close_engine, open_engine
+from app.logging import configure_logging
+from tests.conftest import POSTGRES, TEMPLATE, url_of
+from tests.faults.proxy import Proxy, proxied
+from tests.faults.world import World
+from tests.faults.zygote import Zygote
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """The coloured tracebacks of a developer's console take a second each."""
+    configure_logging(json=True)
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
+
+
+@dataclass
+class Shared:
+    """A database for many worlds: to make one takes longer than all that happens in it."""
+
+    url: str = ""
+    is_clean: bool = False
+    """Whether the last test left nothing unfinished: it says so at its end."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+async def shared_url(shared: Shared) -> str:
+    if not shared.is_clean:
+        name = f"faults_{uuid4().hex}"
+        server = await asyncpg.connect(os.environ[POSTGRES])
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await server.close()
+        shared.url = url_of(name)
+    shared.is_clean = False
+    return shared.url
+
+
+@pytest.fixture
+async def shared_proxy(shared_url: str) -> AsyncIterator[Proxy]:
+    """The engine is open on the shared database, through the proxy."""
+    async with _engine_through_proxy(shared_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def proxy(database_url: str) -> AsyncIterator[Proxy]:
+    """The engine is open on this test's database, through the proxy."""
+    async with _engine_through_proxy(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def world(shared_proxy: Proxy, shared: Shared, redis: Redis) -> AsyncIterator[World]:
+    sql = await asyncpg.connect(shared.url)
+    yield World(shared.url, redis, sql, f"user-{uuid4()}")
+    await sql.close()
+
+
+@asynccontextmanager
+async def _engine_through_proxy(database_url: str) -> AsyncIterator[Proxy]:
+    async with proxied(database_url) as proxy:
+        await open_engine(proxy.url)
+        yield proxy
+        faults.hook = None
+        await close_engine()

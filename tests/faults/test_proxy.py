@@ -1,0 +1,61 @@
+"""The proxy does to a transaction what it says: the fault matrix rests on it."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.db import CommitUnknown, in_transaction, snapshot, transaction
+from app.errors import Unavailable
+from tests.faults.proxy import Cut, Proxy
+
+NOTE = "INSERT INTO sweeps (name, ran_at) VALUES (:name, now()) ON CONFLICT DO NOTHING"
+
+
+async def _note(name: str) -> None:
+    async with transaction() as connection:
+        await connection.execute(text(NOTE), {"name": name})
+
+
+async def _noted() -> set[str]:
+    async with snapshot() as connection:
+        return {row.name for row in await connection.execute(text("SELECT name FROM sweeps"))}
+
+
+async def test_a_commit_lost_on_its_way_back_has_happened(proxy: Proxy) -> None:
+    proxy.cut = Cut.AFTER_COMMIT
+    with pytest.raises(CommitUnknown):
+        await _note("lost reply")
+    assert await _noted() == {"lost reply"}
+
+
+async def test_a_commit_lost_on_its_way_there_has_not_happened(proxy: Proxy) -> None:
+    proxy.cut = Cut.BEFORE_COMMIT
+    with pytest.raises(CommitUnknown):
+        await _note("lost")
+    assert await _noted() == set()
+
+
+async def test_a_full_database_is_an_unavailable_one(proxy: Proxy) -> None:
+    proxy.refusals = 1
+    with pytest.raises(Unavailable) as refused:
+        await _note("refused")
+    cause = refused.value.__cause__
+    assert isinstance(cause, DBAPIError | OSError) or getattr(cause, "sqlstate", "") == "53300"
+    await _note("let in")
+    assert await _noted() == {"let in"}
+
+
+async def test_a_transaction_survives_a_lost_connection_and_a_full_database(proxy: Proxy) -> None:
+    tries: list[int] = []
+
+    async def work(connection) -> None:
+        await connection.execute(text(NOTE), {"name": f"try {len(tries)}"})
+        tries.append(1)
+        if len(tries) == 1:
+            proxy.refusals = 2
+            proxy.lose_all()
+            await connection.execute(text("SELECT 1"))
+
+    await in_transaction(work)
+    assert (len(tries), proxy.refused) == (2, 2)
+    assert await _noted() == {"try 1"}
