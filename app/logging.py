@@ -25,6 +25,7 @@ _LEVELS = {
     "uvicorn.access": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,
+    "openai": logging.WARNING,  # At DEBUG it logs what is sent.
     "sqlalchemy.engine": logging.WARNING,
 }
 _TAKEN_OVER = ("uvicorn", "uvicorn.error", "uvicorn.access", "taskiq", "taskiq.worker")

@@ -1,0 +1,203 @@
+"""Models behind the chat-completions protocol: OpenAI's own, and the many that speak it too."""
+
+import asyncio
+from enum import IntEnum
+from typing import Any, cast
+
+import httpx2
+import openai
+import orjson
+import structlog
+from openai.types.chat import ChatCompletion
+
+from app.llm.answers import AnswerUnusable, read_answer, strict_schema
+from app.llm.failures import failure_of
+from app.llm.protocol import (
+    AnswerT,
+    Completion,
+    InvalidAnswer,
+    LLMFailed,
+    Prompt,
+    Repair,
+    Usage,
+)
+
+CONNECT_TIMEOUT_S = 5.0
+KEPT_ALIVE_S = 60.0
+REPAIR_CHARS_MAX = 12_000
+"""Of an unusable answer, so much is shown to the model again."""
+_FORMAT_WORDS = ("response_format", "json_schema", "json_object", "structured", "schema")
+_UNKNOWN = ("unsupported", "unrecognized", "unknown", "not supported", "not permitted")
+_OTHER_LIMIT = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
+
+log = structlog.get_logger()
+
+
+class Format(IntEnum):
+    """How an answer is asked for, the strictest first."""
+
+    JSON_SCHEMA = 0
+    JSON_OBJECT = 1
+    PLAIN = 2
+
+
+class OpenAICompatible:
+    """One model at one address. One client a process: its connections are kept alive.
+
+    What a server turns out not to support (enforced schemas, the newer name of a parameter) is
+    remembered until the process ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        api_key: str,
+        base_url: str | None = None,
+        concurrency: int = 60,
+        timeout_s: float = 45.0,
+        tokens_max: int = 2_000,
+    ) -> None:
+        self._model = model
+        self._timeout_s = timeout_s
+        self._tokens_max = tokens_max
+        self._format = Format.JSON_SCHEMA
+        # Only some servers know the newer name, only some of OpenAI's models the older one.
+        self._tokens_parameter = "max_completion_tokens" if base_url is None else "max_tokens"
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key,
+            base_url=base_url,
+            max_retries=0,  # Retries are counted and billed by the job's own rule.
+            http_client=httpx2.AsyncClient(
+                limits=httpx2.Limits(
+                    max_connections=concurrency,
+                    max_keepalive_connections=concurrency,
+                    keepalive_expiry=KEPT_ALIVE_S,
+                ),
+                timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+            ),
+        )
+
+    @property
+    def name(self) -> str:
+        return self._model
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._client.close()
+
+    async def complete(self, prompt: Prompt, form: type[AnswerT]) -> Completion[AnswerT]:
+        """One call within the deadline, connecting and a slow body included. Raises LLMFailed."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                told = await self._ask(prompt, form)
+        except TimeoutError:
+            raise LLMFailed("provider_timeout", is_outage=True) from None
+        return _completion(told, form, model=self._model)
+
+    async def _ask(self, prompt: Prompt, form: type[AnswerT]) -> ChatCompletion:
+        asked, limit = self._format, self._tokens_parameter
+        request: dict[str, Any] = {
+            "model": self._model,
+            "messages": _messages(prompt, form, asked),
+            limit: self._tokens_max,
+        }
+        if asked is not Format.PLAIN:
+            request["response_format"] = _response_format(form, asked)
+        try:
+            return cast("ChatCompletion", await self._client.chat.completions.create(**request))
+        except openai.OpenAIError as error:
+            if self._learn(error, asked, limit):
+                raise LLMFailed("provider_adapted", retry_after_s=0.0) from None
+            raise failure_of(error) from None  # Its text may quote the prompt.
+        except (httpx2.HTTPError, ValueError):
+            raise LLMFailed("provider_unavailable", is_outage=True) from None
+
+    def _learn(self, error: openai.OpenAIError, asked: Format, limit: str) -> bool:
+        """Whether a feature was refused, not the prompt; the next call does without it.
+
+        Of six calls at once that are refused, the first changes what is asked.
+        """
+        if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
+            return False
+        said = f"{error.param} {error.message}".lower()
+        if limit in said and any(word in said for word in _UNKNOWN):
+            if self._tokens_parameter == limit:
+                self._tokens_parameter = _OTHER_LIMIT[limit]
+            return True
+        if asked is Format.PLAIN or not any(word in said for word in _FORMAT_WORDS):
+            return False
+        if self._format is asked:
+            self._format = Format(asked + 1)
+            log.warning("llm.format_unsupported", format=asked.name, model=self._model)
+        return True
+
+
+def _response_format(form: type[AnswerT], asked: Format) -> dict[str, Any]:
+    if asked is Format.JSON_OBJECT:
+        return {"type": "json_object"}
+    schema = {"name": form.__name__, "strict": True, "schema": strict_schema(form)}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _messages(prompt: Prompt, form: type[AnswerT], asked: Format) -> list[dict[str, str]]:
+    """One user turn, the shared part first: some models insist on turns that alternate."""
+    question = prompt.question
+    if asked is not Format.JSON_SCHEMA:
+        schema = orjson.dumps(strict_schema(form)).decode()
+        question += f"\n\nAnswer with one JSON object of this schema and nothing else:\n{schema}"
+    messages = [
+        {"role": "system", "content": prompt.system},
+        {"role": "user", "content": f"{prompt.shared}\n\n{question}"},
+    ]
+    if prompt.repair is not None:
+        messages += [
+            {"role": "assistant", "content": prompt.repair.answer or "(no answer)"},
+            {
+                "role": "user",
+                "content": f"That answer cannot be used:\n{prompt.repair.problem}\n"
+                "Write the whole answer again, as one JSON object in the form asked for.",
+            },
+        ]
+    return messages
+
+
+def _completion(told: ChatCompletion, form: type[AnswerT], *, model: str) -> Completion[AnswerT]:
+    """What the provider told, checked: the SDK does not check what it parses."""
+    usage = _usage(told)
+    choices = cast("list[Any]", getattr(told, "choices", None) or [])
+    message: Any = getattr(choices[0], "message", None) if choices else None
+    if message is None:
+        raise LLMFailed("provider_unavailable", is_outage=True, usage=usage)
+    reason = getattr(choices[0], "finish_reason", None)
+    if reason == "content_filter" or getattr(message, "refusal", None):
+        raise LLMFailed("refused", is_final=True, usage=usage)
+    content = getattr(message, "content", None)
+    text = content if isinstance(content, str) else ""
+    try:
+        if reason == "length":
+            raise AnswerUnusable("It was cut off because it was too long. Be much shorter.")
+        answer = read_answer(text, form)
+    except AnswerUnusable as problem:
+        repair = Repair(text[:REPAIR_CHARS_MAX], str(problem))
+        raise InvalidAnswer(usage=usage, repair=repair) from None
+    named = getattr(told, "model", None)
+    return Completion(answer, text, named if isinstance(named, str) and named else model, usage)
+
+
+def _usage(told: ChatCompletion) -> Usage:
+    counted: Any = getattr(told, "usage", None)
+    details: Any = getattr(counted, "prompt_tokens_details", None)
+    tokens_in = _count(getattr(counted, "prompt_tokens", None))
+    return Usage(
+        tokens_in=tokens_in,
+        tokens_cached=min(_count(getattr(details, "cached_tokens", None)), tokens_in),
+        tokens_out=_count(getattr(counted, "completion_tokens", None)),
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**31 else 0

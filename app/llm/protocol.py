@@ -1,0 +1,106 @@
+"""What Sixfold asks of a language model, whoever provides it."""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """An answer that could not be used, and why: shown to the model once."""
+
+    answer: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent. `shared` is the same in several prompts and comes first.
+
+    Providers cache prompts by their beginning: what differs (the question, a repair) comes last.
+    """
+
+    system: str
+    shared: str
+    question: str
+    repair: Repair | None = None
+
+    @property
+    def chars(self) -> int:
+        repair = len(self.repair.answer) + len(self.repair.problem) if self.repair else 0
+        return len(self.system) + len(self.shared) + len(self.question) + repair
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a call as the provider counted them; `tokens_cached` are part of `tokens_in`."""
+
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
+
+@dataclass(frozen=True, slots=True)
+class Completion(Generic[AnswerT]):
+    """A valid answer; `text` is what the model wrote, `model` the name the provider gives."""
+
+    answer: AnswerT
+    text: str
+    model: str
+    usage: Usage
+
+
+class LLMFailed(Exception):
+    """A call came to nothing for a foreseeable reason; `code` is stable.
+
+    `retry_after_s` is the wait the provider asked for. `is_final`: the same prompt would fail
+    again. `is_outage`: the provider, not the prompt, is at fault. Messages hold no content.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        retry_after_s: float | None = None,
+        is_final: bool = False,
+        is_outage: bool = False,
+        usage: Usage | None = None,
+    ) -> None:
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.is_final = is_final
+        self.is_outage = is_outage
+        self.usage = usage or Usage()
+        super().__init__(code)
+
+
+class InvalidAnswer(LLMFailed):
+    """The model answered, but not as asked; `repair` shows it why."""
+
+    def __init__(self, *, usage: Usage, repair: Repair | None) -> None:
+        super().__init__("invalid_answer", retry_after_s=0.0, usage=usage)
+        self.repair = repair
+
+
+class LLM(Protocol):
+    """A language model that answers in a given form."""
+
+    @property
+    def name(self) -> str:
+        """The model that is asked for."""
+        ...
+
+    async def complete(self, prompt: Prompt, form: type[AnswerT]) -> Completion[AnswerT]:
+        """One call, without retries, within a deadline. Raises LLMFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        ...

@@ -1,0 +1,32 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from app.llm.failures import WAIT_MAX_S, retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.25"}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-4"}, None),
+        ({"retry-after": "9" * 400}, WAIT_MAX_S),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    ],
+)
+def test_a_wait_is_read_as_seconds_milliseconds_or_a_date(
+    headers: dict[str, str], wait_s: float | None
+) -> None:
+    assert retry_after_s(headers) == wait_s
+
+
+def test_a_wait_until_a_date_is_the_time_until_then() -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    wait_s = retry_after_s({"retry-after": then})
+    assert wait_s is not None
+    assert 90 < wait_s <= 100
