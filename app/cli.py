@@ -168,7 +168,7 @@ def list_(
 ) -> None:
     """Print jobs, newest first, one line of JSON each."""
     for job in _run(lambda: list_jobs(state=state, limit=limit)):
-        typer.echo(orjson.dumps(job))
+        typer.echo(orjson.dumps(job, default=str))
 
 
 @jobs.command()
@@ -233,7 +233,8 @@ def _seconds(duration: str) -> float:
 
 
 def _print(value: Any) -> None:
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    # asyncpg's UUID is a subclass, which orjson does not know.
+    typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""What operators do with a job from a terminal, on a job that really ran."""
+
+import json
+from typing import Any
+
+from tests.acceptance.conftest import MakeClient, Processes, run_sixfold, worker
+
+
+async def printed(environment: dict[str, str], *argv: str) -> Any:
+    code, output = await run_sixfold(environment, *argv)
+    assert code == 0, argv
+    return json.loads(output)
+
+
+async def test_an_operator_finds_follows_and_refunds_a_job(
+    make_client: MakeClient, processes: Processes, environment: dict[str, str]
+) -> None:
+    alice = make_client("alice")
+    job = await alice.unlock((await alice.upload())["id"])
+    job_id = job["job_id"]
+    assert (await printed(environment, "jobs", "list", "--state", "queued"))["job_id"] == job_id
+    assert (await printed(environment, "jobs", "requeue", job_id))["state"] == "queued"
+    processes.start(*worker())
+
+    _, followed = await run_sixfold(environment, "watch", job_id)
+    last = json.loads(followed.splitlines()[-1])
+    assert last["state"] == "succeeded"
+    assert all("content" not in insight for insight in last["insights"])
+    shown = await printed(environment, "jobs", "show", job_id)
+    assert (shown["state"], shown["completed"]) == ("succeeded", 6)
+    assert (await run_sixfold(environment, "jobs", "release", job_id, "--reason", "late"))[0] == 1
+
+    refund = ("refund", job_id, "--reason", "a present")
+    assert (await printed(environment, *refund))["refunded"] is True
+    assert (await printed(environment, *refund))["refunded"] is False
+    taken = ("adjust", "alice", "--coins", "-20", "--reason", "by hand", "--reference", "one")
+    assert (await printed(environment, *taken))["entry"]["available_after"] == 30
+    assert await printed(environment, "balance", "alice") == {"available": 30, "held": 0}
+    assert (await printed(environment, "check"))["healthy"] is True
+
+
+async def test_an_operator_gives_the_coins_of_a_waiting_job_back(
+    make_client: MakeClient, environment: dict[str, str]
+) -> None:
+    alice = make_client("alice")
+    job = await alice.unlock((await alice.upload())["id"])
+    release = ("jobs", "release", job["job_id"], "--reason", "no worker")
+    assert (await printed(environment, *release))["state"] == "failed"
+    assert await printed(environment, "balance", "alice") == {"available": 50, "held": 0}
