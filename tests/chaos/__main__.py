@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ FOLDER = Path(".chaos")
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _options()
     sys.stderr.write(
         f"chaos: seed {options.seed}, {options.seconds:.0f} s; short times: lease {plan.LEASE_S} s,"

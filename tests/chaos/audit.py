@@ -7,7 +7,7 @@ Nothing of the product knows of them. Times are those of the database's clock, b
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -36,6 +36,17 @@ BEGIN
     INSERT INTO chaos.result_log (user_id, job_id, ord) VALUES (NEW.user_id, NEW.job_id, NEW.ord);
     RETURN NULL;
 END $$;
+CREATE TABLE chaos.refusal (until timestamptz);
+INSERT INTO chaos.refusal VALUES ('-infinity');
+CREATE FUNCTION chaos.refuse_charge() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT until FROM chaos.refusal) > clock_timestamp() THEN
+        RAISE EXCEPTION 'a charge is refused';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER chaos_refusal BEFORE INSERT ON entries FOR EACH ROW
+    WHEN (NEW.kind = 'capture') EXECUTE FUNCTION chaos.refuse_charge();
 CREATE TRIGGER chaos_new AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION chaos.note_job();
 CREATE TRIGGER chaos_change AFTER UPDATE ON jobs FOR EACH ROW
     WHEN (OLD.state <> NEW.state OR OLD.fence <> NEW.fence) EXECUTE FUNCTION chaos.note_job();
@@ -120,6 +131,15 @@ async def prepare_database(url: str, statements: Sequence[str]) -> None:
         await connection.close()
 
 
+async def refuse_charges(url: str, seconds: float) -> None:
+    """For so long the database refuses every charge."""
+    connection = await asyncpg.connect(url, timeout=2)
+    try:
+        await connection.execute(_REFUSE, timedelta(seconds=seconds))
+    finally:
+        await connection.close()
+
+
 async def count_deadlocks() -> int:
     """Deadlocks that PostgreSQL has resolved since it was started; the engine must be open."""
     async with snapshot() as connection:
@@ -200,6 +220,8 @@ async def _read_all(connection: Any, clock: Clock) -> Evidence:
         clock, jobs, changes, results, entries, chats, await connection.fetchval(_UNSHREDDED)
     )
 
+
+_REFUSE = "UPDATE chaos.refusal SET until = clock_timestamp() + $1"
 
 _DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 

@@ -23,7 +23,7 @@ from tests.chaos.fleet import Fleet, Role
 from tests.chaos.history import History, Kind, Outcome
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.place import ROOT, Place, free_port, make_place
-from tests.chaos.plan import HEAL_S, Options, draw_strikes
+from tests.chaos.plan import Options, draw_strikes
 from tests.chaos.provider import Provider
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report, make_report
@@ -45,7 +45,7 @@ async def run_campaign(
 
     `statements` change the migrated database first.
     """
-    with make_place(source=source, keep=options.keep) as place, _ending_on_signals():
+    with _ending_on_signals(), make_place(source=source, keep=options.keep) as place:
         place.migrate()
         await prepare_database(place.postgres.url, statements)
         await open_engine(place.postgres.url, pool_size=2)
@@ -60,6 +60,7 @@ class _Campaign:
         self._options, self._place = options, place
         self._history = History()
         self._provider = Provider(options.seed)
+        self._provider.is_reliable = options.is_provider_reliable
         self._proxy = Proxy("127.0.0.1", place.postgres.port)
         self._violations: dict[str, list[str]] = {}
         self._worst: dict[str, int] = {}
@@ -88,7 +89,7 @@ class _Campaign:
                 self._provider.is_reliable = True
                 await nemesis.heal()
                 healed_at = time.monotonic()
-                client.give_up_at = healed_at + USERS_END_S
+                client.give_up_at = healed_at + min(USERS_END_S, self._options.heal_s)
                 await living
                 stuck = await self._wait_for_the_end(healed_at)
                 ended_s = time.monotonic() - healed_at
@@ -96,6 +97,7 @@ class _Campaign:
             finally:
                 sampling.cancel()
                 living.cancel()
+                await nemesis.rest()  # A service must not come back after it was stopped.
             return await self._judge(fleet, nemesis, stuck, ended_s)
 
     @asynccontextmanager
@@ -150,7 +152,7 @@ class _Campaign:
     async def _wait_for_the_end(self, healed_at: float) -> list[dict[str, str]]:
         while True:
             active = await count_active(self._place.postgres.url)
-            if not active or time.monotonic() > healed_at + HEAL_S:
+            if not active or time.monotonic() > healed_at + self._options.heal_s:
                 return active
             await asyncio.sleep(0.5)
 

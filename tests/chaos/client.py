@@ -16,6 +16,8 @@ IMPATIENT_S = 0.25
 IMPATIENT_SHARE = 0.06
 PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 0.6
 TRY_AGAIN = frozenset({429, 500, 502, 503})
+ERRORS_MAX = 4
+"""After so many internal errors an operation is given up: another try will not help."""
 
 
 class Client:
@@ -111,7 +113,8 @@ class Client:
                     is_ok = answer.status is not None and answer.status < 300
                     end(operation, Outcome.OK if is_ok else Outcome.FAIL, answer.body)
                 return
-            if not is_patient:
+            errors = sum(one.status == 500 for one in operation.tries)
+            if not is_patient or errors >= ERRORS_MAX:
                 break
             await asyncio.sleep(self._drawn.uniform(PAUSE_MIN_S, PAUSE_MAX_S))
         if operation.outcome is Outcome.OPEN:

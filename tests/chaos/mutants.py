@@ -6,6 +6,7 @@ other, and the campaign must notice; then each of three is left as the only one,
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ DOCUMENT = ROOT / "docs" / "chaos.md"
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 HARSHER = 2.0
 """So many times the usual faults: what a removed guard lets through is rare."""
+MUTANT_HEAL_S = 20.0
 BESIDE_MONEY = {"answers that must not be", "processes that ended by themselves"}
 
 HEAD = (
@@ -109,12 +111,15 @@ def _rows(told: Mapping[str, Any], name: str) -> int:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = _arguments()
     mutants = [*cumulative(), *last_defences()]
     chosen = [mutants[number] for number in given.only] if given.only else mutants
     table = HEAD
     for mutant in chosen:
-        options = Options(seconds=given.seconds, seed=given.seed, harsher=HARSHER)
+        options = Options(
+            seconds=given.seconds, seed=given.seed, harsher=HARSHER, heal_s=MUTANT_HEAL_S
+        )
         line = row(mutant, asyncio.run(run_mutant(mutant, options)))
         sys.stdout.write(line)
         sys.stdout.flush()

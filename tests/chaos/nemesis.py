@@ -7,11 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
+import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.embedded import Postgres, Valkey
 from app.embedded.processes import wait_until
+from tests.chaos.audit import refuse_charges
 from tests.chaos.fleet import Fleet, Member, Role
 from tests.chaos.plan import LEASE_S, Fault, Strike
 from tests.chaos.proxy import Proxy
@@ -54,6 +56,7 @@ class Nemesis:
             Fault.CUT: self._cut,
             Fault.CUT_COMMIT: self._cut_commit,
             Fault.DROP_COMMIT: self._drop_commit,
+            Fault.REFUSE_CHARGES: self._refuse_charges,
         }
 
     async def run(self, strikes: list[Strike]) -> None:
@@ -65,9 +68,13 @@ class Nemesis:
             self._under_way.append(task)
 
     async def heal(self) -> None:
-        """Everything struck is back."""
+        """Everything struck is back. Raises what a strike raised."""
         self._proxy.commits_to_cut = self._proxy.commits_to_drop = 0
         await asyncio.gather(*self._under_way)
+
+    async def rest(self) -> None:
+        """Returns once no strike is under way, however they ended."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _strike(self, strike: Strike) -> None:
         # A task of its own: what it raises is raised again by `heal`.
@@ -172,6 +179,13 @@ class Nemesis:
 
     async def _drop_commit(self, strike: Strike) -> bool:
         self._proxy.commits_to_drop += 1 + int(strike.size * 4)
+        return True
+
+    async def _refuse_charges(self, strike: Strike) -> bool:
+        try:
+            await refuse_charges(self._postgres.url, 0.5 + 2 * strike.size)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            return False
         return True
 
 

@@ -41,6 +41,7 @@ class Fault(StrEnum):
     CUT = "cut database connections"
     CUT_COMMIT = "cut after COMMIT, before its reply"
     DROP_COMMIT = "cut before COMMIT arrives"
+    REFUSE_CHARGES = "database refuses charges"
 
 
 SIGKILLS = frozenset(
@@ -74,6 +75,7 @@ PER_MINUTE: Mapping[Fault, float] = {
     Fault.CUT: 3,
     Fault.CUT_COMMIT: 10,
     Fault.DROP_COMMIT: 4,
+    Fault.REFUSE_CHARGES: 1.2,
 }
 
 
@@ -89,6 +91,8 @@ class Options:
     harsher: float = 1.0
     """So many times the usual faults."""
     only: tuple[Fault, ...] = field(default=tuple(Fault))
+    heal_s: float = HEAL_S
+    is_provider_reliable: bool = False
     keep: bool = False
     """Keeps the temporary folder, with every log, for a look at it."""
 

@@ -11,6 +11,11 @@ HANG_S = 20.0
 # What an answer comes to, and how often; the rest are good.
 SHORT_WAIT, LONG_WAIT, ERROR, HANG, WRONG = 0.02, 0.001, 0.006, 0.004, 0.006
 
+# Of 256 jobs so many have an insight that is never written: it is asked for again soon, so that
+# the attempts are used up, or late, so that the reservation expires first.
+FAILING, EXPIRING = 6, 4
+HOPELESS_ORD = 3
+
 
 class Provider:
     """Answers POST requests on loopback; what it does is drawn from the seed, call by call."""
@@ -41,9 +46,9 @@ class Provider:
             with suppress(OSError, asyncio.IncompleteReadError):
                 while not self._stopped.is_set():
                     head = await reader.readuntil(b"\r\n\r\n")
-                    await reader.readexactly(_length(head))
+                    call = json.loads(await reader.readexactly(_length(head)))
                     self.asked += 1
-                    writer.write(await self._answer())
+                    writer.write(await self._answer(call["job"], call["ord"]))
                     await writer.drain()
         finally:
             self._open.discard(writer)
@@ -54,12 +59,17 @@ class Provider:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
-    async def _answer(self) -> bytes:
+    async def _answer(self, job: str, ord_: int) -> bytes:
         drawn = self._drawn
         await self._pause(drawn.uniform(LATENCY_MIN_S, LATENCY_MAX_S))
         good = {"summary": "Two people write to each other.", "evidence": [1]}
         if self.is_reliable:
             return _response(200, good)
+        fate = int(job[:2], 16)
+        if ord_ == HOPELESS_ORD and fate < FAILING:
+            return _response(429, {}, retry_after=0.2)
+        if ord_ == HOPELESS_ORD and fate < FAILING + EXPIRING:
+            return _response(500, {})
         chance = drawn.random()
         if (chance := chance - SHORT_WAIT) < 0:
             return _response(429, {}, retry_after=round(drawn.uniform(0.1, 1.0), 2))

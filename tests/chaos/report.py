@@ -139,9 +139,7 @@ def _shown(value: Any) -> str:
 def _failures(told: Json, spending: Spending) -> list[str]:
     failures = [f"{count} × {name}" for name, count in told["violations"].items()]
     if told["stuck"]:
-        failures.append(
-            f"{len(told['stuck'])} jobs had not ended {plan.HEAL_S:.0f} s after healing"
-        )
+        failures.append(f"{len(told['stuck'])} jobs had not ended in time after healing")
     if spending.granted_after_settlement:
         failures.append(f"{len(spending.granted_after_settlement)} calls granted after settlement")
     if spending.granted_without_lease:

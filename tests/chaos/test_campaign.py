@@ -7,7 +7,15 @@ from tests.chaos.plan import Fault, Options, draw_strikes
 async def test_a_short_campaign_strikes_and_every_promise_is_kept() -> None:
     faults = (Fault.KILL_CHILD, Fault.CUT_COMMIT, Fault.FLUSHALL, Fault.STOP_DATABASE)
     options = Options(
-        seconds=8, seed=2, users=10, workers=2, apis=1, schedulers=1, unlocks_per_s=3, only=faults
+        seconds=6,
+        users=8,
+        workers=2,
+        apis=1,
+        schedulers=1,
+        unlocks_per_s=3,
+        only=faults,
+        harsher=2,
+        is_provider_reliable=True,
     )
     report = await run_campaign(options)
     assert report.failures == []
