@@ -1,0 +1,31 @@
+"""A worker whose model writes three insights, and the others once the file at RACE_GATE exists."""
+
+import os
+from pathlib import Path
+
+from app.insights.catalog import InsightSpec
+from app.insights.context import InsightContext
+from app.insights.generator import Draft
+from app.insights.offline import OfflineGenerator
+from tests.insights.conftest import until
+from workers.process import GENERATOR
+from workers.tasks import broker
+
+__all__ = ["broker"]
+
+ANSWERED = 3
+GATE = Path(os.environ["RACE_GATE"])
+
+
+class GatedGenerator:
+    """The offline generator behind a model that takes as long as the test wants."""
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        if spec.ord > ANSWERED:
+            await until(GATE.exists, deadline_s=120)
+        return await OfflineGenerator().write(spec, context, language=language)
+
+
+broker.state[GENERATOR] = GatedGenerator()

@@ -1,0 +1,196 @@
+"""Two want to end one job: whoever comes first does, whoever comes second changes nothing."""
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+import pytest
+
+from app.credits.accounts import opened_balance, read_statement
+from app.credits.service import Balance
+from app.faults import Moment, Step
+from app.insights.cancel import NotCancellable, cancel_job
+from app.insights.deletion import delete_chat
+from app.insights.models import JobState
+from app.insights.sweeps import cleanup_expired_reservations
+from tests.insights.conftest import (
+    MakeEngine,
+    ScriptedGenerator,
+    assert_healthy,
+    end_lease,
+    execute,
+    job_row,
+    unlock,
+    until,
+)
+from tests.races.conftest import Barriers, Held, until_somebody_waits
+
+OVERDUE = "UPDATE reservations SET expires_at = clock_timestamp() - interval '1 s'"
+
+Run = asyncio.Task[None]
+
+
+async def _at_settle(
+    chat: UUID,
+    make_engine: MakeEngine,
+    generator: ScriptedGenerator,
+    held: Held,
+    *,
+    overdue: bool = False,
+) -> tuple[UUID, Run]:
+    """A job whose worker is held in its settlement; `overdue`: and cleanup may have it."""
+    generator.gate = asyncio.Event()
+    job_id = (await unlock("alice", chat)).job_id
+    run = asyncio.create_task(make_engine().run_job("alice", job_id))
+    await until(lambda: len(generator.calls) == 6)
+    if overdue:
+        await execute(OVERDUE)
+        await end_lease(job_id)
+    generator.gate.set()
+    await held.arrived.wait()
+    return job_id, run
+
+
+async def _assert_ended(job_id: UUID, state: JobState) -> None:
+    """In this state, with the one entry that goes with it."""
+    assert (await job_row("alice", job_id)).state == state
+    is_charged = state is JobState.SUCCEEDED
+    kinds = Counter(str(entry.kind) for entry in await read_statement("alice", limit=20))
+    assert kinds == {"grant": 1, "reserve": 1, "capture" if is_charged else "release": 1}
+    assert await opened_balance("alice") == Balance(0 if is_charged else 50, 0)
+    await assert_healthy()
+
+
+async def test_cleanup_that_comes_during_a_settlement_finds_it_done(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
+    job_id, run = await _at_settle(chat, make_engine, generator, settling, overdue=True)
+    cleaning = asyncio.create_task(cleanup_expired_reservations())
+    await until_somebody_waits()
+    settling.let_go()
+    assert await cleaning == 0
+    await run
+    await _assert_ended(job_id, JobState.SUCCEEDED)
+
+
+async def test_a_settlement_that_comes_during_cleanup_finds_it_done(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    settling = barriers.hold(Step.SETTLE, Moment.BEGIN)
+    cleaning = barriers.hold(Step.CLEANUP, Moment.BEFORE_COMMIT)
+    job_id, run = await _at_settle(chat, make_engine, generator, settling, overdue=True)
+    cleanup = asyncio.create_task(cleanup_expired_reservations())
+    await cleaning.arrived.wait()
+    settling.let_go()
+    await until_somebody_waits()
+    cleaning.let_go()
+    assert await cleanup == 1  # Six insights were there: it charged them.
+    await run
+    await _assert_ended(job_id, JobState.SUCCEEDED)
+
+
+async def test_of_two_cleanups_one_ends_the_job(chat: UUID, barriers: Barriers) -> None:
+    job_id = (await unlock("alice", chat)).job_id
+    await execute(OVERDUE)
+    held = barriers.hold(Step.CLEANUP, Moment.BEFORE_COMMIT)
+    first = asyncio.create_task(cleanup_expired_reservations())
+    await held.arrived.wait()
+    second = asyncio.create_task(cleanup_expired_reservations())
+    await until_somebody_waits()
+    held.let_go()
+    assert (await first, await second) == (1, 0)
+    await _assert_ended(job_id, JobState.EXPIRED)
+
+
+async def test_a_cancel_that_comes_during_a_settlement_is_refused(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
+    job_id, run = await _at_settle(chat, make_engine, generator, settling)
+    cancel = asyncio.create_task(cancel_job("alice", job_id))
+    await until_somebody_waits()
+    settling.let_go()
+    with pytest.raises(NotCancellable):
+        await cancel
+    await run
+    await _assert_ended(job_id, JobState.SUCCEEDED)
+
+
+async def test_a_settlement_that_comes_during_a_cancel_charges_nothing(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    settling = barriers.hold(Step.SETTLE, Moment.BEGIN)
+    cancelling = barriers.hold(Step.CANCEL, Moment.BEFORE_COMMIT)
+    job_id, run = await _at_settle(chat, make_engine, generator, settling)
+    cancel = asyncio.create_task(cancel_job("alice", job_id))
+    await cancelling.arrived.wait()
+    settling.let_go()
+    await until_somebody_waits()
+    cancelling.let_go()
+    await cancel
+    await run
+    await _assert_ended(job_id, JobState.CANCELLED)
+
+
+async def test_a_chat_deleted_during_a_settlement_loses_its_content_and_not_the_charge(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
+    job_id, run = await _at_settle(chat, make_engine, generator, settling)
+    deletion = asyncio.create_task(delete_chat("alice", chat))
+    await until_somebody_waits()
+    settling.let_go()
+    await deletion
+    await run
+    await _assert_ended(job_id, JobState.SUCCEEDED)
+
+
+async def test_a_result_that_comes_during_the_deletion_of_its_chat_is_not_stored(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    generator.gate = asyncio.Event()
+    job_id = (await unlock("alice", chat)).job_id
+    run = asyncio.create_task(make_engine().run_job("alice", job_id))
+    await until(lambda: len(generator.calls) == 6)
+    deleting = barriers.hold(Step.DELETE_CHAT, Moment.BEFORE_COMMIT)
+    deletion = asyncio.create_task(delete_chat("alice", chat))
+    await deleting.arrived.wait()
+    generator.gate.set()
+    await until_somebody_waits()
+    deleting.let_go()
+    await deletion
+    await run
+    assert (await job_row("alice", job_id)).insight_states == ["queued"] * 6
+    await _assert_ended(job_id, JobState.CANCELLED)
+
+
+async def test_a_chat_deleted_during_its_unlock_takes_the_new_job_with_it(
+    chat: UUID, barriers: Barriers
+) -> None:
+    await opened_balance("alice")
+    unlocking = barriers.hold(Step.UNLOCK, Moment.BEFORE_COMMIT)
+    unlocked = asyncio.create_task(unlock("alice", chat))
+    await unlocking.arrived.wait()
+    deletion = asyncio.create_task(delete_chat("alice", chat))
+    await until_somebody_waits()
+    unlocking.let_go()
+    job_id = (await unlocked).job_id
+    await deletion
+    await _assert_ended(job_id, JobState.CANCELLED)
+
+
+async def test_a_worker_that_comes_during_a_claim_leaves_the_job_alone(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
+) -> None:
+    job_id = (await unlock("alice", chat)).job_id
+    claiming = barriers.hold(Step.CLAIM, Moment.BEFORE_COMMIT)
+    first = asyncio.create_task(make_engine().run_job("alice", job_id))
+    await claiming.arrived.wait()
+    await make_engine().run_job("alice", job_id)  # Returns at once: it skips locked jobs.
+    assert generator.calls == []
+    claiming.let_go()
+    await first
+    assert len(generator.calls) == 6
+    assert (await job_row("alice", job_id)).fence == 1
+    await _assert_ended(job_id, JobState.SUCCEEDED)
