@@ -21,7 +21,7 @@ END = "<!-- end of settings -->"
 MEANS = {
     "data_dir": "folder of the embedded instance, which supplies whatever is marked ◆",
     "database_url": "◆ `postgresql://…`, PostgreSQL 15 or newer",
-    "redis_url": "◆ `redis://…` or `rediss://…`, Redis 7 or newer, or Valkey",
+    "redis_url": "◆ `redis://…` or `rediss://…`, Redis 6.2 or newer, or Valkey",
     "master_key": "◆ `<id>:<base64url of 32 bytes>`; wraps the key of every chat",
     "master_key_previous": "the one before a rotation: it still unwraps, it wraps nothing new",
     "auth_secret": "◆ signs and checks tokens by HS256, at least 32 bytes; or the next one",

@@ -10,7 +10,13 @@ from taskiq.exceptions import SendTaskError
 from app.insights import sweeps
 from workers.process import RUN_JOB_TASK, broker, engine
 
-__all__ = ["broker", "cleanup_expired_reservations", "retry_payment", "run_insight_job"]
+__all__ = [
+    "broker",
+    "cleanup_expired_reservations",
+    "delete_unused_chats",
+    "retry_payment",
+    "run_insight_job",
+]
 
 WAKE_TIMEOUT_S = 0.25
 
@@ -36,6 +42,15 @@ async def cleanup_expired_reservations() -> None:
 async def retry_payment() -> None:
     """Charges jobs whose charge was refused before."""
     await sweeps.retry_payment()
+
+
+@broker.task(
+    "delete_unused_chats",
+    schedule=[{"cron": "17 * * * *", "schedule_id": "delete_unused_chats"}],
+)
+async def delete_unused_chats() -> None:
+    """Deletes chats whose retention has ended."""
+    await sweeps.delete_unused_chats()
 
 
 async def wake_worker(user_id: str, job_id: UUID) -> None:

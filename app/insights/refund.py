@@ -24,13 +24,14 @@ async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> 
     """
 
     async def refund(connection: AsyncConnection) -> tuple[Entry, bool]:
-        refunded = await CreditService(connection).refund(
-            user_id, job_id, reason=reason, actor=actor
-        )
+        credits = CreditService(connection)
         job = {"user_id": user_id, "id": job_id}
+        await credits.lock_accounts([user_id])
+        if (await connection.execute(_LOCK_JOB, job)).first() is None:
+            raise NotFound
+        refunded = await credits.refund(user_id, job_id, reason=reason, actor=actor)
         if refunded is None:
-            is_there = (await connection.execute(_EXISTS, job)).first() is not None
-            raise NotRefundable if is_there else NotFound
+            raise NotRefundable
         if refunded[1]:
             await connection.execute(_CHANGED, job)
         return refunded
@@ -38,6 +39,8 @@ async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> 
     return await in_transaction(refund, step=Step.REFUND)
 
 
-_EXISTS = text("SELECT id FROM jobs WHERE user_id = :user_id AND id = :id")
+_LOCK_JOB = text("""
+    SELECT id FROM jobs WHERE user_id = :user_id AND id = :id FOR NO KEY UPDATE
+""")
 
 _CHANGED = text("UPDATE jobs SET version = version + 1 WHERE user_id = :user_id AND id = :id")

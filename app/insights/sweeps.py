@@ -12,14 +12,18 @@ import structlog
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
+from app.errors import NotFound
 from app.faults import Step
 from app.insights.claim import LEASE_OVER, JobRef
+from app.insights.deletion import delete_chat
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, settle_jobs
 
 CLEANUP_PERIOD_S = 300
 RETRY_PAYMENT_PERIOD_S = 60
+RETENTION_PERIOD_S = 3600
 ROWS_MAX = 1_000
 """Of one sweep; what is left over waits for the next."""
 PAYMENT_GIVEN_UP_AFTER_S = 24 * 3600
@@ -77,7 +81,22 @@ async def retry_payment() -> int:
     return charged
 
 
+async def delete_unused_chats() -> int:
+    """Deletes chats that nobody has used for RETENTION_DAYS, as their users would; how many."""
+    await _note("delete_unused_chats")
+    deleted = 0
+    for user_id, chat_id in await _scan(_UNUSED):
+        try:
+            await delete_chat(user_id, chat_id)
+        except NotFound:
+            continue  # Its user was quicker.
+        deleted += 1
+        log.info("chat.retention_ended", user_id=user_id, chat_id=str(chat_id))
+    return deleted
+
+
 SWEEPS: Mapping[str, Sweep] = {
+    "delete_unused_chats": Sweep(RETENTION_PERIOD_S, delete_unused_chats),
     "cleanup_expired_reservations": Sweep(CLEANUP_PERIOD_S, cleanup_expired_reservations),
     "retry_payment": Sweep(RETRY_PAYMENT_PERIOD_S, retry_payment),
 }
@@ -139,6 +158,12 @@ _OVERDUE = text(f"""
     WHERE r.state = 'held' AND r.expires_at <= statement_timestamp()
       AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
     ORDER BY r.expires_at LIMIT :rows_max
+""")  # noqa: S608 (a constant of this package)
+
+_UNUSED = text(f"""
+    SELECT user_id, id FROM chats
+    WHERE used_at < statement_timestamp() - interval '{RETENTION_DAYS} days'
+    ORDER BY used_at LIMIT :rows_max
 """)  # noqa: S608 (a constant of this package)
 
 _UNPAID = text("""

@@ -242,6 +242,11 @@ _UNLOCK = text(f"""
         INSERT INTO insights (user_id, job_id, ord, key)
         SELECT opened.user_id, opened.id, insight.ord, insight.key
         FROM opened CROSS JOIN unnest(CAST(:keys AS text[])) WITH ORDINALITY AS insight (key, ord)
+    ), used AS (
+        UPDATE chats c SET used_at = clock_timestamp()
+        FROM opened
+        WHERE c.user_id = opened.user_id AND c.id = :chat_id
+          AND c.used_at < clock_timestamp() - interval '1 day'
     )
     SELECT available, held FROM money
 """)  # noqa: S608 (constants of this package)

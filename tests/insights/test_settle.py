@@ -14,6 +14,7 @@ from app.insights.operations import JobEnded, find_job, list_jobs, release_job, 
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.sweeps import (
     cleanup_expired_reservations,
+    delete_unused_chats,
     retry_payment,
     run_overdue_sweeps,
 )
@@ -341,3 +342,23 @@ async def test_a_job_that_cannot_be_settled_does_not_hold_up_the_other_abandoned
         assert (await job_row("alice", other)).state == "failed"
         await execute("ALTER TABLE entries DROP CONSTRAINT refused")
     await assert_healthy()
+
+
+async def test_a_chat_that_nobody_uses_is_deleted_when_its_retention_ends(
+    chat: UUID, make_engine: MakeEngine
+) -> None:
+    unlocked = await unlock("alice", chat)
+    await make_engine().run_job("alice", unlocked.job_id)
+    assert await delete_unused_chats() == 0
+    await execute("UPDATE chats SET used_at = now() - interval '366 days'")
+    assert sum(await asyncio.gather(*(delete_unused_chats() for _ in range(3)))) == 1
+    with pytest.raises(NotFound):
+        await delete_chat("alice", chat)
+    await assert_healthy()
+
+
+async def test_an_unlock_uses_its_chat(chat: UUID) -> None:
+    await execute("UPDATE chats SET used_at = now() - interval '364 days'")
+    await unlock("alice", chat)
+    await execute("UPDATE chats SET used_at = used_at - interval '364 days'")
+    assert await delete_unused_chats() == 0
