@@ -28,18 +28,27 @@ from tests.chaos.guards import (
     Guard,
 )
 from tests.chaos.place import ROOT, copy_tree
-from tests.chaos.plan import Options
+from tests.chaos.plan import Fault, Options
 
 DOCUMENT = ROOT / "docs" / "chaos.md"
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
-HARSHER = 2.0
-"""So many times the usual faults: what a removed guard lets through is rare."""
-MUTANT_HEAL_S = 20.0
+FAULTS = (
+    Fault.FREEZE_WORKER,
+    Fault.DUPLICATE,
+    Fault.KILL_CHILD,
+    Fault.STOP_DATABASE,
+    Fault.CUT_COMMIT,
+)
+HARSHER = 3.0
+CANCELLED_SHARE = 0.4
+UNLOCKS_PER_S = 6.0
+HEAL_S = 45.0
+"""Few kinds of faults, much of each, and many cancels: what a guard lets through is rare."""
 BESIDE_MONEY = {"answers that must not be", "processes that ended by themselves"}
 
 HEAD = (
     "| Removed | Jobs | Broken promises | Refused with an error | Granted without the lease"
-    " | Calls wasted | Deadlocks |\n|---|---:|---|---:|---:|---:|---:|\n"
+    " | Calls wasted | doubled | Deadlocks |\n|---|---:|---|---:|---:|---:|---:|---:|\n"
 )
 
 
@@ -100,6 +109,7 @@ def row(mutant: Mutant, told: Mapping[str, Any]) -> str:
         violations.get("answers that must not be", 0),
         calls["granted_without_lease"] + calls["granted_after_settlement"],
         f"{calls['wasted_percent']} %",
+        calls["doubled"],
         told["deadlocks"],
     )
     return f"| {' | '.join(str(cell) for cell in cells)} |\n"
@@ -118,9 +128,19 @@ def main() -> int:
     table = HEAD
     for mutant in chosen:
         options = Options(
-            seconds=given.seconds, seed=given.seed, harsher=HARSHER, heal_s=MUTANT_HEAL_S
+            seconds=given.seconds,
+            seed=given.seed,
+            unlocks_per_s=UNLOCKS_PER_S,
+            cancelled_share=CANCELLED_SHARE,
+            harsher=HARSHER,
+            only=FAULTS,
+            heal_s=HEAL_S,
         )
-        line = row(mutant, asyncio.run(run_mutant(mutant, options)))
+        try:
+            told = asyncio.run(run_mutant(mutant, options))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return 130
+        line = row(mutant, told)
         sys.stdout.write(line)
         sys.stdout.flush()
         table += line

@@ -88,6 +88,7 @@ class Options:
     apis: int = 2
     schedulers: int = 2
     unlocks_per_s: float = 4.0
+    cancelled_share: float = 0.12
     harsher: float = 1.0
     """So many times the usual faults."""
     only: tuple[Fault, ...] = field(default=tuple(Fault))

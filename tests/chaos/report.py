@@ -97,6 +97,7 @@ def make_report(
             "granted_without_lease": len(spending.granted_without_lease),
             "started_late_after_their_grant": spending.started_late,
             "in_flight_at_a_kill": spending.in_flight_at_a_kill,
+            "doubled": spending.doubled,
             "wasted": spending.wasted,
             "wasted_percent": round(100 * spending.wasted_share, 2),
             "wasted_repeats": spending.wasted_repeats,

@@ -37,6 +37,8 @@ class Spending:
     wasted_repeats: int = 0
     """The result was stored already."""
     in_flight_at_a_kill: int = 0
+    doubled: int = 0
+    """Made under two fences at the same time: inherent where the first process was frozen."""
 
     @property
     def wasted(self) -> int:
@@ -49,16 +51,30 @@ class Spending:
 
 def judge_spending(journals: Path, evidence: Evidence, kills: Sequence[Kill]) -> Spending:
     spending = Spending()
-    killed = {pid for kill in kills for pid in kill.pids}
+    killed_at = {pid: kill.at for kill in kills for pid in kill.pids}
+    spans: dict[tuple[str, int], list[tuple[int, float, float]]] = {}
     for pid, lines in read_journals(journals):
-        answered = {line["number"] for line in lines if line["event"] == "answered"}
+        answered_at = {line["number"]: line["at"] for line in lines if line["event"] == "answered"}
         for line in lines:
             if line["event"] != "called":
                 continue
-            _judge(spending, _call(line), evidence)
-            if pid in killed and line["number"] not in answered:
-                spending.in_flight_at_a_kill += 1
+            call = _call(line)
+            _judge(spending, call, evidence)
+            ended_at = answered_at.get(line["number"])
+            spending.in_flight_at_a_kill += ended_at is None and pid in killed_at
+            ended_at = ended_at or killed_at.get(pid, call.started_at)
+            span = (call.fence, call.started_at, ended_at)
+            spans.setdefault((call.job, call.ord), []).append(span)
+    spending.doubled = sum(_doubled(calls) for calls in spans.values())
     return spending
+
+
+def _doubled(calls: Sequence[tuple[int, float, float]]) -> int:
+    """Calls that began while one under an earlier fence was still out."""
+    return sum(
+        any(earlier < fence and began < at < ended for earlier, began, ended in calls)
+        for fence, at, _ in calls
+    )
 
 
 def _judge(spending: Spending, call: Call, evidence: Evidence) -> None:

@@ -27,6 +27,7 @@ CHATS_MAX = 6
 BURST, BURST_SHARE = 6, 0.05
 """Some unlocks are sent so often at once, with one key: one effect, one answer."""
 WATCH_S = 1.0
+WATCHED_SHARE, WANTED_AGAIN_SHARE = 0.2, 0.6
 
 # What a user does next, and how often.
 UNLOCK, READ, GRANT, DELETE, REPLAY, REUSE = 0.70, 0.12, 0.05, 0.03, 0.06, 0.04
@@ -52,6 +53,7 @@ class Users:
 
     def __init__(self, client: Client, options: Options) -> None:
         self._client = client
+        self._cancelled_share = options.cancelled_share
         self._pause_s = options.users * UNLOCK / options.unlocks_per_s
         self._users = [
             User(f"user{number}", random.Random(f"user:{options.seed}:{number}"))
@@ -113,15 +115,13 @@ class Users:
     async def _follow(self, user: User, unlocked: Operation) -> None:
         """Watches the job to its end, or cancels it on the way."""
         job = (unlocked.reply or {})["job_id"]
-        chance = user.drawn.random()
-        if chance < 0.12:
+        is_cancelled = user.drawn.random() < self._cancelled_share
+        if is_cancelled:
             await asyncio.sleep(user.drawn.uniform(0, 2))
             await self._client.cancel(user.name, job)
-        elif chance < 0.3:
+        elif user.drawn.random() < WATCHED_SHARE:
             await self._watch(user, job)
-        else:
-            return
-        if chance < 0.2:  # Ended without a charge, perhaps: then it may be had again.
+        if is_cancelled and user.drawn.random() < WANTED_AGAIN_SHARE:
             user.wanted.append((unlocked.asked["chat"], unlocked.asked["category"]))
 
     async def _watch(self, user: User, job: str) -> None:
