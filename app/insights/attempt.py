@@ -82,6 +82,8 @@ class InsightOutcome:
     error_code: str | None = None
     retry_after_s: float | None = None
     """A wait the provider asked for that does not fit into the attempt."""
+    is_final: bool = False
+    """Another attempt would fail like this one."""
 
 
 def call_backoff_s(call: int, retry_after_s: float | None) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -22,7 +22,15 @@ from app.insights.catalog import InsightSpec
 from app.insights.claim import LeaseTimes
 from app.insights.content import EvidenceMissing, checked_evidence
 from app.insights.context import InsightContext
-from app.insights.generator import Draft, GenerationFailed, Generator
+from app.insights.generator import (
+    NOTHING_SPENT,
+    Draft,
+    GenerationFailed,
+    Generator,
+    Spent,
+    Turn,
+    TurnTaking,
+)
 from app.insights.models import InsightState
 from app.insights.results import InsightResult, insight_place
 from app.insights.writer import JobWriter
@@ -35,10 +43,29 @@ _DURATIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a call made no draft, and what follows from it."""
+
+    code: str
+    wait_s: float = 0.0
+    is_crash: bool = False
+    is_final: bool = False
+    gives_back: bool = False
+    spent: Spent = NOTHING_SPENT
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other call follows in this attempt."""
+        return self.is_crash or self.is_final or self.gives_back
+
+
 class InsightCalls:
     """Asks the generator, checks the evidence, stores each result as it completes."""
 
-    def __init__(self, generator: Generator, writer: JobWriter, times: LeaseTimes) -> None:
+    def __init__(
+        self, generator: Generator | TurnTaking, writer: JobWriter, times: LeaseTimes
+    ) -> None:
         self._generator = generator
         self._writer = writer
         self._times = times
@@ -57,40 +84,76 @@ class InsightCalls:
         self, attempt: Attempt, key: ChatKey, spec: InsightSpec, context: InsightContext
     ) -> InsightOutcome:
         """The outcome of one insight, stored. Raises LeaseLost."""
-        started = time.monotonic()
-        call, code, wait_s = 0, "", 0.0
+        writer = self._begin(attempt)
+        started, call, trouble = time.monotonic(), 0, _Trouble("")
         while call < CALLS_MAX:
             call += 1
             await self._confirm_lease(attempt)
-            try:
-                draft = await self._call(attempt, spec, context)
-            except EvidenceMissing:
-                code, wait_s = "evidence_missing", 0.0
-            except GenerationFailed as failure:
-                code, wait_s = failure.code, call_backoff_s(call, failure.retry_after_s)
-            except LeaseLost:
-                raise
-            except Exception:
-                log.exception("insight.crashed", job_id=str(attempt.claim.job_id), insight=spec.key)
-                code, wait_s = "internal", 0.0
-                break
-            else:
-                await self._store(attempt, _completed(attempt, key, spec, draft, call, started))
+            told = await self._try(attempt, spec, context, writer, call)
+            if isinstance(told, Draft):
+                await self._store(attempt, _completed(attempt, key, spec, told, call, started))
                 return InsightOutcome(spec.ord)
-            if wait_s >= attempt.remaining_s:
+            trouble = told
+            if trouble.is_last or trouble.wait_s >= attempt.remaining_s:
                 break
             if call < CALLS_MAX:
-                await asyncio.sleep(wait_s)
-        await self._store(attempt, _failed(attempt, spec, code, call, started))
-        outlasts = wait_s >= attempt.remaining_s
-        return InsightOutcome(spec.ord, code, retry_after_s=wait_s if outlasts else None)
+                await asyncio.sleep(trouble.wait_s)
+        await self._store(attempt, _failed(attempt, spec, trouble, call, started))
+        outlasts = trouble.gives_back or trouble.wait_s >= attempt.remaining_s
+        return InsightOutcome(
+            spec.ord,
+            trouble.code,
+            retry_after_s=trouble.wait_s if outlasts and not trouble.is_final else None,
+            is_final=trouble.is_final,
+        )
 
-    async def _call(self, attempt: Attempt, spec: InsightSpec, context: InsightContext) -> Draft:
+    def _begin(self, attempt: Attempt) -> Generator:
+        """What writes one insight of this attempt."""
+        if not isinstance(self._generator, TurnTaking):
+            return self._generator
+
+        async def confirm() -> None:
+            await self._confirm_lease(attempt)
+            if attempt.is_lease_over:
+                raise LeaseLost
+
+        return self._generator.begin(Turn(attempt.claim.user_id, attempt.claim.job_id, confirm))
+
+    async def _try(
+        self,
+        attempt: Attempt,
+        spec: InsightSpec,
+        context: InsightContext,
+        writer: Generator,
+        call: int,
+    ) -> "Draft | _Trouble":
+        """The draft of call number `call`, or what kept it from being one. Raises LeaseLost."""
+        try:
+            return await self._call(attempt, spec, context, writer)
+        except EvidenceMissing:
+            return _Trouble("evidence_missing")
+        except GenerationFailed as failure:
+            return _Trouble(
+                failure.code,
+                wait_s=call_backoff_s(call, failure.retry_after_s),
+                is_final=failure.is_final,
+                gives_back=failure.gives_back,
+                spent=failure.spent,
+            )
+        except LeaseLost:
+            raise
+        except Exception:
+            log.exception("insight.crashed", job_id=str(attempt.claim.job_id), insight=spec.key)
+            return _Trouble("internal", is_crash=True)
+
+    async def _call(
+        self, attempt: Attempt, spec: InsightSpec, context: InsightContext, writer: Generator
+    ) -> Draft:
         """One call. Raises EvidenceMissing when its answer rests on no existing message."""
         await reach(Spot.CALL)
         if attempt.is_lease_over:
             raise LeaseLost
-        draft = await self._generator.write(spec, context, language=attempt.claim.language)
+        draft = await writer.write(spec, context, language=attempt.claim.language)
         content = checked_evidence(draft.content, message_count=context.message_count)
         return replace(draft, content=content)
 
@@ -136,15 +199,18 @@ def _completed(
 
 
 def _failed(
-    attempt: Attempt, spec: InsightSpec, code: str, calls: int, started: float
+    attempt: Attempt, spec: InsightSpec, trouble: _Trouble, calls: int, started: float
 ) -> InsightResult:
     return InsightResult(
         attempt.claim.held,
         spec.ord,
         InsightState.FAILED,
-        attempts=calls,
+        attempts=calls - trouble.gives_back,  # Nothing was sent the last time.
         duration_ms=_since_ms(started),
-        error_code=code,
+        tokens_in=trouble.spent.tokens_in,
+        tokens_out=trouble.spent.tokens_out,
+        cost_microusd=trouble.spent.cost_microusd,
+        error_code=trouble.code,
     )
 
 

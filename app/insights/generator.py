@@ -1,7 +1,9 @@
 """What writes an insight: a model behind a network, or the offline analysis."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from app.insights.catalog import InsightSpec
 from app.insights.content import InsightContent
@@ -19,15 +21,41 @@ class Draft:
     cost_microusd: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What calls have cost so far."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_microusd: int = 0
+
+
+NOTHING_SPENT = Spent()
+
+
 class GenerationFailed(Exception):
     """An insight could not be written for a foreseeable reason; `code` is stable.
 
-    `retry_after_s` is the wait the provider asked for, None if it named none.
+    `retry_after_s` is the wait the provider asked for, None if it named none. `is_final`: it
+    would fail again, so the job ends and the coins come back. `gives_back`: no fault of the job,
+    so the attempt ends and is not counted; another starts after `retry_after_s`. `spent` is what
+    the calls for this insight in this attempt have cost.
     """
 
-    def __init__(self, code: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        *,
+        retry_after_s: float | None = None,
+        is_final: bool = False,
+        gives_back: bool = False,
+        spent: Spent = NOTHING_SPENT,
+    ) -> None:
         self.code = code
         self.retry_after_s = retry_after_s
+        self.is_final = is_final
+        self.gives_back = gives_back
+        self.spent = spent
         super().__init__(code)
 
 
@@ -41,4 +69,26 @@ class Generator(Protocol):
 
         Raises GenerationFailed for expected failures.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """For whom an insight is written, within one attempt.
+
+    `confirm` returns if the job may still be worked on, and raises otherwise: to be awaited
+    after a wait for a place, just before anything is sent.
+    """
+
+    user_id: str
+    job_id: UUID
+    confirm: Callable[[], Awaitable[None]]
+
+
+@runtime_checkable
+class TurnTaking(Protocol):
+    """A generator whose calls wait for a place, and learn from the call before."""
+
+    def begin(self, turn: Turn) -> Generator:
+        """What writes one insight within one attempt: up to three calls of `write`."""
         ...

@@ -15,7 +15,10 @@ from app.insights.models import InsightState
 
 @dataclass(frozen=True, slots=True)
 class InsightResult:
-    """One insight, completed (then it has `sealed` content and a bill) or failed."""
+    """One insight, completed (then it has `sealed` content) or failed.
+
+    Tokens and cost are those of this attempt; they are added to those of earlier ones.
+    """
 
     lease: HeldLease
     ord: int
@@ -91,9 +94,13 @@ _STORE = text("""
     ), stored AS (
         UPDATE insights n
         SET state = r.state, attempts = n.attempts + r.attempts, duration_ms = r.duration_ms,
-            sealed = r.sealed, model = r.model, tokens_in = r.tokens_in,
-            tokens_out = r.tokens_out, cost_microusd = r.cost_microusd, error_code = r.error_code,
-            adopted_from = r.adopted_from
+            sealed = r.sealed, model = coalesce(r.model, n.model),
+            tokens_in = coalesce(n.tokens_in + r.tokens_in, r.tokens_in, n.tokens_in),
+            tokens_out = coalesce(n.tokens_out + r.tokens_out, r.tokens_out, n.tokens_out),
+            cost_microusd = coalesce(
+                n.cost_microusd + r.cost_microusd, r.cost_microusd, n.cost_microusd
+            ),
+            error_code = r.error_code, adopted_from = r.adopted_from
         FROM result r JOIN owned o ON o.user_id = r.user_id AND o.id = r.job_id
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
           AND n.state <> 'completed'

@@ -19,7 +19,7 @@ from app.insights.calls import InsightCalls
 from app.insights.catalog import CATEGORIES, Category
 from app.insights.claim import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.insights.contexts import ChatGone, ContextStore
-from app.insights.generator import Generator
+from app.insights.generator import Generator, TurnTaking
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.nudges import Nudges
 from app.insights.settle import Ending, Guard, postpone_payment
@@ -41,7 +41,7 @@ class JobEngine:
     def __init__(
         self,
         *,
-        generator: Generator,
+        generator: Generator | TurnTaking,
         contexts: ContextStore,
         keyring: KeyRing,
         nudges: Nudges,
@@ -184,8 +184,11 @@ class JobEngine:
         if not failed:
             await self._charge(attempt)
             return
+        final = next((one.error_code for one in failed if one.is_final), None)
         waits = [one.retry_after_s for one in failed if one.retry_after_s is not None]
-        if waits:
+        if final is not None:
+            await self._fail(attempt, final)
+        elif waits:
             await self._requeue(attempt, max(waits), give_back=True, error_code="provider_busy")
         else:
             await self._retry_or_fail(attempt, failed[0].error_code or "internal")
