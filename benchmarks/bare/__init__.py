@@ -1,0 +1,1 @@
+"""A job's effects by bare asyncpg: what the ceiling of the benchmark runs."""

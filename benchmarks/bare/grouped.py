@@ -1,0 +1,173 @@
+"""The product's own statements by bare asyncpg: for one job at a time, and for all that are ready.
+
+The statements are taken from the product as they are, so both run the same SQL; what is left to
+compare is SQLAlchemy, the broker and all else that a real worker does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from app.credits.models import ReservationState
+from app.credits.sql import LOCK_ACCOUNTS, SETTLE
+from app.insights import claim, results, settle
+from app.insights.claim import HeldLease
+from app.insights.models import JobState
+from app.insights.results import InsightResult
+from app.insights.settle import Guard
+from benchmarks.bare.statements import Statement
+from benchmarks.bare.steps import ATTEMPT_S, LEASE_S, Claimed, Connections
+from benchmarks.contestant import Job
+
+BATCH_MAX = 500
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+_CLAIM = Statement(claim._CLAIM)
+_STORE = Statement(results._STORE)
+_LOCK_ACCOUNTS = Statement(LOCK_ACCOUNTS)
+_END = Statement(settle._END)
+_SETTLE = Statement(SETTLE)
+
+
+class Flushes:
+    """One transaction for any number of jobs."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def claim(self, jobs: Sequence[Job]) -> list[Claimed | None]:
+        asked = {
+            "user_ids": [user_id for user_id, _ in jobs],
+            "ids": [job_id for _, job_id in jobs],
+            "lease_s": LEASE_S,
+            "attempt_s": ATTEMPT_S,
+        }
+        async with self._connections.taken() as connection:
+            rows = await connection.fetch(_CLAIM.sql, *_CLAIM.values(asked))
+        claimed = {(row["user_id"], row["id"]): Claimed.of(row) for row in rows}
+        return [claimed.pop(job, None) for job in jobs]
+
+    async def store(self, stored: Sequence[InsightResult]) -> list[bool]:
+        given = {
+            "user_ids": [one.lease.user_id for one in stored],
+            "job_ids": [one.lease.job_id for one in stored],
+            "fences": [one.lease.fence for one in stored],
+            "ords": [one.ord for one in stored],
+            "states": [one.state.value for one in stored],
+            "attempts": [one.attempts for one in stored],
+            "durations": [one.duration_ms for one in stored],
+            "sealed": [one.sealed for one in stored],
+            "models": [one.model for one in stored],
+            "tokens_in": [one.tokens_in for one in stored],
+            "tokens_out": [one.tokens_out for one in stored],
+            "costs": [one.cost_microusd for one in stored],
+            "error_codes": [one.error_code for one in stored],
+            "adopted_from": [one.adopted_from for one in stored],
+        }
+        async with self._connections.taken() as connection:
+            rows = await connection.fetch(_STORE.sql, *_STORE.values(given))
+        owned = {(row["user_id"], row["id"]) for row in rows}
+        return [(one.lease.user_id, one.lease.job_id) in owned for one in stored]
+
+    async def settle(self, held: Sequence[HeldLease]) -> list[bool]:
+        count = len(held)
+        ending = {
+            "user_ids": [lease.user_id for lease in held],
+            "ids": [lease.job_id for lease in held],
+            "guards": [Guard.FENCE.value] * count,
+            "fences": [lease.fence for lease in held],
+            "captures": [True] * count,
+            "others": [None] * count,
+            "error_codes": [None] * count,
+        }
+        users = {"user_ids": sorted(set(ending["user_ids"]))}
+        async with self._connections.transaction() as connection:
+            await connection.fetch(_LOCK_ACCOUNTS.sql, *_LOCK_ACCOUNTS.values(users))
+            rows = await connection.fetch(_END.sql, *_END.values(ending))
+            ended = {(row["user_id"], row["id"]) for row in rows if row["state"] == _SUCCEEDED}
+            paid = await connection.fetch(_SETTLE.sql, *_SETTLE.values(_settlements(list(ended))))
+            if {(row["user_id"], row["id"]) for row in paid} != ended:
+                raise RuntimeError("a job was ended whose reservation was settled before")
+        return [(lease.user_id, lease.job_id) in ended for lease in held]
+
+
+class SingleSteps:
+    """Each step of each job by itself."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._flushes = Flushes(connections)
+
+    async def claim(self, job: Job) -> Claimed | None:
+        return (await self._flushes.claim([job]))[0]
+
+    async def store(self, result: InsightResult) -> bool:
+        return (await self._flushes.store([result]))[0]
+
+    async def settle(self, held: HeldLease) -> bool:
+        return (await self._flushes.settle([held]))[0]
+
+
+class Group(Generic[Item, Outcome]):
+    """The product's group commit without its failure handling: here a failure ends the run."""
+
+    def __init__(self, flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]]) -> None:
+        self._flush = flush
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Outcome:
+        """Flushes at once when idle, and gathers while a flush is under way."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all())
+        return await future
+
+    async def _flush_all(self) -> None:
+        try:
+            while batch := self._waiting[:BATCH_MAX]:
+                del self._waiting[:BATCH_MAX]
+                try:
+                    outcomes = await self._flush([item for item, _ in batch])
+                except Exception as error:  # noqa: BLE001 (handed to the submitters)
+                    for _, future in batch:
+                        future.set_exception(error)
+                    continue
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    future.set_result(outcome)
+        finally:
+            self._flushing = None
+
+
+class BatchedSteps:
+    """What is ready, of all jobs, in one statement: the product's group commit."""
+
+    def __init__(self, connections: Connections) -> None:
+        flushes = Flushes(connections)
+        self._claims = Group[Job, Claimed | None](flushes.claim)
+        self._results = Group[InsightResult, bool](flushes.store)
+        self._settles = Group[HeldLease, bool](flushes.settle)
+
+    async def claim(self, job: Job) -> Claimed | None:
+        return await self._claims.submit(job)
+
+    async def store(self, result: InsightResult) -> bool:
+        return await self._results.submit(result)
+
+    async def settle(self, held: HeldLease) -> bool:
+        return await self._settles.submit(held)
+
+
+_SUCCEEDED = JobState.SUCCEEDED.value
+
+
+def _settlements(jobs: Sequence[Job]) -> dict[str, list[object]]:
+    return {
+        "user_ids": [user_id for user_id, _ in jobs],
+        "ids": [job_id for _, job_id in jobs],
+        "states": [ReservationState.CAPTURED.value] * len(jobs),
+        "captures": [None] * len(jobs),
+        "reasons": [None] * len(jobs),
+    }

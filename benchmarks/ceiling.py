@@ -1,0 +1,138 @@
+"""The ceiling: what the same effects cost by bare asyncpg on uvloop, without any framework.
+
+python -m benchmarks.ceiling jobs      jobs/s of every form, on embedded services
+python -m benchmarks.ceiling unlock    unlocks/s, spread users and one hot account
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from benchmarks import machine
+from benchmarks.bare.unlock import measure_unlock
+from benchmarks.bare.worker import READY, VARIABLE
+from benchmarks.contestant import Job, Load
+from benchmarks.services import Services, services, violations
+from benchmarks.throughput import Entry, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_FLIGHT = 64
+CONNECTIONS = 16
+STOP_TIMEOUT_S = 10.0
+
+Form = Literal["plain", "cte", "batched"]
+FORMS: tuple[Form, ...] = ("plain", "cte", "batched")
+_NAMES: dict[Form, str] = {
+    "plain": "bare asyncpg, one transaction a step",
+    "cte": "bare asyncpg, one CTE a step",
+    "batched": "bare asyncpg, batched",
+}
+
+
+class Ceiling:
+    """One process that holds `in_flight` jobs and does their effects in the given form.
+
+    `plain`: a transaction of several statements a step. `cte`: the product's statements, for one
+    job each. `batched`: the product's statements, for all jobs that are ready.
+    """
+
+    def __init__(
+        self, form: Form, *, in_flight: int = IN_FLIGHT, connections: int = CONNECTIONS
+    ) -> None:
+        self.name = _NAMES[form]
+        self._form = form
+        self._in_flight = in_flight
+        self._connections = connections
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, database_url: str, redis_url: str, master_key: str, load: Load) -> None:
+        """Nothing is sent through Redis: the process is told of its jobs by a pipe."""
+        given = {
+            "steps": self._form,
+            "in_flight": self._in_flight,
+            "connections": self._connections,
+            "database_url": database_url,
+            "master_key": master_key,
+            "load": asdict(load),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.bare.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=dict(os.environ) | {VARIABLE: json.dumps(given)},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline().decode().strip() != READY:
+            raise RuntimeError(f"the process of {self.name!r} does not start")
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        assert self._process is not None, "start it first"
+        assert self._process.stdin is not None
+        lines = (json.dumps([user_id, str(job_id)]) + "\n" for user_id, job_id in jobs)
+        self._process.stdin.write("".join(lines).encode())
+        self._process.stdin.flush()
+
+    def pids(self) -> list[int]:
+        return machine.family(self._process.pid) if self._process is not None else []
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("jobs", "unlock"))
+    parser.add_argument("--jobs", type=int, default=2000, help="of each form (jobs)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (unlock)")
+    parser.add_argument("--connections", type=int, default=32, help="at once (unlock)")
+    given = parser.parse_args()
+    with services() as running:
+        if given.what == "jobs":
+            asyncio.run(_measure_jobs(running, given.jobs))
+        else:
+            asyncio.run(_measure_unlocks(running, given.seconds, given.connections))
+
+
+async def _measure_jobs(running: Services, jobs: int) -> None:
+    load = Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=False, seed=1)
+    for form in FORMS:
+        measured = await measure(running, Entry(Ceiling(form), jobs, seconds_max=120), load)
+        print(json.dumps(measured))
+
+
+async def _measure_unlocks(running: Services, seconds: float, connections: int) -> None:
+    for is_hot in (False, True):
+        async with running.database() as database_url:
+            measured = await measure_unlock(
+                database_url,
+                running.master_key,
+                connections=connections,
+                seconds=seconds,
+                is_hot=is_hot,
+            )
+            found = await violations(database_url)
+        print(json.dumps(asdict(measured) | {"violations": found}))
+
+
+if __name__ == "__main__":
+    main()
