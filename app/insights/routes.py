@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 from contextlib import aclosing
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from app.insights.deletion import delete_chat
 from app.insights.models import ACTIVE
 from app.insights.nudges import Nudges
 from app.insights.progress import QueuePositions, Snapshot
+from app.insights.refund import NotRefundable, refund_job
 from app.insights.unlock import (
     AlreadyUnlocked,
     IdempotencyKeyReused,
@@ -31,11 +33,13 @@ from app.insights.unlock import (
     unlock_category,
 )
 from app.insights.watching import JobBoard
-from app.problems import refusals
+from app.problems import Forbidden, refusals
 from app.settings import Settings
-from app.users.http import StoredText, UserId
+from app.users.auth import REFUND_SCOPE
+from app.users.http import Caller, GivenUserId, StoredText, UserId, require_scope
 
 PRICE_COINS_MAX = 1_000_000
+REASON_CHARS_MAX = 200
 # A BCP 47 language tag: language, then script, region and variants.
 LANGUAGE_TAG = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$"
 PRINTABLE_ASCII = r"^[\x20-\x7e]+$"
@@ -99,6 +103,24 @@ class UnlockedBody(BaseModel):
     price_coins: int
     balance: BalanceBody
     links: LinksBody
+
+
+class RefundBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: GivenUserId
+    job_id: UUID
+    reason: Annotated[StoredText, Field(min_length=1, max_length=REASON_CHARS_MAX)]
+
+
+class RefundedBody(BaseModel):
+    """The refund's entry in the user's statement is the one numbered `seq`."""
+
+    user_id: str
+    job_id: UUID
+    seq: int
+    coins: int
+    at: datetime
 
 
 class SnapshotList(BaseModel):
@@ -265,6 +287,36 @@ async def list_insights_of_chat(
 async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
     """Destroys the chat's key, and so the chat and its insights; the statement stays."""
     _nudges(request).cancelled(await delete_chat(user_id, chat_id))
+
+
+@router.post(
+    "/credits/refunds",
+    status_code=201,
+    response_model=RefundedBody,
+    responses=refusals(Forbidden, NotFound, NotRefundable)
+    | {200: {"model": RefundedBody, "description": "The job was refunded before."}},
+    tags=["credits"],
+)
+async def refund(
+    request: Request, principal: Caller, given: RefundBody, response: Response
+) -> RefundedBody:
+    """Gives the coins of a charged job back, once. Needs the scope `credits:refund`.
+
+    Its content is hidden and its category can be bought again.
+    """
+    require_scope(principal, REFUND_SCOPE)
+    entry, is_new = await refund_job(
+        given.user_id, given.job_id, reason=given.reason, actor=principal.user_id
+    )
+    _nudges(request).changed([given.job_id])
+    response.status_code = 201 if is_new else 200
+    return RefundedBody(
+        user_id=given.user_id,
+        job_id=given.job_id,
+        seq=entry.seq,
+        coins=entry.amount,
+        at=entry.at,
+    )
 
 
 async def _page(

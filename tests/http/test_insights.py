@@ -10,7 +10,7 @@ from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
 from app.insights.watching import JobBoard, News, watch
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
-from tests.http.conftest import Finish
+from tests.http.conftest import Finish, Login
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 
@@ -317,3 +317,26 @@ async def test_listeners_of_one_job_share_one_read(
     async with asyncio.timeout(10):
         heard = await asyncio.gather(*(first_news() for _ in range(50)))
     assert len({id(news) for news in heard}) == 1
+
+
+async def test_a_refund_needs_its_scope_is_made_once_and_hides_the_content(
+    login: Login, alice: Client, chat_id: str, finish: Finish
+) -> None:
+    job = (await unlock(alice, chat_id)).json()
+    admin = login("admin", "credits:refund")
+    given = {"user_id": "alice", "job_id": job["job_id"], "reason": "it was poor"}
+    early = await admin.post("/api/credits/refunds", json=given)
+    assert refusal(early) == (409, "not_refundable")
+    await finish("alice", job["job_id"])
+    assert refusal(await alice.post("/api/credits/refunds", json=given)) == (403, "forbidden")
+    others = await admin.post("/api/credits/refunds", json=given | {"user_id": "bob"})
+    assert refusal(others) == (404, "not_found")
+    first = await admin.post("/api/credits/refunds", json=given)
+    again = await admin.post("/api/credits/refunds", json=given)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert await balance(alice) == {"available": 50, "held": 0}
+    current = (await alice.get(job["links"]["self"])).json()
+    assert current["settlement"]["state"] == "refunded"
+    assert [one["content"] for one in current["insights"]] == [None] * 6
+    assert current["message"] == "You were charged 50 coins and got 50 coins back."
