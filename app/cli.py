@@ -24,6 +24,8 @@ from app.insights.operations import find_job, list_jobs, release_job, requeue_jo
 from app.insights.progress import QueuePositions
 from app.insights.refund import refund_job
 from app.insights.watching import JobBoard, watch
+from app.llm.ping import ping_model
+from app.logging import configure_logging
 from app.settings import DATA_DIR_DEFAULT, load_settings
 from app.supervisor import run_up
 from app.users.auth import issue_token
@@ -39,6 +41,8 @@ app = typer.Typer(
 )
 jobs = typer.Typer(help="Find a job, start it now, or give its coins back.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
+llm = typer.Typer(help="The language model that writes insights.", no_args_is_help=True)
+app.add_typer(llm, name="llm")
 
 DataDir = Annotated[
     Path, typer.Option(envvar="SIXFOLD_DATA_DIR", help="Folder of the embedded instance.")
@@ -190,6 +194,16 @@ def release(
 ) -> None:
     """End a job that has not been charged, and give its coins back."""
     _print(_run(lambda: release_job(job, reason=reason)))
+
+
+@llm.command()
+def ping() -> None:
+    """Ask the configured model once: which it is, how long it takes, how many tokens."""
+    settings = load_settings()
+    configure_logging(json=settings.log_json, level="WARNING")  # Standard output is for the answer.
+    is_well, told = asyncio.run(ping_model(settings))
+    _print(told)
+    raise typer.Exit(0 if is_well else 1)
 
 
 def main() -> None:

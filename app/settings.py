@@ -75,6 +75,18 @@ class Settings(DatabaseSettings):
     llm_api_key: SecretStr | None = None
     llm_model: str | None = None
     llm_max_tokens: int = Field(default=2_000, ge=100, le=32_000)
+    llm_timeout_s: float = Field(default=45, gt=0, le=100)
+    """Of one call. Two of them and a pause fit into an attempt by default."""
+    llm_prompt_chars: int = Field(default=100_000, ge=4_000, le=2_000_000)
+    """Of the messages in a prompt; a model with a small context needs less."""
+    llm_concurrency: int = Field(default=60, ge=1, le=10_000)
+    """Calls under way at once, over all workers; so are the two limits below, None is none."""
+    llm_requests_per_minute: int | None = Field(default=None, ge=1)
+    llm_tokens_per_minute: int | None = Field(default=None, ge=1_000)
+    llm_price_input: float | None = Field(default=None, ge=0)
+    """US dollars for a million tokens; all three or none, then those of `prices.toml` count."""
+    llm_price_cached: float | None = Field(default=None, ge=0)
+    llm_price_output: float | None = Field(default=None, ge=0)
 
     lease_s: float = Field(default=45, gt=0, le=90)
     heartbeat_s: float = Field(default=15, gt=0)
@@ -126,6 +138,15 @@ class Settings(DatabaseSettings):
             raise ValueError("SIXFOLD_AUTH_JWKS_URL must be an https:// URL")
         if self.heartbeat_s * 2 > self.lease_s:
             raise ValueError("SIXFOLD_LEASE_S must be at least twice SIXFOLD_HEARTBEAT_S")
+        return self
+
+    @model_validator(mode="after")
+    def _names_a_model_and_its_whole_price(self) -> Self:
+        if (self.llm_api_key is None) != (self.llm_model is None):
+            raise ValueError("set both of SIXFOLD_LLM_API_KEY and SIXFOLD_LLM_MODEL, or neither")
+        prices = (self.llm_price_input, self.llm_price_cached, self.llm_price_output)
+        if None in prices and any(price is not None for price in prices):
+            raise ValueError("set all of SIXFOLD_LLM_PRICE_INPUT, _CACHED and _OUTPUT, or none")
         return self
 
     @cached_property

@@ -40,6 +40,8 @@ def test_a_missing_setting_stops_start_up_and_is_named(
         ("SIXFOLD_ATTEMPT_S", "111"),
         ("SIXFOLD_HEARTBEAT_S", "40"),
         ("SIXFOLD_AUTH_JWKS_URL", "https://issuer/keys"),
+        ("SIXFOLD_LLM_API_KEY", "sk-without-a-model"),
+        ("SIXFOLD_LLM_PRICE_INPUT", "0.4"),
     ],
 )
 def test_a_wrong_setting_stops_start_up_without_showing_its_value(
@@ -48,7 +50,7 @@ def test_a_wrong_setting_stops_start_up_without_showing_its_value(
     _set(monkeypatch, COMPLETE | {name: value})
     with pytest.raises(SettingsError) as stopped:
         load_settings()
-    for secret in ("short", "c2hvcnQ", AUTH_SECRET, MASTER_KEY):
+    for secret in ("short", "c2hvcnQ", "sk-without", AUTH_SECRET, MASTER_KEY):
         assert secret not in str(stopped.value)
 
 

@@ -16,12 +16,14 @@ from app.db import close_engine, open_engine
 from app.errors import Unavailable
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
-from app.insights.generator import Generator
+from app.insights.generator import Generator, TurnTaking
+from app.insights.model_generator import ModelGenerator
 from app.insights.nudges import JOB_CANCELLED, Nudges, listen
 from app.insights.offline import OfflineGenerator
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine
 from app.insights.sweeps import run_overdue_sweeps
+from app.llm.configured import configured_llm, configured_price
 from app.logging import configure_logging
 from app.redis import connect_redis
 from app.settings import Settings, SettingsError, load_settings
@@ -53,8 +55,9 @@ async def start_worker(state: TaskiqState) -> None:
     )
     state.redis = connect_redis(settings.redis_url)
     state.nudges = Nudges(state.redis)
+    state.writing = state.get(GENERATOR) or _generator(settings)
     state.engine = JobEngine(
-        generator=state.get(GENERATOR) or _generator(settings),
+        generator=state.writing,
         contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
         nudges=state.nudges,
@@ -75,6 +78,8 @@ async def stop_worker(state: TaskiqState) -> None:
         return  # It never started.
     state.listener.cancel()
     await state.engine.drain()
+    if isinstance(state.writing, ModelGenerator):
+        await state.writing.close()
     await state.nudges.close()
     await state.redis.aclose()
     if "stop_metrics" in state:
@@ -146,9 +151,11 @@ async def _spared(step: Awaitable[Found]) -> Found | None:
     return None
 
 
-def _generator(settings: Settings) -> Generator:
-    if settings.llm_api_key is not None:
-        raise SystemExit(
-            "SIXFOLD_LLM_API_KEY is set, but this release writes its insights offline: unset it"
-        )
-    return OfflineGenerator()
+def _generator(settings: Settings) -> Generator | TurnTaking:
+    """The model of the settings; without one the insights are written offline."""
+    llm = configured_llm(settings)
+    if llm is None:
+        return OfflineGenerator()
+    return ModelGenerator(
+        llm, price=configured_price(settings), chars_max=settings.llm_prompt_chars
+    )

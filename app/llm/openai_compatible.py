@@ -22,6 +22,7 @@ from app.llm.protocol import (
     Usage,
 )
 
+OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_TIMEOUT_S = 5.0
 KEPT_ALIVE_S = 60.0
 REPAIR_CHARS_MAX = 12_000
@@ -69,7 +70,7 @@ class OpenAICompatible:
         self._tokens_parameter = "max_completion_tokens" if base_url is None else "max_tokens"
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
-            base_url=base_url,
+            base_url=base_url or OPENAI_URL,  # Else the SDK would look into the environment.
             max_retries=0,  # Retries are counted and billed by the job's own rule.
             http_client=httpx2.AsyncClient(
                 limits=httpx2.Limits(

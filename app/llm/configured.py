@@ -1,0 +1,31 @@
+"""The model that the settings name."""
+
+from app.llm.prices import Price
+from app.llm.protocol import LLM
+from app.settings import Settings
+
+
+def configured_llm(settings: Settings) -> LLM | None:
+    """A client of the configured model, one a process; None when none is configured."""
+    if settings.llm_api_key is None or settings.llm_model is None:
+        return None
+    # The SDK takes a second to import; whoever writes offline does without.
+    from app.llm.openai_compatible import OpenAICompatible
+
+    return OpenAICompatible(
+        model=settings.llm_model,
+        api_key=settings.llm_api_key.get_secret_value(),
+        base_url=settings.llm_base_url,
+        concurrency=settings.llm_concurrency,
+        timeout_s=settings.llm_timeout_s,
+        tokens_max=settings.llm_max_tokens,
+    )
+
+
+def configured_price(settings: Settings) -> Price | None:
+    """The price in the settings; None when the table's counts."""
+    match settings.llm_price_input, settings.llm_price_cached, settings.llm_price_output:
+        case float(told), float(cached), float(output):
+            return Price(told, cached, output)
+        case _:
+            return None
