@@ -1,0 +1,58 @@
+"""Who takes part: this design, the sync design at several settings, and the ceilings."""
+
+from dataclasses import dataclass
+
+from benchmarks.ceiling import Ceiling
+from benchmarks.contestant import Contestant
+from benchmarks.product import Product
+from benchmarks.services import Services
+from benchmarks.sync_design.contestant import Pool, SyncDesign
+
+IN_FLIGHT = 2_000
+OVERHEAD_IN_FLIGHT = 64
+
+
+def product(services: Services, *, tasks: int = IN_FLIGHT, processes: int = 1) -> Contestant:
+    """This design."""
+    return Product(services, tasks=tasks, processes=processes)
+
+
+def ceilings() -> dict[str, Contestant]:
+    """The same effects without a framework: a transaction a step, and batched."""
+    return {"ceiling": Ceiling("plain"), "batched": Ceiling("batched")}
+
+
+def sync_as_configured() -> Contestant:
+    """The old production set-up: prefork, one process, `asyncio.run()` for the charge."""
+    return SyncDesign(pool="prefork", concurrency=1, bridge=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run the sync design's worker."""
+
+    pool: Pool
+    concurrency: int
+
+    def contestant(self) -> Contestant:
+        """Without the bridge, which only costs."""
+        return SyncDesign(pool=self.pool, concurrency=self.concurrency, bridge=False)
+
+
+IDLE_SETTING = Setting("prefork", 8)
+"""One job at a time: room for its six calls at once."""
+
+
+def sync_sweep(*, quick: bool) -> list[Setting]:
+    """Settings at which the sync design may do best with waiting jobs."""
+    if quick:
+        return [Setting("prefork", 16)]
+    prefork = [Setting("prefork", count) for count in (8, 16, 32, 64)]
+    return [*prefork, Setting("threads", 64), Setting("gevent", 64)]
+
+
+def sync_sweep_llm_0(*, quick: bool) -> list[Setting]:
+    """Settings at which it may do best when nothing waits but the database."""
+    if quick:
+        return [Setting("prefork", 8)]
+    return [Setting("prefork", 8), Setting("prefork", 16), Setting("gevent", 32)]

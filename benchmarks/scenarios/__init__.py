@@ -1,0 +1,33 @@
+"""The scenarios, each a question with its answer in rows."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.scenarios import (
+    backlog,
+    connect,
+    growth,
+    idle,
+    imports,
+    overhead,
+    realistic,
+    recovery,
+    stream,
+    unlock,
+)
+
+Scenario = Callable[[Bench], Awaitable[dict[str, Any]]]
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "overhead": overhead.run,
+    "idle": idle.run,
+    "unlock": unlock.run,
+    "realistic": realistic.run,
+    "connect": connect.run,
+    "growth": growth.run,
+    "backlog": backlog.run,
+    "stream": stream.run,
+    "imports": imports.run,
+    "recovery": recovery.run,
+}

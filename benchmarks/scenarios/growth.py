@@ -1,0 +1,47 @@
+"""How throughput and memory grow with jobs in flight, and with worker processes."""
+
+from typing import Any
+
+from benchmarks import roster
+from benchmarks.bench import SEED, Bench, Row
+from benchmarks.contestant import Load
+from benchmarks.throughput import Entry, measure
+
+LOAD = Load(llm_s=1.0, llm_spread_s=0.5, context_s=1.0, real_context=False, seed=SEED)
+IN_FLIGHT = (10, 50, 200, 1_000, 2_000, 5_000)
+PROCESSES = (1, 2, 4)
+OVERHEAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
+
+
+async def run(bench: Bench) -> dict[str, Any]:
+    """Two fillings of each width; then LLM 0 with more and more processes."""
+    widths = (10, 2_000) if bench.quick else IN_FLIGHT
+    by_width = [
+        await _row(bench, Entry(roster.product(bench.services, tasks=width), _jobs(width), 60))
+        for width in widths
+    ]
+    entries = [
+        Entry(
+            roster.product(bench.services, tasks=roster.OVERHEAD_IN_FLIGHT, processes=count),
+            3_000 // bench.less,
+            60,
+        )
+        for count in PROCESSES[: 2 if bench.quick else 3]
+    ]
+    by_processes = [await _row(bench, entry, OVERHEAD) for entry in entries]
+    return {
+        "about": "LLM 1 s ± 0.5 s and context 1 s by jobs in flight in one process;"
+        " then LLM 0 by worker processes on the same cores.",
+        "by_width": dict(zip(map(str, widths), by_width, strict=True)),
+        "rows": [*by_width, *by_processes],
+    }
+
+
+def _jobs(width: int) -> int:
+    return max(20, min(2 * width, 5_000))
+
+
+async def _row(bench: Bench, entry: Entry, load: Load = LOAD) -> Row:
+    row = await measure(bench.services, entry, load)
+    bench.say(f"{row['contestant']}: {row['jobs_s']:.1f} jobs/s, {row['peak_mb'] or 0:.0f} MB")
+    return row

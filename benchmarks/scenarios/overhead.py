@@ -1,0 +1,43 @@
+"""A model that answers at once: what is left is the cost of the design itself."""
+
+from typing import Any
+
+from benchmarks import roster
+from benchmarks.bench import SEED, Bench, interleaved, middle
+from benchmarks.contestant import Load
+from benchmarks.throughput import Entry
+
+LOAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
+REAL = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=True, seed=SEED)
+JOBS = 2_000
+REAL_JOBS = 300
+SYNC_JOBS = 120
+SECONDS_MAX = 60.0
+
+
+async def run(bench: Bench) -> dict[str, Any]:
+    """The product, the ceilings and the best setting of the sync design, with LLM 0."""
+    jobs = JOBS // bench.less
+    sync_jobs = SYNC_JOBS // bench.less
+    ours = roster.product(bench.services, tasks=roster.OVERHEAD_IN_FLIGHT)
+    ceilings = roster.ceilings()
+    tried = [setting.contestant() for setting in roster.sync_sweep_llm_0(quick=bench.quick)]
+    swept = await interleaved(
+        bench, LOAD, [Entry(one, sync_jobs, SECONDS_MAX) for one in tried], rounds=1
+    )
+    best = max(range(len(tried)), key=lambda n: middle(swept[n]["jobs_s"]))
+    entries = [Entry(one, jobs, SECONDS_MAX) for one in (ours, *ceilings.values())]
+    rows = await interleaved(
+        bench, LOAD, [*entries, Entry(tried[best], sync_jobs, SECONDS_MAX)], rounds=bench.rounds
+    )
+    real_entry = Entry(ours, REAL_JOBS // bench.less, SECONDS_MAX)
+    real = await interleaved(bench, REAL, [real_entry], rounds=bench.rounds)
+    real[0]["contestant"] += ", real context"
+    return {
+        "about": "LLM 0, context 0. The last row also builds the real context of a small chat.",
+        "product": rows[0],
+        **dict(zip(ceilings, rows[1:], strict=False)),
+        "sync_best": rows[-1],
+        "real_context": real[0],
+        "rows": [*rows, *(row for n, row in enumerate(swept) if n != best), *real],
+    }
