@@ -164,3 +164,27 @@ async def test_the_ledger_is_append_only(statement: str) -> None:
     with pytest.raises(DBAPIError, match="append-only"):
         async with transaction() as connection:
             await connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("coins", [0, 1_000_001])
+async def test_a_grant_out_of_bounds_is_a_mistake_of_the_caller(coins: int) -> None:
+    with pytest.raises(ValueError, match="1 to 1000000 coins"):
+        await grant_coins("alice", coins=coins, reason="gift", reference="r1", actor="ops")
+
+
+async def test_an_account_that_cannot_be_opened_is_a_loud_error() -> None:
+    async with transaction() as connection:
+        await connection.execute(
+            text(
+                "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN RETURN NULL; END'"
+            )
+        )
+        await connection.execute(
+            text(
+                "CREATE TRIGGER swallow BEFORE INSERT ON accounts"
+                " FOR EACH ROW EXECUTE FUNCTION swallow()"
+            )
+        )
+    with pytest.raises(RuntimeError, match="missing right after it was opened"):
+        await opened_balance("alice")

@@ -362,3 +362,16 @@ async def test_an_unlock_uses_its_chat(chat: UUID) -> None:
     await unlock("alice", chat)
     await execute("UPDATE chats SET used_at = used_at - interval '364 days'")
     assert await delete_unused_chats() == 0
+
+
+async def test_a_job_whose_reservation_was_settled_before_is_never_ended_again(
+    chat: UUID, make_engine: MakeEngine
+) -> None:
+    unlocked = await unlock("alice", chat)
+    await execute("UPDATE reservations SET state = 'released', resolved_at = clock_timestamp()")
+    with pytest.raises(RuntimeError, match="settled before"):
+        await cancel_job("alice", unlocked.job_id)
+    assert (await job_row("alice", unlocked.job_id)).state == "queued"
+    await execute("UPDATE reservations SET state = 'held', resolved_at = NULL")
+    await cancel_job("alice", unlocked.job_id)
+    await assert_healthy()
