@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from app.faults import Spot, Step
+from app.insights.sweeps import SWEEPS
 from tests.faults import actions as do
 from tests.faults.actions import Act
 
@@ -249,7 +250,7 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         "taking an overdue sweep over",
         SWEEP,
         do.take_sweeps,
-        do.swept("cleanup_expired_reservations"),
+        do.swept(next(iter(SWEEPS))),
         "not noted",
         "noted",
         "noted",
