@@ -49,8 +49,8 @@ lint: setup-dev
 audit: setup-dev
 	@echo "audit";      $(BIN)/python ops/audit.py
 
-bench: ## the sync design against this one (comes later)
-	@echo "make bench comes later: the benchmarks are not written yet." >&2; exit 1
+bench: setup-bench ## the sync design against this one; ARGS="--quick" or "--only idle,unlock"
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only flushall" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
