@@ -1,0 +1,151 @@
+"""The tasks, and `app` for `celery -A benchmarks.sync_design.worker`.
+
+orchestrate → context to Redis → chord of six insights → finalize. A chord's callback is sent by
+the task that completes it and nobody waits for it, so one process is enough to finish a job.
+"""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from celery import Task, chord
+
+from app.insights.catalog import InsightSpec
+from app.insights.content import checked_evidence
+from app.insights.models import INSIGHTS_PER_JOB, JobState
+from benchmarks.sync_design.config import CLEANUP, ORCHESTRATE, make_app
+from benchmarks.sync_design.context import load_context, prepare_context
+from benchmarks.sync_design.database import connected
+from benchmarks.sync_design.jobs import (
+    Job,
+    completed_insights,
+    read_job,
+    start_job,
+    store_failure,
+    store_insight,
+)
+from benchmarks.sync_design.payment import (
+    PAYMENT_RETRY_S,
+    end_job,
+    end_job_on,
+    overdue_jobs,
+    postpone_payment,
+)
+from benchmarks.sync_design.setup import model, setup
+
+RETRIES_MAX = 2
+RETRY_FIRST_S = 5
+
+app = make_app(setup().redis_url, setup().queue)
+
+
+class RetriedTask(Task):
+    """Runs again 5 s and then 10 s after an error, at most twice."""
+
+    abstract = True
+    autoretry_for = (Exception,)
+    retry_kwargs = {"max_retries": RETRIES_MAX}  # noqa: RUF012 (Celery's way to configure)
+    retry_backoff = RETRY_FIRST_S
+    retry_jitter = False
+
+
+class OrchestrateTask(RetriedTask):
+    abstract = True
+
+    def on_failure(
+        self, exc: Exception, task_id: str, args: Any, kwargs: dict[str, Any], einfo: object
+    ) -> None:
+        """The coins come back when not even the context could be built."""
+        user_id, job_id = args
+        end_job(user_id, UUID(job_id), JobState.FAILED, error_code="internal")
+
+
+class FinalizeTask(RetriedTask):
+    abstract = True
+
+    def on_failure(
+        self, exc: Exception, task_id: str, args: Any, kwargs: dict[str, Any], einfo: object
+    ) -> None:
+        """The payment is tried again on its own, as long as it takes."""
+        _, user_id, job_id = args
+        postpone_payment(user_id, UUID(job_id))
+        retry_payment.apply_async((user_id, job_id), countdown=PAYMENT_RETRY_S)
+
+
+@app.task(name=ORCHESTRATE, base=OrchestrateTask)
+def orchestrate_insights(user_id: str, job_id: str) -> None:
+    """Builds the context and sends the six insights."""
+    with connected() as connection:
+        job = start_job(connection, user_id, UUID(job_id))
+        if job is None:
+            return
+        prepare_context(connection, job)
+    header = [write_insight.s(user_id, job_id, spec.ord) for spec in job.category.insights]
+    chord(header)(finalize_insights.s(user_id, job_id))
+
+
+@app.task(name="write_insight", bind=True, max_retries=RETRIES_MAX)
+def write_insight(self: Task, user_id: str, job_id: str, ord_: int) -> dict[str, Any]:
+    """Writes one insight; `{"ord", "completed"}`, for the chord's callback.
+
+    A failure is told, not raised: it would end the chord without its callback.
+    """
+    calls = self.request.retries + 1
+    with connected() as connection:
+        job = read_job(connection, user_id, UUID(job_id))
+        if job is None:
+            return {"ord": ord_, "completed": False}
+        spec = job.category.insights[ord_ - 1]
+        try:
+            _write(connection, job, spec, calls)
+        except Exception as error:
+            if calls <= RETRIES_MAX:
+                raise self.retry(exc=error, countdown=RETRY_FIRST_S * 2 ** (calls - 1)) from error
+            connection.rollback()
+            store_failure(connection, job, spec, calls=calls, error_code="internal")
+            return {"ord": ord_, "completed": False}
+    return {"ord": ord_, "completed": True}
+
+
+def _write(connection: Any, job: Job, spec: InsightSpec, calls: int) -> None:
+    started = time.monotonic()
+    context = load_context(connection, job)
+    message_count = job.message_count if context is None else context.message_count
+    draft = model().write(job.id, spec.key)
+    checked_evidence(draft.content, message_count=message_count)
+    ms = round((time.monotonic() - started) * 1000)
+    store_insight(connection, job, spec, draft, calls=calls, ms=ms)
+
+
+@app.task(name="finalize_insights", base=FinalizeTask)
+def finalize_insights(outcomes: list[dict[str, Any]], user_id: str, job_id: str) -> None:
+    """Charges for six insights, releases the coins when there are fewer."""
+    with connected() as connection:
+        completed = completed_insights(connection, user_id, UUID(job_id))
+        if not setup().bridge:
+            end_job_on(connection, user_id, UUID(job_id), *_end_of(completed))
+    if setup().bridge:
+        end_job(user_id, UUID(job_id), *_end_of(completed))
+
+
+@app.task(name="retry_payment", bind=True, max_retries=None)
+def retry_payment(self: Task, user_id: str, job_id: str) -> None:
+    """Charges a job whose charge failed before."""
+    try:
+        end_job(user_id, UUID(job_id), JobState.SUCCEEDED)
+    except Exception as error:
+        raise self.retry(exc=error, countdown=PAYMENT_RETRY_S) from error
+
+
+@app.task(name=CLEANUP)
+def cleanup_expired_reservations() -> int:
+    """Ends what is overdue; how many jobs it ended."""
+    with connected() as connection:
+        return sum(
+            end_job_on(connection, row.user_id, row.id, JobState.EXPIRED, error_code="expired")
+            for row in overdue_jobs(connection)
+        )
+
+
+def _end_of(completed: int) -> tuple[JobState]:
+    return (JobState.SUCCEEDED if completed == INSIGHTS_PER_JOB else JobState.FAILED,)
