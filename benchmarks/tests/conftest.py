@@ -1,0 +1,36 @@
+"""The fixtures of the product's tests: real PostgreSQL and Valkey, a fresh database a test."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from benchmarks.contestant import Job, Load
+from benchmarks.seed import SMALL_CHAT, encoded_chat, release_jobs, seed_chats, seed_jobs
+from tests.conftest import MASTER_KEY
+
+pytest_plugins = ["tests.conftest"]
+
+JOBS = 3
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def jobs(connection: asyncpg.Connection) -> list[Job]:
+    """Three queued jobs, of a user and a chat each."""
+    chats = await seed_chats(connection, MASTER_KEY, encoded_chat(SMALL_CHAT), users=JOBS)
+    seeded = await seed_jobs(connection, chats)
+    await release_jobs(connection, seeded)
+    return seeded
+
+
+@pytest.fixture
+def load() -> Load:
+    """No waiting, but the real context."""
+    return Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=True, seed=1)
