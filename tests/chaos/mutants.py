@@ -102,9 +102,10 @@ def row(mutant: Mutant, told: Mapping[str, Any]) -> str:
     if told["stuck"]:
         broken.append(f"stuck × {len(told['stuck'])}")
     calls = told["calls"]
+    jobs = f"{told['sums']['jobs']}, {told['jobs'].get('succeeded', 0)} succeeded"
     cells = (
         mutant.name,
-        told["sums"]["jobs"],
+        jobs,
         ", ".join(broken) or "none",
         violations.get("answers that must not be", 0),
         calls["granted_without_lease"] + calls["granted_after_settlement"],

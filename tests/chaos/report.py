@@ -18,6 +18,8 @@ from tests.chaos.spending import Spending
 
 FLUSH_WINDOW_S = 1.0
 SHOWN_MAX = 5
+SUCCEEDED_MIN = 0.4
+"""Of all jobs; a campaign with fewer has not disturbed a product that works."""
 
 Json = dict[str, Any]
 
@@ -139,6 +141,8 @@ def _shown(value: Any) -> str:
 
 def _failures(told: Json, spending: Spending) -> list[str]:
     failures = [f"{count} × {name}" for name, count in told["violations"].items()]
+    if told["jobs"].get("succeeded", 0) < SUCCEEDED_MIN * told["sums"]["jobs"]:
+        failures.append(f"only {told['jobs']} succeeded: whatever else was found proves nothing")
     if told["stuck"]:
         failures.append(f"{len(told['stuck'])} jobs had not ended in time after healing")
     if spending.granted_after_settlement:
