@@ -13,11 +13,12 @@ from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
 
 
-async def delete_chat(user_id: str, chat_id: UUID) -> list[UUID]:
+async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = None) -> list[UUID]:
     """Crypto-shreds the chat; its active jobs end and their coins come back: their ids.
 
     Jobs, insight rows and the ledger stay. A writer of results rechecks its job's state in its
-    own transaction, so nothing comes back. Raises NotFound.
+    own transaction, so nothing comes back. Raises NotFound, also when `unused_days` is given and
+    the chat was used since.
     """
 
     ended: list[UUID] | None = None
@@ -26,7 +27,7 @@ async def delete_chat(user_id: str, chat_id: UUID) -> list[UUID]:
         nonlocal ended
         place = {"user_id": user_id, "chat_id": chat_id}
         await CreditService(connection).lock_accounts([user_id])
-        found = await connection.execute(_LOCK_CHAT, place)
+        found = await connection.execute(_LOCK_CHAT, place | {"unused_days": unused_days})
         if found.first() is None:
             return  # Or an earlier try deleted it, whose reply to COMMIT was lost.
         active = await connection.execute(_ACTIVE_JOBS, place)
@@ -57,9 +58,13 @@ def _ending(user_id: str, job_id: UUID, state: JobState) -> Ending:
     return Ending(user_id, job_id, Guard.WITHDRAWN, JobState.CANCELLED, captures=False)
 
 
-_LOCK_CHAT = text(
-    "SELECT id FROM chats WHERE user_id = :user_id AND id = :chat_id FOR NO KEY UPDATE"
-)
+_LOCK_CHAT = text("""
+    SELECT id FROM chats
+    WHERE user_id = :user_id AND id = :chat_id
+      AND (CAST(:unused_days AS int) IS NULL
+           OR used_at < clock_timestamp() - make_interval(days => :unused_days))
+    FOR NO KEY UPDATE
+""")
 
 _ACTIVE_JOBS = text("""
     SELECT id, state FROM jobs

@@ -87,9 +87,15 @@ async def delete_unused_chats() -> int:
     deleted = 0
     for user_id, chat_id in await _scan(_UNUSED):
         try:
-            await delete_chat(user_id, chat_id)
+            # Rechecked under the locks: an unlock meanwhile keeps its chat.
+            await delete_chat(user_id, chat_id, unused_days=RETENTION_DAYS)
         except NotFound:
             continue  # Its user was quicker.
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.exception("sweep.refused", user_id=user_id, chat_id=str(chat_id))
+            continue
         deleted += 1
         log.info("chat.retention_ended", user_id=user_id, chat_id=str(chat_id))
     return deleted

@@ -8,11 +8,12 @@ import pytest
 
 from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
+from app.crypto import KeyRing
 from app.faults import Moment, Step
 from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.deletion import delete_chat
 from app.insights.models import JobState
-from app.insights.sweeps import cleanup_expired_reservations
+from app.insights.sweeps import cleanup_expired_reservations, delete_unused_chats
 from tests.insights.conftest import (
     MakeEngine,
     ScriptedGenerator,
@@ -20,6 +21,7 @@ from tests.insights.conftest import (
     end_lease,
     execute,
     job_row,
+    store_chat,
     unlock,
     until,
 )
@@ -194,3 +196,31 @@ async def test_a_worker_that_comes_during_a_claim_leaves_the_job_alone(
     assert len(generator.calls) == 6
     assert (await job_row("alice", job_id)).fence == 1
     await _assert_ended(job_id, JobState.SUCCEEDED)
+
+
+async def test_a_chat_used_at_the_last_moment_is_kept(chat: UUID, barriers: Barriers) -> None:
+    await execute("UPDATE chats SET used_at = clock_timestamp() - interval '1000 days'")
+    deleting = barriers.hold(Step.DELETE_CHAT, Moment.BEGIN)
+    sweep = asyncio.create_task(delete_unused_chats())
+    await deleting.arrived.wait()
+    job_id = (await unlock("alice", chat)).job_id
+    deleting.let_go()
+    assert await sweep == 0
+    assert (await job_row("alice", job_id)).state == "queued"
+    await assert_healthy()
+
+
+async def test_a_chat_that_cannot_be_deleted_does_not_hold_up_the_others(
+    chat: UUID, keyring: KeyRing
+) -> None:
+    others = [await store_chat(keyring, "alice") for _ in range(2)]
+    await execute("UPDATE chats SET used_at = clock_timestamp() - interval '1000 days'")
+    await execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RAISE check_violation; END'"
+    )
+    await execute(
+        "CREATE TRIGGER refuse BEFORE DELETE ON chats FOR EACH ROW"
+        f" WHEN (OLD.id = '{others[0]}') EXECUTE FUNCTION refuse()"
+    )
+    assert await delete_unused_chats() == 2
