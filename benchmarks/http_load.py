@@ -49,6 +49,7 @@ async def run_plan(plan: Plan) -> Result:
         *(sys.executable, "-m", "benchmarks.http_load"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the runner to answer.
     )
     try:
         async with asyncio.timeout(plan.seconds + DRAIN_S + 20):

@@ -56,8 +56,10 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _summary(run: dict[str, Any]) -> str:
-    parts = ["# Benchmark\n", _environment(run["environment"]), "## Targets\n"]
-    parts.append(targets_table(run["targets"]))
+    parts = ["# Benchmark\n", _environment(run["environment"])]
+    if "realistic" in run["scenarios"]:
+        parts += [_headline(run["scenarios"]["realistic"]["rows"]), f"![Jobs a second]({CHART})\n"]
+    parts += ["## Targets\n", targets_table(run["targets"])]
     parts.append("A spread reads median (least to most of the rounds).\n")
     for name, scenario in run["scenarios"].items():
         parts += [f"## {name.capitalize()}\n", f"{scenario['about']}\n", table(scenario["rows"])]

@@ -94,6 +94,7 @@ async def _listeners(api: Api, claims: list[Claim]) -> AsyncGenerator[Any]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the runner to answer.
     )
     assert process.stdin is not None
     assert process.stderr is not None
