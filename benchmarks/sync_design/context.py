@@ -13,34 +13,32 @@ from benchmarks.sync_design.setup import setup
 
 CACHED_S = 20 * 60
 
-_NO_CONTEXT = b"{}"
-
 
 def prepare_context(connection: Connection, job: Job) -> InsightContext | None:
     """Builds the context and keeps it in Redis, sealed with the chat's key.
 
-    None where the load asks for no real one; then something small is kept in its place.
+    None where the load asks for the wait alone, as it then does of every contestant.
     """
     load = setup().load
-    blocks = _read_blocks(connection, job)
     if load.context_s > 0:
         time.sleep(load.context_s)
-    context = None
-    if load.real_context:
-        messages = open_messages(job.key, job.user_id, job.chat_id, blocks)
-        context = build_context(messages, job.category)
-    plain = _NO_CONTEXT if context is None else context.to_bytes()
-    _redis().set(_name(job), job.key.seal(plain, *_place(job)), ex=CACHED_S)
+    if not load.real_context:
+        return None
+    blocks = _read_blocks(connection, job)
+    messages = open_messages(job.key, job.user_id, job.chat_id, blocks)
+    context = build_context(messages, job.category)
+    _redis().set(_name(job), job.key.seal(context.to_bytes(), *_place(job)), ex=CACHED_S)
     return context
 
 
 def load_context(connection: Connection, job: Job) -> InsightContext | None:
     """What `prepare_context` kept; built anew when Redis has it no longer."""
+    if not setup().load.real_context:
+        return None
     sealed = _redis().get(_name(job))
     if sealed is None:
         return prepare_context(connection, job)
-    plain = job.key.open(sealed, *_place(job))
-    return None if plain == _NO_CONTEXT else InsightContext.from_bytes(plain)
+    return InsightContext.from_bytes(job.key.open(sealed, *_place(job)))
 
 
 def _read_blocks(connection: Connection, job: Job) -> list[tuple[int, bytes]]:
