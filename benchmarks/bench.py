@@ -51,10 +51,10 @@ async def interleaved(
 
 def summary(rows: Sequence[Row]) -> Row:
     """One row of several: numbers as median, min and max; violations added up."""
-    first = rows[0]
+    names = dict.fromkeys(name for row in rows for name in row)
     return {
         name: _joined(name, [row[name] for row in rows if row.get(name) is not None])
-        for name in first
+        for name in names
     }
 
 

@@ -1,0 +1,72 @@
+"""What a run writes down: spreads, verdicts, tables and charts."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.bench import middle, summary
+from benchmarks.charts import Bar, bar_chart
+from benchmarks.report import table
+from benchmarks.targets import judged
+from benchmarks.throughput import percentiles_ms
+
+
+def test_rounds_become_medians_with_their_spread_and_violations_add_up():
+    rows = [
+        {"contestant": "one", "jobs_s": rate, "violations": found}
+        for rate, found in ((10.0, 0), (30.0, 1), (20.0, 1))
+    ]
+
+    joined = summary(rows)
+
+    assert joined["contestant"] == "one"
+    assert joined["jobs_s"] == {"median": 20.0, "min": 10.0, "max": 30.0}
+    assert joined["violations"] == 2
+
+
+def test_a_round_in_which_nothing_ended_leaves_the_others_their_median():
+    joined = summary([{"jobs_s": 0.0}, {"jobs_s": 4.0, "p50_ms": 9.0}])
+
+    assert middle(joined["jobs_s"]) == 2.0
+    assert middle(joined["p50_ms"]) == 9.0
+
+
+@pytest.mark.parametrize(("longest_s", "met"), [(9.0, True), (11.0, False)])
+def test_a_target_is_met_or_not_by_what_was_measured(longest_s: float, met: bool):
+    scenarios = {"recovery": {"rows": [{"max_s": longest_s}, {"max_s": 5.0}]}}
+
+    verdicts = {row["name"]: row for row in judged(scenarios)}
+
+    assert verdicts["killed worker: its jobs run again after lease end"]["met"] is met
+    assert verdicts["Redis gone: a new unlock starts"]["met"] is True
+
+
+def test_a_target_that_was_not_measured_is_neither_met_nor_missed():
+    assert {row["met"] for row in judged({})} == {None}
+
+
+def test_percentiles_of_a_single_value_are_that_value():
+    assert percentiles_ms([0.25]) == {
+        "p50_ms": 250.0,
+        "p95_ms": 250.0,
+        "p99_ms": 250.0,
+        "max_ms": 250.0,
+    }
+
+
+def test_a_table_has_a_column_for_whatever_any_row_tells():
+    lines = table([{"who": "a", "jobs_s": 12.5}, {"who": "b", "memory_mb": 3}]).splitlines()
+
+    assert lines[0] == "| who | jobs s | memory mb |"
+    assert lines[2:] == ["| a | 12.5 |  |", "| b |  | 3 |"]
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_a_chart_is_valid_and_its_longest_bar_is_the_largest_value(log: bool):
+    bars = [Bar("a & b", 0.2, False), Bar("none", 0.0, False), Bar("ours", 700.0, True)]
+
+    chart = ElementTree.fromstring(bar_chart("<title>", "jobs/s", bars, log=log))  # noqa: S314 (ours)
+
+    widths = [float(each.get("width", 0)) for each in chart if each.tag.endswith("rect")]
+    assert widths.index(max(widths)) == 2
+    assert widths[1] == 0.0
