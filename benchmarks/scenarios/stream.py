@@ -28,6 +28,7 @@ EVENTS_S = 200
 PACED_S = 8.0
 BURST_BATCH = 500
 SETTLE_S = 3.0
+ARRIVALS_S_MAX = 30.0
 SEALED_BYTES = 900
 TIMES = LeaseTimes(lease_s=90, attempt_s=110)
 
@@ -96,17 +97,19 @@ async def _listeners(api: Api, claims: list[Claim]) -> AsyncGenerator[Any]:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the runner to answer.
     )
-    assert process.stdin is not None
-    assert process.stderr is not None
+    stdin, stderr = process.stdin, process.stderr
+    assert stdin is not None
+    assert stderr is not None
     try:
-        process.stdin.write(json.dumps(requests).encode() + b"\n")
-        said = await process.stderr.readline()
+        stdin.write(json.dumps(requests).encode() + b"\n")
+        said = await stderr.readline()
         if said != b"ready\n":
-            told = (said + await process.stderr.read()).decode()
+            told = (said + await stderr.read()).decode()
             raise RuntimeError(f"the listeners did not come up: {told}")
 
         async def arrivals() -> Arrivals:
-            output, _ = await process.communicate()
+            stdin.close()
+            output, _ = await asyncio.wait_for(process.communicate(), ARRIVALS_S_MAX)
             return [(number, version, at) for number, version, at in json.loads(output)]
 
         yield arrivals
