@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from app.db import close_engine, open_engine
 from app.embedded import Postgres, Valkey, start_postgres, start_valkey
+from app.logging import configure_logging
 from app.settings import Settings
 
 POSTGRES = "SIXFOLD_TEST_POSTGRES"
@@ -44,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("SIXFOLD_")]:
         if name not in {POSTGRES, VALKEY}:
             del os.environ[name]  # A developer's own settings must not leak into tests.
+    configure_logging(json=True, level="WARNING")  # Tracebacks for people cost seconds.
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     folder = tempfile.TemporaryDirectory(prefix="sixfold-tests-")

@@ -99,17 +99,19 @@ INVARIANTS: Mapping[str, tuple[str, str]] = {
         """,
     ),
     "I5": (
-        "a reservation's entries add up to it",
+        "a reservation's entries add up to it, and a refund to what was captured",
         """
-        SELECT r.user_id, r.id, r.state, e.reserved, e.captured, e.released
+        SELECT r.user_id, r.id, r.state, e.reserved, e.captured, e.released, e.refunded
         FROM reservations r LEFT JOIN (
             SELECT user_id, reservation_id AS id,
                    sum(amount) FILTER (WHERE kind = 'reserve') AS reserved,
                    coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS captured,
-                   coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released
-            FROM entries WHERE kind IN ('reserve', 'capture', 'release') GROUP BY 1, 2
+                   coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded
+            FROM entries WHERE reservation_id IS NOT NULL GROUP BY 1, 2
         ) e ON e.user_id = r.user_id AND e.id = r.id
         WHERE e.reserved IS DISTINCT FROM r.amount OR e.captured <> r.captured
+           OR e.refunded NOT IN (0, r.captured)
            OR e.released <> CASE r.state WHEN 'held' THEN 0 ELSE r.amount - r.captured END
         """,
     ),

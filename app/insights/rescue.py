@@ -7,11 +7,11 @@ drain of the worker hold for them too. It needs no Redis.
 import structlog
 from sqlalchemy import text
 
-from app.db import is_transient, snapshot
+from app.db import snapshot
 from app.faults import Step
 from app.insights.claim import JobRef
 from app.insights.models import ATTEMPTS_MAX, JobState
-from app.insights.settle import Ending, Guard, settle_jobs
+from app.insights.settle import Ending, Guard, settle_alone
 
 UNHEARD_S = 1.0
 """A queued job this young is left to its wake-up."""
@@ -44,14 +44,7 @@ async def end_abandoned_jobs() -> int:
             error_code="attempts_exhausted",
             reason="attempts_exhausted",
         )
-        try:
-            (state,) = await settle_jobs([ending], step=Step.ABANDON)
-        except Exception as error:
-            if is_transient(error):
-                raise
-            # One job that the database refuses to settle must not hold up the others.
-            log.exception("job.refused", user_id=row.user_id, job_id=str(row.id))
-            continue
+        state = await settle_alone(ending, step=Step.ABANDON)
         if state is not None:
             ended += 1
             log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)
@@ -65,12 +58,14 @@ _DUE = text(f"""
        AND r.expires_at > statement_timestamp()
      ORDER BY j.next_run_at LIMIT :limit)
     UNION ALL
-    (SELECT user_id, id FROM jobs
-     WHERE lease_until <= statement_timestamp() AND attempt < {ATTEMPTS_MAX}
-     ORDER BY lease_until LIMIT :limit)
+    (SELECT j.user_id, j.id FROM jobs j JOIN reservations r USING (user_id, id)
+     WHERE j.lease_until <= statement_timestamp() AND j.attempt < {ATTEMPTS_MAX}
+       AND r.expires_at > statement_timestamp()
+     ORDER BY j.lease_until LIMIT :limit)
     UNION ALL
-    (SELECT user_id, id FROM jobs
-     WHERE lease_until > statement_timestamp() + interval '90 s' AND attempt < {ATTEMPTS_MAX}
+    (SELECT j.user_id, j.id FROM jobs j JOIN reservations r USING (user_id, id)
+     WHERE j.lease_until > statement_timestamp() + interval '90 s' AND j.attempt < {ATTEMPTS_MAX}
+       AND r.expires_at > statement_timestamp()
      LIMIT :limit)
     LIMIT :limit
 """)  # noqa: S608 (a constant of this package)

@@ -203,7 +203,9 @@ class JobEngine:
             raise
         except Exception:
             log.exception("insight_job.charge_refused", job_id=str(claim.job_id))
-            await postpone_payment(claim.held, error_code="charge_refused")
+            await postpone_payment(
+                claim.user_id, claim.job_id, error_code="charge_refused", fence=claim.fence
+            )
             return
         _log_ended(attempt, state)
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
-from app.db import in_transaction
+from app.db import in_transaction, is_transient
 from app.faults import Step
-from app.insights.claim import LEASE_OVER, HeldLease, JobRef
+from app.insights.claim import LEASE_OVER, JobRef
 from app.insights.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
 
 SETTLING_RETRY_S = 30
+
+log = structlog.get_logger()
 
 
 class Guard(StrEnum):
@@ -104,19 +107,38 @@ async def end_jobs(
     return ended
 
 
-async def postpone_payment(lease: HeldLease, *, error_code: str) -> bool:
+async def settle_alone(ending: Ending, *, step: Step) -> JobState | None:
+    """Ends a job that nobody works on; its new state, None if its guard did not hold.
+
+    What the database refuses is logged, put aside if it is a charge, and None too: one such job
+    must not hold up the others. Raises what may pass when it is tried again.
+    """
+    try:
+        return (await settle_jobs([ending], step=step))[0]
+    except Exception as error:
+        if is_transient(error):
+            raise
+        log.exception("job.settle_refused", user_id=ending.user_id, job_id=str(ending.job_id))
+    await postpone_payment(ending.user_id, ending.job_id, error_code="charge_refused")
+    return None
+
+
+async def postpone_payment(
+    user_id: str, job_id: UUID, *, error_code: str, fence: int | None = None
+) -> bool:
     """Six insights exist but their charge was refused: `settling`, for retry_payment to charge.
 
-    A transaction of its own; no lease is kept. False if the lease was lost meanwhile.
+    A transaction of its own; no lease is kept. With `fence`, for the worker that holds it;
+    without, only if nobody works on the job. False if that is not so, or six do not exist.
     """
 
     async def postpone(connection: AsyncConnection) -> bool:
         postponed = await connection.execute(
             _POSTPONE,
             {
-                "user_id": lease.user_id,
-                "id": lease.job_id,
-                "fence": lease.fence,
+                "user_id": user_id,
+                "id": job_id,
+                "fence": fence,
                 "delay_s": SETTLING_RETRY_S,
                 "error_code": error_code,
             },
@@ -175,10 +197,13 @@ _END = text(f"""
     RETURNING j.user_id, j.id, j.state
 """)  # noqa: S608 (constants of this package)
 
-_POSTPONE = text("""
-    UPDATE jobs
+_POSTPONE = text(f"""
+    UPDATE jobs j
     SET state = 'settling', lease_until = NULL, version = version + 1, error_code = :error_code,
         next_run_at = clock_timestamp() + make_interval(secs => :delay_s)
-    WHERE user_id = :user_id AND id = :id AND state = 'running' AND fence = :fence
+    WHERE user_id = :user_id AND id = :id AND {_COMPLETED} = {INSIGHTS_PER_JOB}
+      AND CASE WHEN CAST(:fence AS bigint) IS NULL
+          THEN j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER})
+          ELSE j.state = 'running' AND j.fence = CAST(:fence AS bigint) END
     RETURNING id
-""")
+""")  # noqa: S608 (constants of this package)

@@ -19,7 +19,7 @@ from app.faults import Step
 from app.insights.claim import LEASE_OVER, JobRef
 from app.insights.deletion import delete_chat
 from app.insights.models import JobState
-from app.insights.settle import Ending, Guard, settle_jobs
+from app.insights.settle import Ending, Guard, settle_alone
 
 CLEANUP_PERIOD_S = 300
 RETRY_PAYMENT_PERIOD_S = 60
@@ -46,7 +46,7 @@ async def cleanup_expired_reservations() -> int:
     await _note("cleanup_expired_reservations")
     ended = 0
     for user_id, job_id in await _scan(_OVERDUE):
-        state = await _end(
+        state = await settle_alone(
             Ending(
                 user_id,
                 job_id,
@@ -55,7 +55,7 @@ async def cleanup_expired_reservations() -> int:
                 error_code="expired",
                 reason="expired",
             ),
-            Step.CLEANUP,
+            step=Step.CLEANUP,
         )
         if state is not None:
             ended += 1
@@ -73,7 +73,7 @@ async def retry_payment() -> int:
     charged = 0
     for user_id, job_id in await _scan(_UNPAID):
         ending = Ending(user_id, job_id, Guard.UNPAID, otherwise=None)
-        if await _end(ending, Step.RETRY_PAYMENT) is not None:
+        if await settle_alone(ending, step=Step.RETRY_PAYMENT) is not None:
             charged += 1
             log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome="charged")
         else:
@@ -114,17 +114,6 @@ async def run_overdue_sweeps() -> None:
         if await _take_over(name, overdue_after_s=sweep.period_s * 1.5):
             log.info("sweep.overdue", sweep=name)
             await sweep.run()
-
-
-async def _end(ending: Ending, step: Step) -> JobState | None:
-    """The job's new state; None if its guard did not hold or the database refused it."""
-    try:
-        return (await settle_jobs([ending], step=step))[0]
-    except Exception as error:
-        if is_transient(error):
-            raise
-        log.exception("sweep.refused", user_id=ending.user_id, job_id=str(ending.job_id))
-        return None
 
 
 async def _postpone(user_id: str, job_id: UUID) -> None:

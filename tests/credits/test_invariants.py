@@ -70,6 +70,16 @@ async def test_a_healthy_ledger_violates_nothing(held_job: None) -> None:
             {"I6", "I7"},
             ["UPDATE jobs SET state = 'succeeded', finished_at = now()"],
         ),
+        (
+            {"I5"},
+            [
+                UNGUARDED,
+                "INSERT INTO entries (user_id, seq, kind, src, dst, amount, available_after,"
+                " held_after, op_key, reservation_id, actor) VALUES ('alice', 3, 'refund',"
+                f" 'revenue', 'available', 30, 50, 30, 'refund:x', '{JOB}', 'x')",
+                "UPDATE accounts SET available = 50, seq = 3",
+            ],
+        ),
         ({"I8"}, ["UPDATE reservations SET expires_at = now() - interval '11 min'"]),
         (
             {"I6", "I9"},

@@ -375,3 +375,42 @@ async def test_a_job_whose_reservation_was_settled_before_is_never_ended_again(
     await execute("UPDATE reservations SET state = 'held', resolved_at = NULL")
     await cancel_job("alice", unlocked.job_id)
     await assert_healthy()
+
+
+@pytest.mark.parametrize("nobody", ["abandoned", "overdue"])
+async def test_a_refused_charge_of_a_job_that_nobody_runs_is_put_aside_too(
+    chat: UUID, nobody: str
+) -> None:
+    unlocked = await unlock("alice", chat)
+    await execute(COMPLETE_ALL)
+    await execute(REFUSE_CAPTURES)
+    if nobody == "abandoned":
+        await execute(
+            "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
+            " lease_until = clock_timestamp() - interval '1 s'"
+        )
+        assert await end_abandoned_jobs() == 0
+    else:
+        await execute(OVERDUE)
+        assert await cleanup_expired_reservations() == 0
+    row = await job_row("alice", unlocked.job_id)
+    assert (row.state, row.error_code) == ("settling", "charge_refused")
+    await execute(ALLOW_CAPTURES)
+    await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+    assert await retry_payment() == 1
+    await assert_healthy()
+
+
+async def test_rescue_leaves_an_expired_job_to_the_cleanup(chat: UUID) -> None:
+    unlocked = await unlock("alice", chat)
+    await execute(OVERDUE)
+    await execute("UPDATE jobs SET next_run_at = clock_timestamp() - interval '3 s'")
+    assert await find_due_jobs(10) == []
+    await execute(
+        "UPDATE jobs SET state = 'running', attempt = 1, fence = 1, next_run_at = NULL,"
+        " lease_until = clock_timestamp()"
+    )
+    await end_lease(unlocked.job_id)
+    assert await find_due_jobs(10) == []
+    assert await cleanup_expired_reservations() == 1
+    await assert_healthy()
