@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
+from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
@@ -23,7 +24,7 @@ from app.insights.offline import OfflineGenerator
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine
 from app.insights.sweeps import run_overdue_sweeps
-from app.llm.configured import configured_llm, configured_price
+from app.llm.configured import configured_limits, configured_llm, configured_price
 from app.logging import configure_logging
 from app.redis import connect_redis
 from app.settings import Settings, SettingsError, load_settings
@@ -55,7 +56,7 @@ async def start_worker(state: TaskiqState) -> None:
     )
     state.redis = connect_redis(settings.redis_url)
     state.nudges = Nudges(state.redis)
-    state.writing = state.get(GENERATOR) or _generator(settings)
+    state.writing = state.get(GENERATOR) or _generator(settings, state.redis)
     state.engine = JobEngine(
         generator=state.writing,
         contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
@@ -151,11 +152,14 @@ async def _spared(step: Awaitable[Found]) -> Found | None:
     return None
 
 
-def _generator(settings: Settings) -> Generator | TurnTaking:
+def _generator(settings: Settings, redis: Redis) -> Generator | TurnTaking:
     """The model of the settings; without one the insights are written offline."""
     llm = configured_llm(settings)
     if llm is None:
         return OfflineGenerator()
     return ModelGenerator(
-        llm, price=configured_price(settings), chars_max=settings.llm_prompt_chars
+        llm,
+        configured_limits(settings, redis),
+        price=configured_price(settings),
+        chars_max=settings.llm_prompt_chars,
     )

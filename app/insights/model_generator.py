@@ -4,8 +4,10 @@ What leaves the process is redacted; what comes back is checked against what was
 turned back into the words of the chat before it is stored.
 """
 
+import random
 import re
 from collections import OrderedDict
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -17,11 +19,18 @@ from app.insights.catalog import InsightSpec
 from app.insights.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
 from app.insights.context import InsightContext
 from app.insights.generator import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
+from app.llm.breaker import Breaker, CircuitOpen, Passage
+from app.llm.limits import CallLimits, NoPlace, Permit
 from app.llm.prices import FREE, Price, price_of
-from app.llm.protocol import LLM, Completion, InvalidAnswer, LLMFailed, Repair, Usage
+from app.llm.protocol import LLM, Completion, InvalidAnswer, LLMFailed, Prompt, Repair, Usage
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 BRIEFINGS_KEPT = 16
+CHARS_A_TOKEN = 3
+ANSWER_TOKENS = 1_000
+"""What is reserved for an answer until its real length is known."""
+RATE_LIMITED_WAIT_S = 2.0
+RETURN_SPREAD_S = 1.0
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 log = structlog.get_logger()
@@ -47,10 +56,18 @@ class ModelGenerator:
     """Has a language model write insights. One a process."""
 
     def __init__(
-        self, llm: LLM, *, price: Price | None = None, chars_max: int = SHARED_CHARS_MAX
+        self,
+        llm: LLM,
+        limits: CallLimits,
+        *,
+        breaker: Breaker | None = None,
+        price: Price | None = None,
+        chars_max: int = SHARED_CHARS_MAX,
     ) -> None:
         """`price` overrules the table's; of a model in neither the cost is 0."""
         self._llm = llm
+        self.limits = limits
+        self.breaker = breaker or Breaker()
         self._price = price or price_of(llm.name) or FREE
         self._chars_max = chars_max
         self._briefings: OrderedDict[int, tuple[InsightContext, Briefing]] = OrderedDict()
@@ -62,7 +79,8 @@ class ModelGenerator:
         return _Writing(self, turn)
 
     async def close(self) -> None:
-        """Closes the connections to the provider."""
+        """Gives back its places and closes the connections to the provider."""
+        await self.limits.close()
         await self._llm.close()
 
     def briefing(self, context: InsightContext) -> Briefing:
@@ -75,11 +93,8 @@ class ModelGenerator:
                 self._briefings.popitem(last=False)
         return kept[1]
 
-    async def ask(
-        self, briefing: Briefing, spec: InsightSpec, language: str | None, repair: Repair | None
-    ) -> Completion[InsightAnswer]:
+    async def ask(self, prompt: Prompt) -> Completion[InsightAnswer]:
         """One call. Raises LLMFailed."""
-        prompt = replace(briefing.prompt(spec, language=language), repair=repair)
         return await self._llm.complete(prompt, InsightAnswer)
 
     def cost(self, usage: Usage) -> Spent:
@@ -102,16 +117,20 @@ class _Writing:
     ) -> Draft:
         """One call. Raises GenerationFailed, and whatever says that the job is not ours."""
         briefing = self.generator.briefing(context)
-        repair, self.repair = self.repair, None
-        await self.turn.confirm()
+        prompt = replace(briefing.prompt(spec, language=language), repair=self.repair)
         try:
-            completion = await self.generator.ask(briefing, spec, language, repair)
-        except LLMFailed as failure:
-            self._spend(failure.usage)
-            if isinstance(failure, InvalidAnswer):
-                self._repair_next(failure.repair)
-            raise self._failed(failure) from None
-        self._spend(completion.usage)
+            async with (
+                self.generator.breaker.passage() as passage,
+                self._place(prompt) as permit,
+            ):
+                await self.turn.confirm()
+                passage.check()
+                if not permit.is_fresh:
+                    raise NoPlace(0.0)
+                self.repair = None
+                completion = await self._ask(prompt, passage, permit)
+        except (CircuitOpen, NoPlace) as wait:
+            raise self._waits(wait) from None
         content = _content(completion.answer, briefing, spec)
         if content is None:
             self._repair_next(Repair(completion.text, _NO_EVIDENCE))
@@ -124,12 +143,42 @@ class _Writing:
             cost_microusd=self.spent.cost_microusd,
         )
 
+    def _place(self, prompt: Prompt) -> AbstractAsyncContextManager[Permit]:
+        tokens = prompt.chars // CHARS_A_TOKEN + ANSWER_TOKENS
+        return self.generator.limits.place(self.turn.user_id, self.turn.job_id, tokens=tokens)
+
+    async def _ask(
+        self, prompt: Prompt, passage: Passage, permit: Permit
+    ) -> Completion[InsightAnswer]:
+        """The call itself, and what is learnt from it. Raises GenerationFailed."""
+        try:
+            completion = await self.generator.ask(prompt)
+        except LLMFailed as failure:
+            self._learn(failure, passage)
+            self._spend(failure.usage, permit)
+            if isinstance(failure, InvalidAnswer):
+                self._repair_next(failure.repair)
+            raise self._failed(failure) from None
+        passage.succeeded()
+        self._spend(completion.usage, permit)
+        return completion
+
+    def _learn(self, failure: LLMFailed, passage: Passage) -> None:
+        if failure.is_outage:
+            passage.failed(is_certain=failure.code == "provider_rejected")
+            return
+        passage.succeeded()
+        if failure.code == "rate_limited":
+            self.generator.limits.slow(failure.retry_after_s or RATE_LIMITED_WAIT_S)
+
     def _repair_next(self, repair: Repair | None) -> None:
         """The next call shows the model its answer; if that is no better, the last starts anew."""
         if not self.is_repaired:
             self.repair, self.is_repaired = repair, True
 
-    def _spend(self, usage: Usage) -> None:
+    def _spend(self, usage: Usage, permit: Permit) -> None:
+        if usage.tokens:
+            permit.spent = usage.tokens
         cost = self.generator.cost(usage)
         self.spent = Spent(
             self.spent.tokens_in + cost.tokens_in,
@@ -138,11 +187,25 @@ class _Writing:
         )
 
     def _failed(self, failure: LLMFailed) -> GenerationFailed:
+        """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""
+        breaker = self.generator.breaker
+        if failure.is_outage and breaker.is_open:
+            return self._given_back(failure.code, max(breaker.wait_s, failure.retry_after_s or 0))
         return GenerationFailed(
             failure.code,
             retry_after_s=failure.retry_after_s,
             is_final=failure.is_final,
             spent=self.spent,
+        )
+
+    def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
+        code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"
+        return self._given_back(code, wait.retry_after_s)
+
+    def _given_back(self, code: str, wait_s: float) -> GenerationFailed:
+        spread_s = random.uniform(0, RETURN_SPREAD_S)  # noqa: S311 (a spread)
+        return GenerationFailed(
+            code, retry_after_s=wait_s + spread_s, gives_back=True, spent=self.spent
         )
 
 

@@ -1,7 +1,11 @@
 """The model that the settings name."""
 
+from redis.asyncio import Redis
+
+from app.llm.limits import LEASE_MARGIN_S, CallLimits
 from app.llm.prices import Price
 from app.llm.protocol import LLM
+from app.llm.shared import Bounds
 from app.settings import Settings
 
 
@@ -20,6 +24,17 @@ def configured_llm(settings: Settings) -> LLM | None:
         timeout_s=settings.llm_timeout_s,
         tokens_max=settings.llm_max_tokens,
     )
+
+
+def configured_limits(settings: Settings, redis: Redis) -> CallLimits:
+    """This process's way to the places that all workers share for the configured model."""
+    bounds = Bounds(
+        concurrency=settings.llm_concurrency,
+        requests_per_minute=settings.llm_requests_per_minute,
+        tokens_per_minute=settings.llm_tokens_per_minute,
+        lease_s=settings.llm_timeout_s + LEASE_MARGIN_S,
+    )
+    return CallLimits(redis, model=settings.llm_model or "", bounds=bounds)
 
 
 def configured_price(settings: Settings) -> Price | None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from app.chats.message import Message
 from app.credits.accounts import opened_balance
@@ -19,15 +20,33 @@ from app.insights.catalog import CATEGORIES
 from app.insights.context import InsightContext, build_context
 from app.insights.generator import Draft, GenerationFailed, Turn
 from app.insights.model_generator import ModelGenerator
+from app.llm.breaker import Breaker
+from app.llm.limits import CallLimits
 from app.llm.openai_compatible import OpenAICompatible
 from app.llm.prices import Price
+from app.llm.shared import Bounds
 from tests.insights.chats import friends
-from tests.insights.conftest import START, MakeEngine, assert_healthy, job_row, store_chat, unlock
+from tests.insights.conftest import (
+    START,
+    MakeEngine,
+    assert_healthy,
+    execute,
+    job_row,
+    store_chat,
+    unlock,
+)
 from tests.provider_stub import Fault, ProviderStub, Received
 
 FRIENDSHIP = CATEGORIES["friendship"]
+BOUNDS = Bounds(concurrency=60)
 SPEC = FRIENDSHIP.insights[0]
 PRICE = Price(input=2.0, cached=0.5, output=8.0)
+
+
+def make_generator(stub: ProviderStub, redis: Redis, **given: Any) -> ModelGenerator:
+    llm = OpenAICompatible(model="gpt-test", api_key="sk-test", base_url=stub.base_url, timeout_s=5)
+    limits = CallLimits(redis, model="gpt-test", bounds=given.pop("bounds", BOUNDS))
+    return ModelGenerator(llm, limits, price=PRICE, **given)
 
 
 @pytest.fixture
@@ -37,9 +56,8 @@ async def stub() -> AsyncIterator[ProviderStub]:
 
 
 @pytest.fixture
-async def model(stub: ProviderStub) -> AsyncIterator[ModelGenerator]:
-    llm = OpenAICompatible(model="gpt-test", api_key="sk-test", base_url=stub.base_url)
-    generator = ModelGenerator(llm, price=PRICE)
+async def model(stub: ProviderStub, redis: Redis) -> AsyncIterator[ModelGenerator]:
+    generator = make_generator(stub, redis)
     yield generator
     await generator.close()
 
@@ -205,9 +223,10 @@ async def test_what_a_model_writes_is_bounded_and_holds_no_control_characters(
     assert len(content.findings[0].evidence) == 24
 
 
-async def test_a_huge_chat_is_cut_to_what_a_prompt_may_hold(stub: ProviderStub) -> None:
-    llm = OpenAICompatible(model="gpt-test", api_key="sk-test", base_url=stub.base_url)
-    model = ModelGenerator(llm, price=PRICE, chars_max=6_000)
+async def test_a_huge_chat_is_cut_to_what_a_prompt_may_hold(
+    stub: ProviderStub, redis: Redis
+) -> None:
+    model = make_generator(stub, redis, chars_max=6_000)
     context = hostile(*(("z" * 1_000 + f" {number}") for number in range(120)))
     await written(model, context)
     _, data, _ = block(stub.received[-1])
@@ -314,3 +333,59 @@ async def test_an_insight_costs_at_most_three_calls_an_attempt_repair_included(
     assert stub.meter.calls == 18
     spent = [insight.tokens_out for insight in await rows_of(unlocked.job_id)]
     assert spent == [3 * 120] * 6  # Wasted, and on the bill.
+
+
+async def test_an_outage_costs_no_attempt_and_the_job_is_served_when_it_is_over(
+    engine: None, keyring: KeyRing, make_engine: MakeEngine, stub: ProviderStub, redis: Redis
+) -> None:
+    breaker = Breaker(open_first_s=0.01, open_max_s=0.01)
+    model = make_generator(stub, redis, breaker=breaker)
+    job_engine = make_engine(generator=model)
+    stub.behaviour.chances = {Fault.UNAVAILABLE: 0.5, Fault.CUT: 0.5}
+    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
+    for _ in range(8):
+        await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+        await job_engine.run_job("alice", unlocked.job_id)
+        row = await job_row("alice", unlocked.job_id)
+        assert (row.state, row.attempt, row.error_code) == ("queued", 0, "provider_busy")
+    assert stub.meter.calls <= 6 * 8  # No insight was asked for twice in an attempt.
+    assert await opened_balance("alice") == Balance(0, 50)
+
+    stub.behaviour.chances = {}
+    await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+    await job_engine.run_job("alice", unlocked.job_id)
+    assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
+    assert await opened_balance("alice") == Balance(0, 0)
+    await assert_healthy()
+    await model.close()
+
+
+async def test_a_wrong_key_costs_nobody_an_attempt(
+    engine: None,
+    keyring: KeyRing,
+    make_engine: MakeEngine,
+    model: ModelGenerator,
+    stub: ProviderStub,
+) -> None:
+    stub.behaviour.chances = {Fault.UNAUTHORIZED: 1.0}
+    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
+    await make_engine(generator=model).run_job("alice", unlocked.job_id)
+    row = await job_row("alice", unlocked.job_id)
+    assert (row.state, row.attempt) == ("queued", 0)
+    assert stub.meter.calls <= 6
+
+
+async def test_calls_of_many_jobs_keep_to_the_limit_and_all_are_served(
+    engine: None, keyring: KeyRing, make_engine: MakeEngine, stub: ProviderStub, redis: Redis
+) -> None:
+    stub.behaviour.latency_s = 0.02
+    model = make_generator(stub, redis, bounds=Bounds(concurrency=5))
+    job_engine = make_engine(generator=model)
+    users = [f"user{number}" for number in range(10)]
+    jobs = [(user, (await unlock(user, await store_chat(keyring, user))).job_id) for user in users]
+    await asyncio.gather(*(job_engine.run_job(user, job_id) for user, job_id in jobs))
+    states = [(await job_row(user, job_id)).state for user, job_id in jobs]
+    assert states == ["succeeded"] * 10
+    assert stub.meter.calls == 60
+    assert stub.meter.under_way_max == 5
+    await model.close()

@@ -73,7 +73,8 @@ class ProviderStub:
         self._open.add(task)
         self.meter.connections += 1
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, _Cut):
+            # CancelledError: a task of asyncio's streams that ends so is reported as a failure.
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, _Cut):
                 while True:
                     path, headers = _head(await reader.readuntil(b"\r\n\r\n"))
                     body = await reader.readexactly(int(headers.get("content-length", 0)))

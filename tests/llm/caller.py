@@ -1,0 +1,47 @@
+"""`python -m tests.llm.caller REDIS_URL BASE_URL LIMIT CALLS`: one process of several.
+
+Makes CALLS calls at once, each within the shared limits, and prints how many were answered.
+"""
+
+import asyncio
+import sys
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from app.llm.limits import CallLimits
+from app.llm.openai_compatible import OpenAICompatible
+from app.llm.protocol import LLMFailed, Prompt
+from app.llm.shared import Bounds
+from app.redis import connect_redis
+
+
+class Report(BaseModel):
+    headline: str
+
+
+async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
+    redis = connect_redis(redis_url)
+    llm = OpenAICompatible(
+        model="gpt-test", api_key="sk", base_url=base_url, concurrency=limit, timeout_s=5
+    )
+    limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=limit, lease_s=6))
+
+    async def call() -> int:
+        async with limits.place("user", uuid4(), tokens=100):
+            try:
+                await llm.complete(Prompt("s", "c", "q"), Report)
+            except LLMFailed:
+                return 0
+            return 1
+
+    answered = sum(await asyncio.gather(*(call() for _ in range(calls))))
+    await limits.close()
+    await llm.close()
+    await redis.aclose()
+    return answered
+
+
+if __name__ == "__main__":
+    redis_url, base_url, limit, calls = sys.argv[1:]
+    sys.stdout.write(f"{asyncio.run(main(redis_url, base_url, int(limit), int(calls)))}\n")

@@ -1,0 +1,215 @@
+"""Limits that several processes share: as several `CallLimits`, and as real processes."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from app.llm.limits import CallLimits, NoPlace, Permit
+from app.llm.shared import PROCESSES_ASSUMED, Bounds
+from app.redis import connect_redis
+from tests.insights.conftest import until
+from tests.provider_stub import ProviderStub
+
+ROOT = Path(__file__).resolve().parents[2]
+MakeLimits = Callable[..., CallLimits]
+
+
+@pytest.fixture
+async def make_limits(redis: Redis) -> AsyncIterator[MakeLimits]:
+    """Makes the limits of processes that share a model."""
+    made: list[CallLimits] = []
+
+    def make(**bounds: object) -> CallLimits:
+        shared = bounds.pop("redis", redis)
+        wait_max_s = bounds.pop("wait_max_s", 5.0)
+        limits = CallLimits(
+            shared,  # pyright: ignore[reportArgumentType]
+            model="m",
+            bounds=Bounds(**bounds),  # pyright: ignore[reportArgumentType]
+            wait_max_s=wait_max_s,  # pyright: ignore[reportArgumentType]
+        )
+        made.append(limits)
+        return limits
+
+    yield make
+    for limits in made:
+        await limits.close()
+
+
+async def granted(limits: CallLimits, stack: AsyncExitStack, *, tokens: int = 10) -> Permit | None:
+    """A place kept until the stack ends; None when there was none in time."""
+    try:
+        return await stack.enter_async_context(limits.place("user", uuid4(), tokens=tokens))
+    except NoPlace:
+        return None
+
+
+async def test_processes_together_never_have_more_places_than_the_limit(
+    make_limits: MakeLimits,
+) -> None:
+    processes = [make_limits(concurrency=5) for _ in range(3)]
+    under_way = most = 0
+
+    async def call(limits: CallLimits) -> None:
+        nonlocal under_way, most
+        async with limits.place("user", uuid4(), tokens=10):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.005)
+            under_way -= 1
+
+    await asyncio.gather(*(call(limits) for limits in processes for _ in range(40)))
+    assert most == 5
+
+
+async def test_a_process_that_waits_gets_its_share_of_a_busy_model(
+    make_limits: MakeLimits,
+) -> None:
+    greedy, late = make_limits(concurrency=4), make_limits(concurrency=4)
+    served: list[str] = []
+
+    async def call(limits: CallLimits, name: str) -> None:
+        async with limits.place("user", uuid4(), tokens=10):
+            await asyncio.sleep(0.02)
+            served.append(name)
+
+    first = [asyncio.create_task(call(greedy, "greedy")) for _ in range(80)]
+    await asyncio.sleep(0)
+    second = [asyncio.create_task(call(late, "late")) for _ in range(10)]
+    await asyncio.gather(*second)
+    assert served.count("greedy") < 70
+    await asyncio.gather(*first)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"requests_per_minute": 20}, {"tokens_per_minute": 2_000}], ids=["calls", "tokens"]
+)
+async def test_a_minute_holds_no_more_than_its_limit(
+    make_limits: MakeLimits, bounds: dict[str, int]
+) -> None:
+    processes = [make_limits(concurrency=100, wait_max_s=0.5, **bounds) for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        permits = await asyncio.gather(
+            *(granted(limits, stack, tokens=100) for limits in processes for _ in range(15))
+        )
+    assert sum(permit is not None for permit in permits) == 20
+
+
+async def test_what_was_really_spent_makes_room_for_others(make_limits: MakeLimits) -> None:
+    limits = make_limits(concurrency=10, tokens_per_minute=1_000, wait_max_s=1.0)
+    for spent in (100, 100, 100, 100):
+        async with limits.place("user", uuid4(), tokens=700) as permit:
+            permit.spent = spent
+    async with AsyncExitStack() as stack:
+        assert await granted(limits, stack, tokens=700) is None  # 400 of 1,000 are spent.
+
+
+async def test_the_places_of_a_killed_process_come_back_with_their_lease(
+    make_limits: MakeLimits, redis: Redis
+) -> None:
+    doomed, other = make_limits(concurrency=2, lease_s=0.4), make_limits(concurrency=2)
+    async with AsyncExitStack() as never_returned:
+        for _ in range(2):
+            assert await granted(doomed, never_returned) is not None
+        async with AsyncExitStack() as stack:
+            assert await granted(other, stack) is not None
+
+
+async def test_a_place_is_not_lost_with_whoever_gives_up_waiting(make_limits: MakeLimits) -> None:
+    limits = make_limits(concurrency=1)
+    for _ in range(20):
+        waiting = [asyncio.create_task(_hold(limits)) for _ in range(3)]
+        await asyncio.sleep(0.001)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    async with AsyncExitStack() as stack:
+        assert await granted(limits, stack) is not None
+
+
+async def _hold(limits: CallLimits) -> None:
+    async with limits.place("user", uuid4(), tokens=1):
+        await asyncio.sleep(0.002)
+
+
+async def test_a_wait_that_one_process_was_told_holds_for_all(make_limits: MakeLimits) -> None:
+    told, other = (make_limits(concurrency=9, wait_max_s=0.2) for _ in range(2))
+    async with AsyncExitStack() as stack:
+        assert await granted(other, stack) is not None
+        told.slow(30)
+        assert await granted(told, stack) is None
+        with pytest.raises(NoPlace) as refused:
+            async with other.place("user", uuid4(), tokens=1):
+                pass
+    assert refused.value.retry_after_s > 20
+
+
+async def test_a_second_job_of_a_user_comes_after_the_first_of_another(
+    make_limits: MakeLimits,
+) -> None:
+    limits = make_limits(concurrency=1)
+    served: list[str] = []
+
+    async def call(user: str, job: UUID, name: str) -> None:
+        async with limits.place(user, job, tokens=1):
+            await asyncio.sleep(0.001)
+            served.append(name)
+
+    first, second, third = uuid4(), uuid4(), uuid4()
+    calls = [("ann", first, "ann 1"), ("ann", second, "ann 2"), ("ben", third, "ben 1")]
+    await asyncio.gather(*(call(*one) for one in calls for _ in range(3)))
+    assert served == ["ann 1"] * 3 + ["ben 1"] * 3 + ["ann 2"] * 3
+
+
+async def test_without_redis_a_process_keeps_to_its_share(make_limits: MakeLimits) -> None:
+    async with connect_redis("redis://127.0.0.1:9/0") as absent:
+        limits = make_limits(concurrency=8, redis=absent, wait_max_s=0.3)
+        async with AsyncExitStack() as stack:
+            permits = await asyncio.gather(*(granted(limits, stack) for _ in range(8)))
+        assert sum(permit is not None for permit in permits) == 8 // PROCESSES_ASSUMED
+        await limits.close()
+
+
+async def test_what_is_held_is_told_again_when_redis_lost_it(
+    make_limits: MakeLimits, redis: Redis
+) -> None:
+    limits = make_limits(concurrency=3, wait_max_s=0.3)
+    async with AsyncExitStack() as stack:
+        assert await granted(limits, stack) is not None
+        assert await granted(limits, stack) is not None
+        await redis.flushdb()
+        permits = await asyncio.gather(*(granted(limits, stack) for _ in range(3)))
+        assert sum(permit is not None for permit in permits) == 1
+
+
+async def test_three_processes_one_killed_on_the_way_never_exceed_the_limit(
+    redis: Redis, redis_url: str
+) -> None:
+    limit, calls = 12, 150
+    async with ProviderStub() as stub:
+        stub.behaviour.latency_s, stub.behaviour.spread_s = 0.1, 0.03
+        stub.write = lambda request, fault: '{"headline": "h"}'
+        arguments = (redis_url, stub.base_url, str(limit), str(calls))
+        callers = [
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.llm.caller", *arguments),
+                cwd=ROOT,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            for _ in range(3)
+        ]
+        await until(
+            lambda: stub.meter.calls >= 100 and stub.meter.under_way >= limit // 2, deadline_s=60
+        )
+        callers[0].kill()
+        async with asyncio.timeout(60):
+            printed = [(await caller.communicate())[0] for caller in callers]
+        assert [int(text) for text in printed[1:]] == [calls, calls]
+        assert stub.meter.under_way_max <= limit
+        assert stub.meter.under_way_max > limit // 2
