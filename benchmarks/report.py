@@ -12,6 +12,12 @@ RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 CHART = "throughput.svg"
+HEADINGS = {
+    "jobs_s": "jobs/s",
+    "requests_s": "requests/s",
+    "parsed_s": "parsed/s",
+    "kb_a_listener": "kB a listener",
+}
 HIDDEN = frozenset({"max_ms", "seconds", "succeeded"})
 
 
@@ -48,7 +54,7 @@ def table(rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(key for row in rows for key in row))
     names = [name for name in names if name not in HIDDEN]
     lines = [
-        f"| {' | '.join(name.replace('_', ' ') for name in names)} |",
+        f"| {' | '.join(HEADINGS.get(name, name.replace('_', ' ')) for name in names)} |",
         f"|{'|'.join('---' if _is_text(rows, name) else '--:' for name in names)}|",
     ]
     lines += [f"| {' | '.join(_shown(row.get(name)) for name in names)} |" for row in rows]

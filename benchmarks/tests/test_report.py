@@ -57,7 +57,7 @@ def test_percentiles_of_a_single_value_are_that_value():
 def test_a_table_has_a_column_for_whatever_any_row_tells():
     lines = table([{"who": "a", "jobs_s": 12.5}, {"who": "b", "memory_mb": 3}]).splitlines()
 
-    assert lines[0] == "| who | jobs s | memory mb |"
+    assert lines[0] == "| who | jobs/s | memory mb |"
     assert lines[2:] == ["| a | 12.5 |  |", "| b |  | 3 |"]
 
 
