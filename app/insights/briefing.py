@@ -179,9 +179,7 @@ def _messages(rows: list[Row], redactor: Redactor, chars_max: int) -> list[tuple
 
     When all together are too long the longest are cut, and if that does not do, some left out.
     """
-    heads = [
-        f"#{row.number} {row.at:%Y-%m-%d %H:%M} {redactor.alias(row.author)}: " for row in rows
-    ]
+    heads = [f"#{row.number} {str(row.at)[:16]} {redactor.alias(row.author)}: " for row in rows]
     texts = [_line(row.text, redactor) for row in rows]
     room = chars_max - sum(map(len, heads))
     cut = max(map(len, texts), default=0)
@@ -197,7 +195,10 @@ def _messages(rows: list[Row], redactor: Redactor, chars_max: int) -> list[tuple
 
 def _line(text: str, redactor: Redactor) -> str:
     """The text on one line: nobody can write a line that looks like another message."""
-    return _UNSEEN.sub("", _BREAKS.sub(" ⏎ ", redactor.redact(text)))
+    redacted = redactor.redact(text)
+    if redacted.isprintable():
+        return redacted
+    return _UNSEEN.sub("", _BREAKS.sub(" ⏎ ", redacted))
 
 
 def _between_marks(text: str, *, shown: int, context: InsightContext) -> str:

@@ -26,6 +26,8 @@ _URL = (
 _EMAIL = r"(?P<email>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
 _IBAN = r"(?P<iban>(?i:\b[a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){2,7}(?:[ ]?[a-z0-9]{1,4})?\b))"
 _DIGITS = rf"(?P<digits>(?<!\w)[+(]?\d[\d{_GAP}]{{5,40}}\d(?!\w))"
+_TELLING = re.compile(r"[\d@]|://")
+"""Without any of these there are but names to be found, which is ten times as fast."""
 _DATE = re.compile(
     r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})(?:[\s,.-]+\d{1,2})?"
 )
@@ -57,6 +59,7 @@ class Redactor:
         self._phones = {digits: a for name, a in self._aliases.items() if (digits := _phone(name))}
         self._exact, self._folded = _names(self._aliases)
         name = _name_pattern(self._exact, self._folded)
+        self._found_in_plain = re.compile(name) if name else None
         parts = [_LITERAL, _URL, _EMAIL, _IBAN, _DIGITS, *([name] if name else [])]
         self._found = re.compile("|".join(parts))
         self._found_in_no_iban = re.compile("|".join(part for part in parts if part is not _IBAN))
@@ -67,7 +70,11 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """`text` without names, addresses and numbers of people."""
-        return self._found.sub(self._replacement, text)
+        if _TELLING.search(text):
+            return self._found.sub(self._replacement, text)
+        if self._found_in_plain is None:
+            return text
+        return self._found_in_plain.sub(self._replacement, text)
 
     def restore(self, text: str) -> str:
         """`text` with what its placeholders stand for; unknown ones stay."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+import httpx2
 import openai
 
 from app.llm.protocol import LLMFailed
@@ -20,11 +21,11 @@ _REJECTED = frozenset({401, 402, 403, 404, 405, 407})
 def failure_of(error: openai.OpenAIError) -> LLMFailed:
     """The failure that `error` of the SDK stands for; no text of the provider is kept."""
     match error:
-        case openai.APITimeoutError():
+        case openai.APITimeoutError() if not isinstance(error.__cause__, httpx2.ConnectTimeout):
             return LLMFailed("provider_timeout", is_outage=True)
         case openai.APIStatusError():
             return _of_status(error)
-        case _:  # A lost connection, a body that is no JSON.
+        case _:  # A connection that is lost or cannot be made.
             return LLMFailed("provider_unavailable", is_outage=True)
 
 

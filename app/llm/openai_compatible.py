@@ -8,7 +8,6 @@ import httpx2
 import openai
 import orjson
 import structlog
-from openai.types.chat import ChatCompletion
 
 from app.llm.answers import AnswerUnusable, read_answer, strict_schema
 from app.llm.failures import failure_of
@@ -72,7 +71,9 @@ class OpenAICompatible:
             api_key=api_key,
             base_url=base_url or OPENAI_URL,  # Else the SDK would look into the environment.
             max_retries=0,  # Retries are counted and billed by the job's own rule.
-            http_client=httpx2.AsyncClient(
+            # httpx2's own pool looks at every idle connection on every call: 2 ms at sixty.
+            http_client=openai.DefaultAioHttpClient(
+                follow_redirects=False,
                 limits=httpx2.Limits(
                     max_connections=concurrency,
                     max_keepalive_connections=concurrency,
@@ -99,7 +100,7 @@ class OpenAICompatible:
             raise LLMFailed("provider_timeout", is_outage=True) from None
         return _completion(told, form, model=self._model)
 
-    async def _ask(self, prompt: Prompt, form: type[AnswerT]) -> ChatCompletion:
+    async def _ask(self, prompt: Prompt, form: type[AnswerT]) -> dict[str, Any]:
         asked, limit = self._format, self._tokens_parameter
         request: dict[str, Any] = {
             "model": self._model,
@@ -109,13 +110,22 @@ class OpenAICompatible:
         if asked is not Format.PLAIN:
             request["response_format"] = _response_format(form, asked)
         try:
-            return cast("ChatCompletion", await self._client.chat.completions.create(**request))
+            # Not `chat.completions.create`, which walks through all of the prompt for typed
+            # parameters, and builds a model of the answer without checking it.
+            response = await self._client.post(
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                content=orjson.dumps(request),
+                options={"headers": {"Content-Type": "application/json"}},
+            )
+            told: Any = orjson.loads(response.content)
         except openai.OpenAIError as error:
             if self._learn(error, asked, limit):
                 raise LLMFailed("provider_adapted", retry_after_s=0.0) from None
             raise failure_of(error) from None  # Its text may quote the prompt.
         except (httpx2.HTTPError, ValueError):
             raise LLMFailed("provider_unavailable", is_outage=True) from None
+        return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
     def _learn(self, error: openai.OpenAIError, asked: Format, limit: str) -> bool:
         """Whether a feature was refused, not the prompt; the next call does without it.
@@ -166,17 +176,17 @@ def _messages(prompt: Prompt, form: type[AnswerT], asked: Format) -> list[dict[s
     return messages
 
 
-def _completion(told: ChatCompletion, form: type[AnswerT], *, model: str) -> Completion[AnswerT]:
-    """What the provider told, checked: the SDK does not check what it parses."""
+def _completion(told: dict[str, Any], form: type[AnswerT], *, model: str) -> Completion[AnswerT]:
+    """What the provider told, checked. Raises LLMFailed."""
     usage = _usage(told)
-    choices = cast("list[Any]", getattr(told, "choices", None) or [])
-    message: Any = getattr(choices[0], "message", None) if choices else None
-    if message is None:
+    choice = _first(told.get("choices"))
+    message = _object(choice.get("message"))
+    if not message:
         raise LLMFailed("provider_unavailable", is_outage=True, usage=usage)
-    reason = getattr(choices[0], "finish_reason", None)
-    if reason == "content_filter" or getattr(message, "refusal", None):
+    reason = choice.get("finish_reason")
+    if reason == "content_filter" or message.get("refusal"):
         raise LLMFailed("refused", is_final=True, usage=usage)
-    content = getattr(message, "content", None)
+    content = message.get("content")
     text = content if isinstance(content, str) else ""
     try:
         if reason == "length":
@@ -185,19 +195,27 @@ def _completion(told: ChatCompletion, form: type[AnswerT], *, model: str) -> Com
     except AnswerUnusable as problem:
         repair = Repair(text[:REPAIR_CHARS_MAX], str(problem))
         raise InvalidAnswer(usage=usage, repair=repair) from None
-    named = getattr(told, "model", None)
+    named = told.get("model")
     return Completion(answer, text, named if isinstance(named, str) and named else model, usage)
 
 
-def _usage(told: ChatCompletion) -> Usage:
-    counted: Any = getattr(told, "usage", None)
-    details: Any = getattr(counted, "prompt_tokens_details", None)
-    tokens_in = _count(getattr(counted, "prompt_tokens", None))
+def _usage(told: dict[str, Any]) -> Usage:
+    counted = _object(told.get("usage"))
+    details = _object(counted.get("prompt_tokens_details"))
+    tokens_in = _count(counted.get("prompt_tokens"))
     return Usage(
         tokens_in=tokens_in,
-        tokens_cached=min(_count(getattr(details, "cached_tokens", None)), tokens_in),
-        tokens_out=_count(getattr(counted, "completion_tokens", None)),
+        tokens_cached=min(_count(details.get("cached_tokens")), tokens_in),
+        tokens_out=_count(counted.get("completion_tokens")),
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _first(value: object) -> dict[str, Any]:
+    return _object(cast("list[object]", value)[0]) if isinstance(value, list) and value else {}
 
 
 def _count(value: object) -> int:
