@@ -36,7 +36,13 @@ class SyncDesign:
     """
 
     def __init__(
-        self, *, pool: Pool = "prefork", concurrency: int = 1, bridge: bool, prefetch: int = 1
+        self,
+        *,
+        pool: Pool = "prefork",
+        concurrency: int = 1,
+        bridge: bool,
+        prefetch: int = 1,
+        log_level: str = "WARNING",
     ) -> None:
         self.name = (
             f"sync, {pool} {concurrency}"
@@ -44,6 +50,7 @@ class SyncDesign:
             + (", bridge" if bridge else "")
         )
         self._prefetch = prefetch
+        self._log_level = log_level
         self._pool = pool
         self._concurrency = concurrency
         self._bridge = bridge
@@ -99,8 +106,9 @@ class SyncDesign:
 
     def _spawn(self, command: str, options: Sequence[str], environment: dict[str, str]) -> Process:
         assert self._folder is not None
-        argv = (sys.executable, "-m", "celery", "--app", MODULE, command, "--loglevel", "WARNING")
+        argv = (sys.executable, "-m", "celery", "--app", MODULE, command)
         log = Path(self._folder.name) / f"{command}.log"
+        options = ("--loglevel", self._log_level, *options)
         return Process.spawn((*argv, *options), log=log, cwd=ROOT, env=environment)
 
     def _worker_options(self, queue: str) -> Sequence[str]:
