@@ -7,7 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 from taskiq.exceptions import SendTaskError
 
-from app.insights import sweeps
+from app.insights.sweeps import run_sweep
 from workers.process import RUN_JOB_TASK, broker, engine
 
 __all__ = [
@@ -35,13 +35,13 @@ async def run_insight_job(user_id: str, job_id: str) -> None:
 )
 async def cleanup_expired_reservations() -> None:
     """Ends jobs whose reservation is overdue."""
-    await sweeps.cleanup_expired_reservations()
+    await run_sweep("cleanup_expired_reservations")
 
 
 @broker.task("retry_payment", schedule=[{"cron": "* * * * *", "schedule_id": "retry_payment"}])
 async def retry_payment() -> None:
     """Charges jobs whose charge was refused before."""
-    await sweeps.retry_payment()
+    await run_sweep("retry_payment")
 
 
 @broker.task(
@@ -50,7 +50,7 @@ async def retry_payment() -> None:
 )
 async def delete_unused_chats() -> None:
     """Deletes chats whose retention has ended."""
-    await sweeps.delete_unused_chats()
+    await run_sweep("delete_unused_chats")
 
 
 async def wake_worker(user_id: str, job_id: UUID) -> None:

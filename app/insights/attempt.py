@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from app.insights.claim import Claim, JobRef, LeaseTimes
 
-GRANT_FRESH_S = 1.0
-"""A lease confirmed this recently needs no confirmation before a call."""
+GRANT_FRESH_S = 0.25
+"""A lease confirmed this recently, a claim is one, needs no confirmation before a call."""
 CALLS_MAX = 3
 """Of one insight in one attempt, repairs included."""
 CALL_BACKOFF_S = 5.0

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.faults import Step
 from app.insights.claim import LEASE_OVER, JobRef
 from app.insights.deletion import delete_chat
@@ -108,12 +108,20 @@ SWEEPS: Mapping[str, Sweep] = {
 }
 
 
+async def run_sweep(name: str) -> None:
+    """Runs a sweep now; while the database is away it is left to the next time."""
+    try:
+        await SWEEPS[name].run()
+    except Unavailable:
+        log.warning("sweep.database_away", sweep=name)
+
+
 async def run_overdue_sweeps() -> None:
     """Runs each sweep that has not run for one and a half of its periods, in one process."""
     for name, sweep in SWEEPS.items():
         if await _take_over(name, overdue_after_s=sweep.period_s * 1.5):
             log.info("sweep.overdue", sweep=name)
-            await sweep.run()
+            await run_sweep(name)
 
 
 async def _postpone(user_id: str, job_id: UUID) -> None:

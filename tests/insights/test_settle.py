@@ -5,6 +5,7 @@ import pytest
 
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.service import Balance
+from app.db import close_engine, open_engine
 from app.errors import NotFound
 from app.ids import new_id
 from app.insights.cancel import NotCancellable, cancel_job
@@ -17,6 +18,7 @@ from app.insights.sweeps import (
     delete_unused_chats,
     retry_payment,
     run_overdue_sweeps,
+    run_sweep,
 )
 from tests.insights.conftest import (
     MakeEngine,
@@ -414,3 +416,11 @@ async def test_rescue_leaves_an_expired_job_to_the_cleanup(chat: UUID) -> None:
     assert await find_due_jobs(10) == []
     assert await cleanup_expired_reservations() == 1
     await assert_healthy()
+
+
+async def test_a_sweep_while_the_database_is_away_is_left_to_the_next_time() -> None:
+    await open_engine("postgresql://nobody@127.0.0.1:9/nothing")
+    try:
+        await run_sweep("retry_payment")
+    finally:
+        await close_engine()
