@@ -47,7 +47,7 @@ def sync_sweep(*, quick: bool) -> list[Setting]:
     """Settings at which the sync design may do best with waiting jobs."""
     if quick:
         return [Setting("prefork", 16)]
-    prefork = [Setting("prefork", count) for count in (8, 16, 32, 64)]
+    prefork = [Setting("prefork", count) for count in (16, 32, 64)]
     return [*prefork, Setting("threads", 64), Setting("gevent", 64)]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.bench import Bench
 from benchmarks.report import targets_table, write_report
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.scenarios import NOT_QUICK, SCENARIOS
 from benchmarks.services import Services, services
 from benchmarks.targets import judged
 
@@ -44,7 +44,8 @@ async def _measure(
     environment["servers"] = await servers.settings()
     bench = Bench(servers, quick=given.quick)
     measured: dict[str, Any] = {}
-    for name in given.only or SCENARIOS:
+    chosen = [name for name in SCENARIOS if not (given.quick and name in NOT_QUICK)]
+    for name in given.only or chosen:
         started = time.monotonic()
         print(f"{name}", flush=True)
         measured[name] = await SCENARIOS[name](bench)

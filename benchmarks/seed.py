@@ -64,6 +64,19 @@ async def seed_chats(
     return seeded
 
 
+async def copy_chat(
+    connection: asyncpg.Connection, chat: SeededChat, *, count: int
+) -> list[SeededChat]:
+    """New users, each with the rows of `chat` but its blocks, for queues that are only looked at.
+
+    What is sealed in them is sealed for another place: nobody can open it.
+    """
+    names = [f"copy-{number:06}" for number in range(count)]
+    await connection.execute(_ACCOUNTS, names, SIGNUP_COINS)
+    copied = await connection.fetch(_COPY_CHAT, names, chat.user_id, chat.chat_id)
+    return [SeededChat(row["user_id"], row["id"]) for row in copied]
+
+
 async def seed_jobs(connection: asyncpg.Connection, chats: Sequence[SeededChat]) -> list[Job]:
     """A queued job for each chat, its coins reserved; none is due before `release_jobs`."""
     jobs = [(chat.user_id, new_id()) for chat in chats]
@@ -129,6 +142,16 @@ _ACCOUNTS = """
                          op_key, actor, reason)
     SELECT user_id, 1, 'grant', 'mint', 'available', $2, $2, 0, 'signup', 'system', 'signup'
     FROM opened
+"""
+
+_COPY_CHAT = """
+    INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac, message_count,
+                       first_at, last_at)
+    SELECT u.user_id, gen_random_uuid(), c.key_id, c.sealed_key, c.sealed_meta, c.content_hmac,
+           c.message_count, c.first_at, c.last_at
+    FROM chats c CROSS JOIN unnest($1::text[]) AS u (user_id)
+    WHERE c.user_id = $2 AND c.id = $3
+    RETURNING user_id, id
 """
 
 # The effects of an unlock (app.insights.unlock) for users who each unlock once.

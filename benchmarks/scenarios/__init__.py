@@ -19,6 +19,9 @@ from benchmarks.scenarios import (
 
 Scenario = Callable[[Bench], Awaitable[dict[str, Any]]]
 
+NOT_QUICK = frozenset({"growth", "recovery"})
+"""What a quick run leaves out unless it is asked for."""
+
 SCENARIOS: Mapping[str, Scenario] = {
     "overhead": overhead.run,
     "idle": idle.run,

@@ -10,13 +10,14 @@ from app.insights.claim import LeaseTimes, Requeue, claim_jobs, requeue_jobs
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from benchmarks.bench import Bench, Row, spread
 from benchmarks.contestant import Job
-from benchmarks.seed import encoded_chat, release_jobs, seed_chats, seed_jobs
+from benchmarks.seed import copy_chat, encoded_chat, release_jobs, seed_chats, seed_jobs
 from benchmarks.services import product_engine
 
 SHORT, LONG, LONG_IF_QUICK = 100, 100_000, 20_000
 CALLS = 40
 BATCH = 50
 ROOM = 300
+MESSAGES = 24
 UNHEARD_S = 1.5
 TIMES = LeaseTimes(lease_s=45, attempt_s=110)
 JOBS_AT_ONCE = 10_000
@@ -55,7 +56,9 @@ async def _measure(bench: Bench, waiting: int) -> Row:
 
 
 async def _fill(connection: asyncpg.Connection, bench: Bench, waiting: int) -> list[Job]:
-    chats = await seed_chats(connection, bench.services.master_key, encoded_chat(24), users=waiting)
+    chat = encoded_chat(MESSAGES)
+    chats = await seed_chats(connection, bench.services.master_key, chat, users=SHORT)
+    chats += await copy_chat(connection, chats[0], count=waiting - SHORT)
     jobs: list[Job] = []
     for start in range(0, waiting, JOBS_AT_ONCE):
         jobs += await seed_jobs(connection, chats[start : start + JOBS_AT_ONCE])

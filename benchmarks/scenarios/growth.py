@@ -8,7 +8,7 @@ from benchmarks.contestant import Load
 from benchmarks.throughput import Entry, measure
 
 LOAD = Load(llm_s=1.0, llm_spread_s=0.5, context_s=1.0, real_context=False, seed=SEED)
-IN_FLIGHT = (10, 50, 200, 1_000, 2_000, 5_000)
+IN_FLIGHT = (10, 100, 1_000, 5_000)
 PROCESSES = (1, 2, 4)
 OVERHEAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
 

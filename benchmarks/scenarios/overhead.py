@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks import roster
-from benchmarks.bench import SEED, Bench, interleaved, middle
+from benchmarks.bench import SEED, Bench, best_of, interleaved
 from benchmarks.contestant import Load
 from benchmarks.throughput import Entry
 
@@ -22,10 +22,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     ours = roster.product(bench.services, tasks=roster.OVERHEAD_IN_FLIGHT)
     ceilings = roster.ceilings()
     tried = [setting.contestant() for setting in roster.sync_sweep_llm_0(quick=bench.quick)]
-    swept = await interleaved(
-        bench, LOAD, [Entry(one, sync_jobs, SECONDS_MAX) for one in tried], rounds=1
-    )
-    best = max(range(len(tried)), key=lambda n: middle(swept[n]["jobs_s"]))
+    best, swept = await best_of(bench, LOAD, [Entry(one, sync_jobs, SECONDS_MAX) for one in tried])
     entries = [
         Entry(ours, jobs, SECONDS_MAX),
         Entry(ceilings["ceiling"], jobs // 2, SECONDS_MAX),  # Slower, and as steady with fewer.
@@ -43,5 +40,5 @@ async def run(bench: Bench) -> dict[str, Any]:
         "batched": rows[2],
         "sync_best": rows[3],
         "real_context": real[0],
-        "rows": [*rows, *(row for n, row in enumerate(swept) if n != best), *real],
+        "rows": [*rows, *(row for place, row in enumerate(swept) if place != best), *real],
     }
