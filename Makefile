@@ -6,9 +6,10 @@ ARGS ?=
 BIN := .venv/bin
 SETUP := PYTHON="$(PYTHON)" sh ops/setup.sh
 PYTEST := $(BIN)/python -m pytest -n 2
+COVERED := app.credits $(addprefix app.insights.,settle claim cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check lint audit bench chaos lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -37,6 +38,11 @@ test: setup-dev ## set-up, then the whole test-suite; ARGS="-k unlock" selects
 
 check: setup-dev lint audit ## what CI runs: format, lint, types, imports, migrations, audit, tests
 	@$(PYTEST) $(ARGS)
+
+coverage: setup-dev ## branch coverage of the ledger and of every way a job ends: all of it
+	@$(PYTEST) tests/credits tests/insights tests/faults tests/races tests/http/test_credits.py \
+		$(foreach module,$(COVERED),--cov=$(module)) --cov-branch --cov-report=term-missing \
+		--cov-fail-under=100
 
 lint: setup-dev
 	@echo "format";     $(BIN)/ruff format --check --quiet .
