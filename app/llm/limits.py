@@ -5,11 +5,11 @@ come first served, except that a user's second job in a process comes after ever
 """
 
 import asyncio
-import heapq
 import time
+from bisect import insort
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from uuid import UUID, uuid4
 
@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from app.llm.shared import Answer, Ask, Bounds, LocalShare, SharedLimits
 from app.redis import RedisError
 
-BATCH_MAX = 64
+BATCH_MAX = 16
 WAIT_MAX_S = 60.0
 SEND_WITHIN_S = 10.0
 """A place that waited longer for its call is not used: its lease might end before the call."""
@@ -55,13 +55,15 @@ class Permit:
         return time.monotonic() - self.granted_at < SEND_WITHIN_S
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Waiter:
-    rank: int
-    number: int
-    id: str = field(compare=False)
-    tokens: int = field(compare=False)
-    granted: asyncio.Future[Permit] = field(compare=False)
+    id: str
+    tokens: int
+    granted: asyncio.Future[Permit]
+
+    @property
+    def waits(self) -> bool:
+        return not self.granted.done()
 
 
 class CallLimits:
@@ -75,7 +77,8 @@ class CallLimits:
         self._shared = SharedLimits(redis, model, bounds)
         self._local = LocalShare(bounds)
         self._is_redis_away = False
-        self._waiting: list[_Waiter] = []
+        # (rank, number, waiter), sorted: tuples, since they are compared often.
+        self._waiting: list[tuple[int, int, _Waiter]] = []
         self._numbers = count()
         self._held: dict[str, float] = {}
         self._ended: list[str] = []
@@ -122,8 +125,8 @@ class CallLimits:
         if paused_s > self._wait_max_s:
             raise NoPlace(paused_s)
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(rank, next(self._numbers), uuid4().hex, tokens, future)
-        heapq.heappush(self._waiting, waiter)
+        waiter = _Waiter(uuid4().hex, tokens, future)
+        insort(self._waiting, (rank, next(self._numbers), waiter))
         self._wake(is_news=len(self._waiting) == 1)
         try:
             async with asyncio.timeout(self._wait_max_s):
@@ -159,9 +162,7 @@ class CallLimits:
         """One exchange after another, as long as there is something to tell or to ask for."""
         while self._waiting or self._ended or self._corrections or self._pause_s:
             self._changed.clear()
-            while self._waiting and self._waiting[0].granted.done():
-                heapq.heappop(self._waiting)
-            first = [one for one in heapq.nsmallest(BATCH_MAX, self._waiting) if _waits(one)]
+            first = [waiter for _, _, waiter in self._waiting[:BATCH_MAX]]
             ask = Ask(
                 [(one.id, one.tokens) for one in first],
                 len(self._waiting),
@@ -173,6 +174,7 @@ class CallLimits:
             self._ended, self._corrections, self._pause_s = [], [], 0.0
             answer = await self._exchange(ask)
             self._grant(first[: answer.granted], answer)
+            self._waiting = [one for one in self._waiting if one[2].waits]
             if answer.granted < len(first) and not self._ended:
                 await self._pause(answer.hint_s)
 
@@ -193,8 +195,6 @@ class CallLimits:
                 self._end(permit)
             else:
                 waiter.granted.set_result(permit)
-        self._waiting = [one for one in self._waiting if _waits(one)]
-        heapq.heapify(self._waiting)
 
     async def _exchange(self, ask: Ask) -> Answer:
         if not self._is_redis_away:
@@ -236,7 +236,3 @@ class CallLimits:
             del jobs[job_id]
         if not jobs:
             del self._jobs[user_id]
-
-
-def _waits(waiter: _Waiter) -> bool:
-    return not waiter.granted.done()
