@@ -28,7 +28,7 @@ from app.insights.progress import QueuePositions
 from app.insights.watching import JobBoard
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
-from app.redis import connect_redis
+from app.redis import connect_redis, end_task
 from app.settings import Settings, load_settings
 from app.users.auth import token_verifier
 from app.web import routes as web
@@ -150,7 +150,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.nudges = Nudges(app.state.redis)
         stack.push_async_callback(app.state.nudges.close)
         hearing = asyncio.create_task(listen(app.state.redis, JOB_CHANGED, app.state.board.nudge))
-        stack.push_async_callback(_end, hearing)
+        stack.push_async_callback(end_task, hearing)
         app.state.uploads = Uploads(
             keyring,
             at_once=settings.uploads_at_once,
@@ -165,13 +165,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         app.state.stopping.set()
     log.info("api.stopped")
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    # More than once: cancelled while it waits for a reply, redis-py may take it for a timeout.
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.5)
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

@@ -3,17 +3,21 @@
 Everything here may fail at any time; callers treat a RedisError as "not there".
 """
 
+import asyncio
+from typing import Any
+
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-__all__ = ["CONNECTIONS_MAX", "RedisError", "connect_redis"]
+__all__ = ["CONNECTIONS_MAX", "RedisError", "connect_redis", "end_task"]
 
 CONNECTIONS_MAX = 32
 CONNECT_TIMEOUT_S = 0.5
 REPLY_TIMEOUT_S = 2.0
 POOL_WAIT_S = 1.0
+CANCEL_AGAIN_S = 0.2
 
 
 def connect_redis(url: str) -> Redis:
@@ -31,3 +35,14 @@ def connect_redis(url: str) -> Redis:
         retry=Retry(NoBackoff(), 0),
     )
     return Redis(connection_pool=pool)
+
+
+async def end_task(task: asyncio.Task[Any]) -> None:
+    """Cancels a task that waits for Redis until it has ended.
+
+    Once is not enough: at times redis-py takes a cancellation for a timeout, and whoever reads
+    in a loop then goes on reading, and its process never ends.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)

@@ -95,7 +95,7 @@ class Settings(DatabaseSettings):
     expires_s: float = Field(default=3600, gt=0)
 
     db_pool_size: int = Field(default=10, ge=1)
-    db_pool_overflow: int = Field(default=5, ge=0)
+    db_pool_overflow: int = Field(default=0, ge=0)
     db_pool_recycle_s: float = Field(default=300, gt=0)
 
     upload_bytes_max: int = Field(default=48 * 1024 * 1024, ge=1024)

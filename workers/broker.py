@@ -20,6 +20,8 @@ from taskiq.abc.broker import AsyncBroker
 from taskiq.cli.worker.args import WorkerArgs
 from taskiq_redis import RedisStreamBroker
 
+from app.redis import end_task
+
 QUEUE = "sixfold:wakeups"
 GROUP = "workers"
 CONSUMER = "worker"
@@ -79,6 +81,30 @@ class WakeUpBroker(RedisStreamBroker):
         """Every `rescue_s` seconds, starts `task_name` with each of the arguments found."""
         self._find_due, self._due_task_name, self._rescue_s = find_due, task_name, rescue_s
 
+    def message_of(self, task_name: str, arguments: dict[str, Any]) -> bytes:
+        """A message that starts `task_name`, as `kiq` would write it."""
+        message: BrokerMessage = self.formatter.dumps(
+            TaskiqMessage(
+                task_id=self.id_generator(),
+                task_name=task_name,
+                labels={},
+                args=[],
+                kwargs=arguments,
+            )
+        )
+        return message.message
+
+    async def send_all(self, messages: Sequence[bytes]) -> list[None]:
+        """Sends what is ready at one moment in one round trip; one None for each."""
+        async with (
+            Redis(connection_pool=self.connection_pool) as redis,
+            redis.pipeline(transaction=False) as pipeline,
+        ):
+            for message in messages:
+                pipeline.xadd(self.queue_name, {b"data": message}, maxlen=self.maxlen)
+            await pipeline.execute()
+        return [None] * len(messages)
+
     async def startup(self) -> None:
         """Starts without Redis too: the group is made when the stream is first read."""
         await AsyncBroker.startup(self)
@@ -97,8 +123,7 @@ class WakeUpBroker(RedisStreamBroker):
                 yield AckableMessage(data=data, ack=self._done)
         finally:
             for source in sources:
-                source.cancel()
-            await asyncio.gather(*sources, return_exceptions=True)
+                await end_task(source)
 
     @property
     def room(self) -> int:
@@ -144,19 +169,7 @@ class WakeUpBroker(RedisStreamBroker):
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             for arguments in await find_due(self.room):
-                await wakeups.put(self._message(arguments))
-
-    def _message(self, arguments: dict[str, Any]) -> bytes:
-        message: BrokerMessage = self.formatter.dumps(
-            TaskiqMessage(
-                task_id=self.id_generator(),
-                task_name=self._due_task_name,
-                labels={},
-                args=[],
-                kwargs=arguments,
-            )
-        )
-        return message.message
+                await wakeups.put(self.message_of(self._due_task_name, arguments))
 
 
 def _async_tasks_max() -> int:

@@ -26,7 +26,7 @@ from app.insights.run import JobEngine
 from app.insights.sweeps import run_overdue_sweeps
 from app.llm.configured import configured_limits, configured_llm, configured_price
 from app.logging import configure_logging
-from app.redis import connect_redis
+from app.redis import connect_redis, end_task
 from app.settings import Settings, SettingsError, load_settings
 from workers.broker import WakeUpBroker
 
@@ -77,7 +77,7 @@ async def stop_worker(state: TaskiqState) -> None:
     """Returns the leases of what still runs, then closes; the engine of the database last."""
     if "engine" not in state:
         return  # It never started.
-    state.listener.cancel()
+    await end_task(state.listener)
     await state.engine.drain()
     if isinstance(state.writing, ModelGenerator):
         await state.writing.close()

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import structlog
 from redis.exceptions import RedisError
-from taskiq.exceptions import SendTaskError
 
+from app.insights.lanes import Lane
 from app.insights.sweeps import run_sweep
 from workers.process import RUN_JOB_TASK, broker, engine
 
@@ -55,18 +55,26 @@ async def delete_unused_chats() -> None:
 
 async def wake_worker(user_id: str, job_id: UUID) -> None:
     """Tells a worker that the job is due. Never raises: a failure costs only latency."""
+    arguments = {"user_id": user_id, "job_id": str(job_id)}
     try:
         async with asyncio.timeout(WAKE_TIMEOUT_S):
-            await run_insight_job.kiq(user_id=user_id, job_id=str(job_id))
-    except (RedisError, SendTaskError, OSError, TimeoutError) as error:
+            await _lane().submit(broker.message_of(RUN_JOB_TASK, arguments))
+    except (RedisError, OSError, TimeoutError) as error:
         log.warning("wakeup.failed", job_id=str(job_id), error=type(error).__name__)
 
 
 def open_wakeups(redis_url: str) -> None:
-    """Makes `wake_worker` work in this process, which is no worker."""
+    """Makes `wake_worker` work on the running loop of this process, which is no worker."""
     broker.connect(redis_url)
+    broker.state.wakeups = Lane[bytes, None](broker.send_all, kind="wakeups")
 
 
 async def close_wakeups() -> None:
     """Closes what `open_wakeups` opened."""
+    await _lane().close()
     await broker.connection_pool.disconnect()
+
+
+def _lane() -> Lane[bytes, None]:
+    lane: Lane[bytes, None] = broker.state.wakeups
+    return lane

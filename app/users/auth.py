@@ -20,6 +20,7 @@ from app.settings import Settings
 
 USER_ID_CHARS_MAX = 255
 TOKEN_CHARS_MAX = 8_192
+TOKENS_KNOWN_MAX = 4_096
 JWKS_TIMEOUT_S = 5
 JWKS_LIFESPAN_S = 300
 JWKS_FETCHES_MAX = 8
@@ -57,11 +58,19 @@ class SecretVerifier:
 
     def __init__(self, secret: str, *, audience: str, issuer: str) -> None:
         self._secret = secret
+        self._known: dict[str, tuple[Principal, float]] = {}
         self._expected = _Expected(audience, issuer)
 
     async def verify(self, token: str) -> Principal:
-        """As TokenVerifier."""
-        return _principal(token, self._secret, _SECRET_ALGORITHMS, self._expected)
+        """As TokenVerifier. A token that was good stays good until it expires: it is remembered."""
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        verified = _verified(token, self._secret, _SECRET_ALGORITHMS, self._expected)
+        if len(self._known) >= TOKENS_KNOWN_MAX:
+            self._known.clear()
+        self._known[token] = verified
+        return verified[0]
 
 
 class JwksVerifier:
@@ -78,7 +87,7 @@ class JwksVerifier:
             raise Unauthorized
         async with self._fetches:
             key = await asyncio.to_thread(self._signing_key, token)
-        return _principal(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
+        return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)[0]
 
     def _signing_key(self, token: str) -> jwt.PyJWK:
         try:
@@ -140,9 +149,10 @@ class _Expected:
     issuer: str
 
 
-def _principal(
+def _verified(
     token: str, key: str | jwt.PyJWK, algorithms: tuple[str, ...], expected: _Expected
-) -> Principal:
+) -> tuple[Principal, float]:
+    """Whose token it is, and until when (Unix seconds). Raises Unauthorized."""
     if len(token) > TOKEN_CHARS_MAX:
         raise Unauthorized
     try:
@@ -160,4 +170,4 @@ def _principal(
     user_id, scope = claims["sub"], claims.get("scope", "")
     if not is_user_id(user_id) or not isinstance(scope, str):
         raise Unauthorized
-    return Principal(user_id, frozenset(scope.split()))
+    return Principal(user_id, frozenset(scope.split())), float(claims["exp"])

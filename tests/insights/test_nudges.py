@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from app.ids import new_id
 from app.insights.cancel import cancel_job
 from app.insights.nudges import JOB_CANCELLED, JOB_CHANGED, Nudges, listen
+from app.redis import end_task
 from tests.insights.conftest import MakeEngine, ScriptedGenerator, job_row, unlock, until
 
 
@@ -30,9 +31,10 @@ async def test_a_listener_hears_of_every_change_of_a_job(
     heard, task = await _listening(redis, JOB_CHANGED)
     unlocked = await unlock("alice", chat)
     await make_engine().run_job("alice", unlocked.job_id)
-    await until(lambda: len(heard) >= 3)  # Claimed, results, settled.
+    # Claimed and settled; what comes between may come together with either.
+    await until(lambda: len(heard) >= 2)
     assert set(heard) == {unlocked.job_id}
-    task.cancel()
+    await end_task(task)
 
 
 async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
@@ -54,7 +56,7 @@ async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
     async with asyncio.timeout(10):
         await running
     assert (await job_row("alice", unlocked.job_id)).state == "cancelled"
-    task.cancel()
+    await end_task(task)
 
 
 async def test_without_redis_a_nudge_is_dropped_and_nobody_waits() -> None:
@@ -74,4 +76,4 @@ async def test_a_listener_finds_back_after_its_connection_was_cut(redis: Redis) 
         return bool(heard)
 
     await until(is_heard)
-    task.cancel()
+    await end_task(task)
