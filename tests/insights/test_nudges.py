@@ -31,9 +31,9 @@ async def test_a_listener_hears_of_every_change_of_a_job(
     heard, task = await _listening(redis, JOB_CHANGED)
     unlocked = await unlock("alice", chat)
     await make_engine().run_job("alice", unlocked.job_id)
-    # Claimed and settled; what comes between may come together with either.
-    await until(lambda: len(heard) >= 2)
-    assert set(heard) == {unlocked.job_id}
+    # Claimed and settled; what comes between may come together with either. Channels are not
+    # bound to a database: what other tests announce is heard too.
+    await until(lambda: heard.count(unlocked.job_id) >= 2)
     await end_task(task)
 
 
