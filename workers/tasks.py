@@ -1,11 +1,13 @@
 """The tasks: one call each into the application."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 from redis.exceptions import RedisError
 
+from app.errors import Unavailable
 from app.insights.lanes import Lane
 from app.insights.sweeps import run_sweep
 from workers.process import RUN_JOB_TASK, broker, engine
@@ -59,20 +61,29 @@ async def wake_worker(user_id: str, job_id: UUID) -> None:
     try:
         async with asyncio.timeout(WAKE_TIMEOUT_S):
             await _lane().submit(broker.message_of(RUN_JOB_TASK, arguments))
-    except (RedisError, OSError, TimeoutError) as error:
+    except (Unavailable, OSError, TimeoutError) as error:
         log.warning("wakeup.failed", job_id=str(job_id), error=type(error).__name__)
 
 
 def open_wakeups(redis_url: str) -> None:
     """Makes `wake_worker` work on the running loop of this process, which is no worker."""
     broker.connect(redis_url)
-    broker.state.wakeups = Lane[bytes, None](broker.send_all, kind="wakeups")
+    broker.state.wakeups = Lane[bytes, None](_send, kind="wakeups")
 
 
 async def close_wakeups() -> None:
     """Closes what `open_wakeups` opened."""
     await _lane().close()
     await broker.connection_pool.disconnect()
+
+
+async def _send(messages: Sequence[bytes]) -> list[None]:
+    """Raises Unavailable or TimeoutError for all of them: alone they would fare no better."""
+    try:
+        async with asyncio.timeout(WAKE_TIMEOUT_S):
+            return await broker.send_all(messages)
+    except RedisError as error:
+        raise Unavailable from error
 
 
 def _lane() -> Lane[bytes, None]:

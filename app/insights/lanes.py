@@ -78,7 +78,8 @@ class Lane(Generic[Item, Outcome]):
                         future.set_exception(error)
                 return
             for entry in batch:
-                await self._flush_batch([entry])
+                if not entry[1].done():
+                    await self._flush_batch([entry])
             return
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
