@@ -3,10 +3,11 @@ from uuid import UUID
 
 import pytest
 
+from app import faults
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.service import Balance
 from app.db import close_engine, open_engine
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.ids import new_id
 from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.deletion import delete_chat
@@ -424,3 +425,19 @@ async def test_a_sweep_while_the_database_is_away_is_left_to_the_next_time() -> 
         await run_sweep("retry_payment")
     finally:
         await close_engine()
+
+
+async def test_a_chat_is_kept_for_the_next_sweep_while_the_database_is_away(
+    chat: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await execute("UPDATE chats SET used_at = now() - interval '366 days'")
+
+    async def away(point: str, _connection: object) -> None:
+        if point == "delete_chat.begin":
+            raise Unavailable
+
+    monkeypatch.setattr(faults, "hook", away)
+    with pytest.raises(Unavailable):
+        await delete_unused_chats()
+    monkeypatch.undo()
+    assert await delete_unused_chats() == 1
