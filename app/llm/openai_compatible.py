@@ -1,8 +1,8 @@
 """Models behind the chat-completions protocol: OpenAI's own, and the many that speak it too."""
 
 import asyncio
-from enum import IntEnum
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -10,12 +10,16 @@ import orjson
 import structlog
 
 from app.llm.answers import AnswerUnusable, read_answer, strict_schema
+from app.llm.bodies import bound_body
 from app.llm.failures import failure_of
+from app.llm.messages import Format, messages_of
 from app.llm.protocol import (
     AnswerT,
     Completion,
     InvalidAnswer,
     LLMFailed,
+    Note,
+    Outgoing,
     Prompt,
     Repair,
     Usage,
@@ -36,14 +40,6 @@ _OTHER_LIMIT = {
 log = structlog.get_logger()
 
 
-class Format(IntEnum):
-    """How an answer is asked for, the strictest first."""
-
-    JSON_SCHEMA = 0
-    JSON_OBJECT = 1
-    PLAIN = 2
-
-
 class OpenAICompatible:
     """One model at one address. One client a process: its connections are kept alive.
 
@@ -62,6 +58,7 @@ class OpenAICompatible:
         tokens_max: int = 2_000,
     ) -> None:
         self._model = model
+        self._host = urlsplit(base_url or OPENAI_URL).netloc.rpartition("@")[2]
         self._timeout_s = timeout_s
         self._tokens_max = tokens_max
         self._format = Format.JSON_SCHEMA
@@ -74,6 +71,9 @@ class OpenAICompatible:
             # httpx2's own pool looks at every idle connection on every call: 2 ms at sixty.
             http_client=openai.DefaultAioHttpClient(
                 follow_redirects=False,
+                # An answer is short, and what is not compressed cannot unfold into gigabytes.
+                headers={"Accept-Encoding": "identity"},
+                event_hooks={"response": [bound_body]},
                 limits=httpx2.Limits(
                     max_connections=concurrency,
                     max_keepalive_connections=concurrency,
@@ -91,24 +91,29 @@ class OpenAICompatible:
         """Closes its connections."""
         await self._client.close()
 
-    async def complete(self, prompt: Prompt, form: type[AnswerT]) -> Completion[AnswerT]:
+    async def complete(
+        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+    ) -> Completion[AnswerT]:
         """One call within the deadline, connecting and a slow body included. Raises LLMFailed."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                told = await self._ask(prompt, form)
-        except TimeoutError:
-            raise LLMFailed("provider_timeout", is_outage=True) from None
-        return _completion(told, form, model=self._model)
-
-    async def _ask(self, prompt: Prompt, form: type[AnswerT]) -> dict[str, Any]:
         asked, limit = self._format, self._tokens_parameter
+        messages = messages_of(prompt, form, asked)
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": _messages(prompt, form, asked),
+            "messages": [{"role": one.role, "content": one.content} for one in messages],
             limit: self._tokens_max,
         }
         if asked is not Format.PLAIN:
             request["response_format"] = _response_format(form, asked)
+        if note is not None:
+            await note(Outgoing(self._host, self._model, messages))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                told = await self._post(request, asked, limit)
+        except TimeoutError:
+            raise LLMFailed("provider_timeout", is_outage=True) from None
+        return _completion(told, form, model=self._model)
+
+    async def _post(self, request: dict[str, Any], asked: Format, limit: str) -> dict[str, Any]:
         try:
             # Not `chat.completions.create`, which walks through all of the prompt for typed
             # parameters, and builds a model of the answer without checking it.
@@ -152,28 +157,6 @@ def _response_format(form: type[AnswerT], asked: Format) -> dict[str, Any]:
         return {"type": "json_object"}
     schema = {"name": form.__name__, "strict": True, "schema": strict_schema(form)}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _messages(prompt: Prompt, form: type[AnswerT], asked: Format) -> list[dict[str, str]]:
-    """One user turn, the shared part first: some models insist on turns that alternate."""
-    question = prompt.question
-    if asked is not Format.JSON_SCHEMA:
-        schema = orjson.dumps(strict_schema(form)).decode()
-        question += f"\n\nAnswer with one JSON object of this schema and nothing else:\n{schema}"
-    messages = [
-        {"role": "system", "content": prompt.system},
-        {"role": "user", "content": f"{prompt.shared}\n\n{question}"},
-    ]
-    if prompt.repair is not None:
-        messages += [
-            {"role": "assistant", "content": prompt.repair.answer or "(no answer)"},
-            {
-                "role": "user",
-                "content": f"That answer cannot be used:\n{prompt.repair.problem}\n"
-                "Write the whole answer again, as one JSON object in the form asked for.",
-            },
-        ]
-    return messages
 
 
 def _completion(told: dict[str, Any], form: type[AnswerT], *, model: str) -> Completion[AnswerT]:

@@ -1,5 +1,6 @@
 """What Sixfold asks of a language model, whoever provides it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -32,6 +33,26 @@ class Prompt:
     def chars(self) -> int:
         repair = len(self.repair.answer) + len(self.repair.problem) if self.repair else 0
         return len(self.system) + len(self.shared) + len(self.question) + repair
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of what is sent; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One call as it leaves the process: to whom (a host), which model, and every message."""
+
+    provider: str
+    model: str
+    messages: tuple[Message, ...]
+
+
+Note = Callable[[Outgoing], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +118,14 @@ class LLM(Protocol):
         """The model that is asked for."""
         ...
 
-    async def complete(self, prompt: Prompt, form: type[AnswerT]) -> Completion[AnswerT]:
-        """One call, without retries, within a deadline. Raises LLMFailed."""
+    async def complete(
+        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+    ) -> Completion[AnswerT]:
+        """One call, without retries, within a deadline. Raises LLMFailed.
+
+        `note` is awaited with what is to be sent just before it is; what it raises is raised
+        here, and then nothing is sent.
+        """
         ...
 
     async def close(self) -> None:

@@ -6,8 +6,9 @@ import json
 import pytest
 from pydantic import BaseModel, Field
 
+from app.llm.bodies import BODY_BYTES_MAX
 from app.llm.openai_compatible import OpenAICompatible
-from app.llm.protocol import InvalidAnswer, LLMFailed, Repair, Usage
+from app.llm.protocol import InvalidAnswer, LLMFailed, Outgoing, Repair, Usage
 from tests.llm.conftest import KEY, PROMPT, MakeModel
 from tests.provider_stub import Fault, ProviderStub
 
@@ -100,6 +101,58 @@ async def test_the_deadline_holds_for_silence_and_for_a_dribbling_body(
     stub.behaviour.plan([fault])
     failed = await failure(make_model(timeout_s=0.3))
     assert (failed.code, failed.is_outage) == ("provider_timeout", True)
+
+
+async def test_of_a_body_that_does_not_end_only_so_much_is_read(
+    stub: ProviderStub, model: OpenAICompatible
+) -> None:
+    stub.behaviour.plan([Fault.ENDLESS_BODY])
+    failed = await failure(model)
+    # Not an outage: what one chat makes a model write must not open the circuit for all others.
+    assert (failed.code, failed.is_outage, failed.is_final) == ("invalid_answer", False, False)
+    # What lies between the two, in the buffers of their sockets, is the system's.
+    assert BODY_BYTES_MAX < stub.meter.endless_bytes < 8 * BODY_BYTES_MAX
+    await model.complete(PROMPT, Report)
+
+
+async def test_a_small_body_that_would_unfold_into_a_large_one_is_not_unfolded(
+    stub: ProviderStub, model: OpenAICompatible
+) -> None:
+    stub.behaviour.plan([Fault.COMPRESSED])
+    assert (await failure(model)).code == "invalid_answer"
+    assert stub.received[-1].headers["accept-encoding"] == "identity"
+    await model.complete(PROMPT, Report)
+
+
+async def test_what_is_sent_is_noted_word_for_word_before_it_is(
+    stub: ProviderStub, model: OpenAICompatible
+) -> None:
+    noted: list[Outgoing] = []
+
+    async def note(outgoing: Outgoing) -> None:
+        assert stub.meter.calls == len(noted)
+        noted.append(outgoing)
+
+    stub.behaviour.supports_schema = False
+    with pytest.raises(LLMFailed):
+        await model.complete(PROMPT, Report, note=note)
+    await model.complete(PROMPT, Report, note=note)
+    sent = [received.body["messages"] for received in stub.received]
+    told = [[{"role": m.role, "content": m.content} for m in one.messages] for one in noted]
+    assert told == sent
+    assert told[0] != told[1]  # The second had to spell out the form.
+    assert {(one.provider, one.model) for one in noted} == {(f"127.0.0.1:{stub.port}", "gpt-test")}
+
+
+async def test_what_cannot_be_noted_is_not_sent(
+    stub: ProviderStub, model: OpenAICompatible
+) -> None:
+    async def refuse(_outgoing: Outgoing) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await model.complete(PROMPT, Report, note=refuse)
+    assert stub.meter.calls == 0
 
 
 async def test_nobody_there_is_an_outage(make_model: MakeModel) -> None:

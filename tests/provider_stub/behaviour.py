@@ -20,6 +20,8 @@ class Fault(StrEnum):
     CUT = "cut"  # The connection ends without an answer
     CUT_BODY = "cut_body"  # It ends in the middle of the body
     SLOW_BODY = "slow_body"  # The body comes a byte at a time
+    ENDLESS_BODY = "endless_body"  # The body does not end before the caller hangs up
+    COMPRESSED = "compressed"  # A few kilobytes that unfold into megabytes
     NOT_JSON = "not_json"  # A body that is no JSON
     EMPTY = "empty"  # No choices
     TRUNCATED = "truncated"  # The answer ends at the token limit

@@ -17,6 +17,8 @@ class Meter:
     in_window_max: int = 0
     tokens_in_window_max: int = 0
     connections: int = 0
+    endless_bytes: int = 0
+    """Written of bodies that do not end."""
     outcomes: Counter[str] = field(default_factory=Counter[str])
     window_s: float = WINDOW_S
     _asked: deque[float] = field(default_factory=deque[float])
@@ -54,5 +56,6 @@ class Meter:
             "in_window_max": self.in_window_max,
             "tokens_in_window_max": self.tokens_in_window_max,
             "connections": self.connections,
+            "endless_bytes": self.endless_bytes,
             "outcomes": dict(self.outcomes),
         }

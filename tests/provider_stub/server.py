@@ -4,6 +4,7 @@ Its own, on bare streams: it must cut connections in the middle of a body, and d
 """
 
 import asyncio
+import gzip
 import json
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from tests.provider_stub.meter import Meter
 
 HANG_MAX_S = 120.0
 SLOW_BYTE_S = 0.05
+ENDLESS_BYTES_MAX = 2**28
+UNFOLDED_BYTES = 2**25
 KEPT_MAX = 2_000
 COMPLETIONS = "/v1/chat/completions"
 
@@ -143,10 +146,23 @@ class ProviderStub:
                 return await _send(writer, 429, _error("too many", code=code), wait)
             case Fault.ERROR | Fault.UNAVAILABLE | Fault.UNAUTHORIZED | Fault.BAD_REQUEST:
                 return await _send(writer, _STATUS[fault], _error(f"it is {fault}"))
+            case Fault.ENDLESS_BODY:
+                return await self._never_end(writer)
+            case Fault.COMPRESSED:
+                body = gzip.compress(b'{"choices": [' + b" " * UNFOLDED_BYTES)
+                return await _send_raw(writer, 200, body, {"content-encoding": "gzip"})
             case Fault.NOT_JSON:
                 return await _send_raw(writer, 200, b"<html>gateway</html>")
             case _:
                 return await self._complete(request, fault, writer)
+
+    async def _never_end(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 Told\r\ncontent-type: application/json\r\n\r\n{"choices": [')
+        while self.meter.endless_bytes < ENDLESS_BYTES_MAX:
+            writer.write(b" " * 2**16)
+            await writer.drain()
+            self.meter.endless_bytes += 2**16
+        raise _Cut
 
     def _unsupported(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """The refusal of a server that does not know what is asked for."""
