@@ -68,6 +68,7 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
         ),
         model=finished.model,
         tokens_in=0,
+        tokens_cached=0,
         tokens_out=0,
         cost_microusd=0,
         adopted_from=finished.job_id,

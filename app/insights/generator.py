@@ -8,26 +8,49 @@ from uuid import UUID
 from app.insights.catalog import InsightSpec
 from app.insights.content import InsightContent
 from app.insights.context import InsightContext
+from app.llm.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A written insight and what it cost; a micro-dollar is a millionth of a US dollar."""
+    """A written insight and what it cost, its failed calls in the same attempt included.
+
+    A micro-dollar is a millionth of a US dollar. `tokens_cached` are part of `tokens_in`, and
+    `wasted_microusd`, what the failed calls cost, of `cost_microusd`. `price` is None when it is
+    not known or there is none.
+    """
 
     content: InsightContent
     model: str
     tokens_in: int
     tokens_out: int
     cost_microusd: int
+    tokens_cached: int = 0
+    wasted_microusd: int = 0
+    price: Price | None = None
+
+    @property
+    def spent(self) -> "Spent":
+        return Spent(
+            self.tokens_in,
+            self.tokens_out,
+            self.cost_microusd,
+            tokens_cached=self.tokens_cached,
+            model=self.model,
+            price=self.price,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What calls have cost so far."""
+    """What the calls for one insight have cost in one attempt so far."""
 
     tokens_in: int = 0
     tokens_out: int = 0
     cost_microusd: int = 0
+    tokens_cached: int = 0
+    model: str | None = None
+    price: Price | None = None
 
 
 NOTHING_SPENT = Spent()

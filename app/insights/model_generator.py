@@ -26,6 +26,7 @@ from app.llm.protocol import LLM, Completion, InvalidAnswer, LLMFailed, Prompt, 
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 BRIEFINGS_KEPT = 16
+MODEL_CHARS_MAX = 200
 CHARS_A_TOKEN = 3
 ANSWER_TOKENS = 1_000
 """What is reserved for an answer until its real length is known."""
@@ -68,10 +69,12 @@ class ModelGenerator:
         self._llm = llm
         self.limits = limits
         self.breaker = breaker or Breaker()
-        self._price = price or price_of(llm.name) or FREE
+        known = price or price_of(llm.name)
+        self._price = known or FREE
+        self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
         self._chars_max = chars_max
         self._briefings: OrderedDict[int, tuple[InsightContext, Briefing]] = OrderedDict()
-        if self._price is FREE:
+        if known is None:
             log.warning("llm.price_unknown", model=llm.name)
 
     def begin(self, turn: Turn) -> Generator:
@@ -97,9 +100,15 @@ class ModelGenerator:
         """One call. Raises LLMFailed."""
         return await self._llm.complete(prompt, InsightAnswer)
 
-    def cost(self, usage: Usage) -> Spent:
-        """What a call has cost."""
-        return Spent(usage.tokens_in, usage.tokens_out, self._price.cost_microusd(usage))
+    def spend(self, usage: Usage, spent: Spent) -> Spent:
+        """`spent`, and what a call has cost."""
+        return replace(
+            self._bill,
+            tokens_in=spent.tokens_in + usage.tokens_in,
+            tokens_out=spent.tokens_out + usage.tokens_out,
+            tokens_cached=spent.tokens_cached + usage.tokens_cached,
+            cost_microusd=spent.cost_microusd + self._price.cost_microusd(usage),
+        )
 
 
 @dataclass
@@ -109,6 +118,8 @@ class _Writing:
     generator: ModelGenerator
     turn: Turn
     spent: Spent = NOTHING_SPENT
+    wasted_microusd: int = 0
+    """What was spent before the latest call."""
     repair: Repair | None = None
     is_repaired: bool = False
 
@@ -135,12 +146,19 @@ class _Writing:
         if content is None:
             self._repair_next(Repair(completion.text, _NO_EVIDENCE))
             raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=self.spent)
+        return self._draft(content, completion.model)
+
+    def _draft(self, content: InsightContent, model: str) -> Draft:
+        spent = self.spent
         return Draft(
             content,
-            model=completion.model[:200],
-            tokens_in=self.spent.tokens_in,
-            tokens_out=self.spent.tokens_out,
-            cost_microusd=self.spent.cost_microusd,
+            model=model[:MODEL_CHARS_MAX],
+            tokens_in=spent.tokens_in,
+            tokens_out=spent.tokens_out,
+            cost_microusd=spent.cost_microusd,
+            tokens_cached=spent.tokens_cached,
+            wasted_microusd=self.wasted_microusd,
+            price=spent.price,
         )
 
     def _place(self, prompt: Prompt) -> AbstractAsyncContextManager[Permit]:
@@ -179,12 +197,8 @@ class _Writing:
     def _spend(self, usage: Usage, permit: Permit) -> None:
         if usage.tokens:
             permit.spent = usage.tokens
-        cost = self.generator.cost(usage)
-        self.spent = Spent(
-            self.spent.tokens_in + cost.tokens_in,
-            self.spent.tokens_out + cost.tokens_out,
-            self.spent.cost_microusd + cost.cost_microusd,
-        )
+        self.wasted_microusd = self.spent.cost_microusd
+        self.spent = self.generator.spend(usage, self.spent)
 
     def _failed(self, failure: LLMFailed) -> GenerationFailed:
         """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""

@@ -97,6 +97,7 @@ jobs = Table(
     Index("ix_jobs_settling", "next_run_at", postgresql_where=text("state = 'settling'")),
     Index("ix_jobs_of_chat", "user_id", "chat_id", "category"),
     Index("ix_jobs_newest", "user_id", "created_at", "id"),
+    Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -118,6 +119,15 @@ insights = Table(
     Column("error_code", Text),
     Column("adopted_from", Uuid),
     Column("content_deleted", Boolean, nullable=False, server_default=text("false")),
+    # The bill: how the insight was made and what its tokens were billed at, in micro-dollars for
+    # a million; null when it is not known. Of several attempts, tokens and costs are sums.
+    Column("prompt_version", Integer),
+    Column("tokens_cached", Integer),
+    Column("price_input", BigInteger),
+    Column("price_cached", BigInteger),
+    Column("price_output", BigInteger),
+    # What its failed calls cost, a part of `cost_microusd`.
+    Column("wasted_microusd", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint(f"ord BETWEEN 1 AND {INSIGHTS_PER_JOB}", name="ord"),
     CheckConstraint("state IN ('queued', 'completed', 'failed')", name="state"),
     CheckConstraint(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from app.db import in_transaction
 from app.faults import Step
 from app.insights.claim import HeldLease, JobRef
 from app.insights.models import InsightState
+from app.llm.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class InsightResult:
     """One insight, completed (then it has `sealed` content) or failed.
 
     Tokens and cost are those of this attempt; they are added to those of earlier ones.
+    `wasted_microusd`, a part of the cost, bought nothing. A `queued` result says what was spent
+    on an insight that still has to be written.
     """
 
     lease: HeldLease
@@ -32,6 +36,9 @@ class InsightResult:
     cost_microusd: int | None = None
     error_code: str | None = None
     adopted_from: UUID | None = None
+    tokens_cached: int | None = None
+    wasted_microusd: int = 0
+    price: Price | None = None
 
 
 def insight_place(
@@ -49,29 +56,37 @@ async def store_results(results: Sequence[InsightResult]) -> list[bool]:
     """
 
     async def store(connection: AsyncConnection) -> set[JobRef]:
-        owned = await connection.execute(
-            _STORE,
-            {
-                "user_ids": [one.lease.user_id for one in results],
-                "job_ids": [one.lease.job_id for one in results],
-                "fences": [one.lease.fence for one in results],
-                "ords": [one.ord for one in results],
-                "states": [one.state.value for one in results],
-                "attempts": [one.attempts for one in results],
-                "durations": [one.duration_ms for one in results],
-                "sealed": [one.sealed for one in results],
-                "models": [one.model for one in results],
-                "tokens_in": [one.tokens_in for one in results],
-                "tokens_out": [one.tokens_out for one in results],
-                "costs": [one.cost_microusd for one in results],
-                "error_codes": [one.error_code for one in results],
-                "adopted_from": [one.adopted_from for one in results],
-            },
-        )
+        owned = await connection.execute(_STORE, bound(results))
         return {(row.user_id, row.id) for row in owned}
 
     owned = await in_transaction(store, step=Step.STORE)
     return [(one.lease.user_id, one.lease.job_id) in owned for one in results]
+
+
+def bound(results: Sequence[InsightResult]) -> dict[str, list[Any]]:
+    """What `_STORE` is given: one array a column."""
+    prices = [(None, None, None) if one.price is None else one.price.snapshot for one in results]
+    return {
+        "user_ids": [one.lease.user_id for one in results],
+        "job_ids": [one.lease.job_id for one in results],
+        "fences": [one.lease.fence for one in results],
+        "ords": [one.ord for one in results],
+        "states": [one.state.value for one in results],
+        "attempts": [one.attempts for one in results],
+        "durations": [one.duration_ms for one in results],
+        "sealed": [one.sealed for one in results],
+        "models": [one.model for one in results],
+        "tokens_in": [one.tokens_in for one in results],
+        "tokens_cached": [one.tokens_cached for one in results],
+        "tokens_out": [one.tokens_out for one in results],
+        "costs": [one.cost_microusd for one in results],
+        "wasted": [one.wasted_microusd for one in results],
+        "price_inputs": [price[0] for price in prices],
+        "price_cached": [price[1] for price in prices],
+        "price_outputs": [price[2] for price in prices],
+        "error_codes": [one.error_code for one in results],
+        "adopted_from": [one.adopted_from for one in results],
+    }
 
 
 _STORE = text("""
@@ -80,12 +95,15 @@ _STORE = text("""
             CAST(:user_ids AS text[]), CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]),
             CAST(:ords AS smallint[]), CAST(:states AS text[]), CAST(:attempts AS int[]),
             CAST(:durations AS int[]), CAST(:sealed AS bytea[]), CAST(:models AS text[]),
-            CAST(:tokens_in AS int[]), CAST(:tokens_out AS int[]), CAST(:costs AS bigint[]),
+            CAST(:tokens_in AS int[]), CAST(:tokens_cached AS int[]), CAST(:tokens_out AS int[]),
+            CAST(:costs AS bigint[]), CAST(:wasted AS bigint[]), CAST(:price_inputs AS bigint[]),
+            CAST(:price_cached AS bigint[]), CAST(:price_outputs AS bigint[]),
             CAST(:error_codes AS text[]), CAST(:adopted_from AS uuid[])
         ) AS t (user_id, job_id, fence, ord, state, attempts, duration_ms, sealed, model,
-                tokens_in, tokens_out, cost_microusd, error_code, adopted_from)
+                tokens_in, tokens_cached, tokens_out, cost_microusd, wasted_microusd,
+                price_input, price_cached, price_output, error_code, adopted_from)
     ), owned AS (
-        SELECT j.user_id, j.id FROM jobs j
+        SELECT j.user_id, j.id, j.prompt_version FROM jobs j
         JOIN (SELECT DISTINCT user_id, job_id, fence FROM result) r
           ON r.user_id = j.user_id AND r.job_id = j.id AND r.fence = j.fence
         WHERE j.state = 'running'
@@ -96,10 +114,18 @@ _STORE = text("""
         SET state = r.state, attempts = n.attempts + r.attempts, duration_ms = r.duration_ms,
             sealed = r.sealed, model = coalesce(r.model, n.model),
             tokens_in = coalesce(n.tokens_in + r.tokens_in, r.tokens_in, n.tokens_in),
+            tokens_cached = coalesce(
+                n.tokens_cached + r.tokens_cached, r.tokens_cached, n.tokens_cached
+            ),
             tokens_out = coalesce(n.tokens_out + r.tokens_out, r.tokens_out, n.tokens_out),
             cost_microusd = coalesce(
                 n.cost_microusd + r.cost_microusd, r.cost_microusd, n.cost_microusd
             ),
+            wasted_microusd = n.wasted_microusd + r.wasted_microusd,
+            price_input = coalesce(r.price_input, n.price_input),
+            price_cached = coalesce(r.price_cached, n.price_cached),
+            price_output = coalesce(r.price_output, n.price_output),
+            prompt_version = o.prompt_version,
             error_code = r.error_code, adopted_from = r.adopted_from
         FROM result r JOIN owned o ON o.user_id = r.user_id AND o.id = r.job_id
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord

@@ -50,24 +50,8 @@ class Flushes:
         return [claimed.pop(job, None) for job in jobs]
 
     async def store(self, stored: Sequence[InsightResult]) -> list[bool]:
-        given = {
-            "user_ids": [one.lease.user_id for one in stored],
-            "job_ids": [one.lease.job_id for one in stored],
-            "fences": [one.lease.fence for one in stored],
-            "ords": [one.ord for one in stored],
-            "states": [one.state.value for one in stored],
-            "attempts": [one.attempts for one in stored],
-            "durations": [one.duration_ms for one in stored],
-            "sealed": [one.sealed for one in stored],
-            "models": [one.model for one in stored],
-            "tokens_in": [one.tokens_in for one in stored],
-            "tokens_out": [one.tokens_out for one in stored],
-            "costs": [one.cost_microusd for one in stored],
-            "error_codes": [one.error_code for one in stored],
-            "adopted_from": [one.adopted_from for one in stored],
-        }
         async with self._connections.taken() as connection:
-            rows = await connection.fetch(_STORE.sql, *_STORE.values(given))
+            rows = await connection.fetch(_STORE.sql, *_STORE.values(results.bound(stored)))
         owned = {(row["user_id"], row["id"]) for row in rows}
         return [(one.lease.user_id, one.lease.job_id) in owned for one in stored]
 
