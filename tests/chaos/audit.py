@@ -140,6 +140,18 @@ async def refuse_charges(url: str, seconds: float) -> None:
         await connection.close()
 
 
+async def shift_leases(url: str, *, count: int, draw: float) -> int:
+    """Leases of at most `count` running jobs lie an hour ahead; how many there were.
+
+    That is what they look like when the database's clock was set back by an hour.
+    """
+    connection = await asyncpg.connect(url, timeout=2)
+    try:
+        return len(await connection.fetch(_SHIFT_LEASES, count, f"{draw}"))
+    finally:
+        await connection.close()
+
+
 async def count_deadlocks() -> int:
     """Deadlocks that PostgreSQL has resolved since it was started; the engine must be open."""
     async with snapshot() as connection:
@@ -222,6 +234,19 @@ async def _read_all(connection: Any, clock: Clock) -> Evidence:
 
 
 _REFUSE = "UPDATE chaos.refusal SET until = clock_timestamp() + $1"
+
+_SHIFT_LEASES = """
+    WITH struck AS (
+        SELECT user_id, id FROM jobs WHERE state = 'running' AND lease_until IS NOT NULL
+        ORDER BY md5(id::text || $2) LIMIT $1
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE jobs j
+    SET lease_until = lease_until + interval '1 hour',
+        attempt_until = attempt_until + interval '1 hour'
+    FROM struck WHERE j.user_id = struck.user_id AND j.id = struck.id
+    RETURNING j.id
+"""
 
 _DEADLOCKS = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 

@@ -72,7 +72,7 @@ class _Campaign:
         async with self._processes() as (fleet, urls), httpx2.AsyncClient(limits=_LIMITS) as http:
             await _until_ready(http, urls)
             client = Client(http, urls, self._history, self._token_of(), f"{self._options.seed}")
-            users = Users(client, self._options)
+            users = Users(client, self._options, self._provider.written)
             nemesis = Nemesis(
                 fleet=fleet,
                 proxy=self._proxy,
@@ -105,7 +105,9 @@ class _Campaign:
         await self._provider.start()
         await self._proxy.start()
         environment = self._place.environment(
-            database_port=self._proxy.port, provider_port=self._provider.port
+            database_port=self._proxy.port,
+            provider_port=self._provider.port,
+            rescue_s=self._options.rescue_s,
         )
         fleet = Fleet(self._place.tree, environment, self._place.logs, self._options.seed)
         try:

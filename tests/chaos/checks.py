@@ -129,6 +129,22 @@ def seen_ends_are_final(history: History, evidence: Evidence) -> Iterator[str]:
             yield f"{_name(operation)}: seen {seen['state']} for {charged}, now {job.state}"
 
 
+def ended_jobs_moved_their_coins_once(_: History, evidence: Evidence) -> Iterator[str]:
+    """Succeeded: captured. Failed, cancelled, expired: the whole price came back. Nothing else."""
+    moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for entries in evidence.entries.values():
+        for entry in entries:
+            if entry.kind in {"capture", "release"}:
+                job_id = entry.op_key.rpartition(":")[2]
+                moved[job_id].append((entry.kind, entry.amount))
+    for job in evidence.jobs.values():
+        if job.finished_at is None:
+            continue
+        kind = "capture" if job.state == "succeeded" else "release"
+        if moved[job.id] != [(kind, job.price)]:
+            yield f"job {job.id}: {job.state} for {job.price}, but moved {moved[job.id]}"
+
+
 def deleted_chats_are_gone(history: History, evidence: Evidence) -> Iterator[str]:
     for operation in history.of(Kind.DELETE, Outcome.OK):
         if operation.key in evidence.chats:
@@ -196,6 +212,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_sold_unasked,
     cancelled_jobs_stay_cancelled,
     seen_ends_are_final,
+    ended_jobs_moved_their_coins_once,
     deleted_chats_are_gone,
     seq_respects_real_time,
     reads_see_what_was_acknowledged,

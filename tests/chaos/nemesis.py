@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import asyncpg
 from redis.asyncio import Redis
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.embedded import Postgres, Valkey
 from app.embedded.processes import wait_until
-from tests.chaos.audit import refuse_charges
+from tests.chaos.audit import refuse_charges, shift_leases
 from tests.chaos.fleet import Fleet, Member, Role
 from tests.chaos.plan import LEASE_S, Fault, Strike
 from tests.chaos.proxy import Proxy
@@ -23,6 +24,16 @@ DUPLICATED_MAX = 30
 DOWN_MIN_S, DOWN_MAX_S = 0.1, 1.5
 """A stopped service stays away this long before it is started again."""
 END_WAIT_S = 10.0
+SHIFTED_MAX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """A fault that came to pass: from when to when, by `time.monotonic()`."""
+
+    fault: Fault
+    began_at: float
+    ended_at: float
 
 
 class Nemesis:
@@ -36,10 +47,8 @@ class Nemesis:
         self.struck: Counter[Fault] = Counter()
         self.missed: Counter[Fault] = Counter()
         """Nothing was there to strike just then."""
-        self.flushed_at: list[float] = []
-        self.outages: list[tuple[float, float]] = []
-        """When the database was away."""
-        self._blows: Mapping[Fault, Callable[[Strike], Awaitable[bool]]] = {
+        self.blows: list[Blow] = []
+        self._ways: Mapping[Fault, Callable[[Strike], Awaitable[bool]]] = {
             Fault.KILL_WORKER: self._kill_worker,
             Fault.KILL_CHILD: self._kill_child,
             Fault.KILL_MANAGER: self._kill_manager,
@@ -57,6 +66,7 @@ class Nemesis:
             Fault.CUT_COMMIT: self._cut_commit,
             Fault.DROP_COMMIT: self._drop_commit,
             Fault.REFUSE_CHARGES: self._refuse_charges,
+            Fault.SET_CLOCK_BACK: self._set_clock_back,
         }
 
     async def run(self, strikes: list[Strike]) -> None:
@@ -78,8 +88,12 @@ class Nemesis:
 
     async def _strike(self, strike: Strike) -> None:
         # A task of its own: what it raises is raised again by `heal`.
-        counted = self.struck if await self._blows[strike.fault](strike) else self.missed
-        counted[strike.fault] += 1
+        began_at = time.monotonic()
+        if await self._ways[strike.fault](strike):
+            self.struck[strike.fault] += 1
+            self.blows.append(Blow(strike.fault, began_at, time.monotonic()))
+        else:
+            self.missed[strike.fault] += 1
 
     def _victim(self, role: Role, strike: Strike) -> Member:
         members = self._fleet.of(role)
@@ -117,12 +131,10 @@ class Nemesis:
         if self._database.locked() or not self._postgres.is_alive():
             return False
         async with self._database:
-            away_at = time.monotonic()
             os.kill(self._postgres.pid, signal.SIGQUIT)
             await _until(lambda: not self._postgres.is_alive())
             await asyncio.sleep(DOWN_MIN_S + (DOWN_MAX_S - DOWN_MIN_S) * strike.size)
             await asyncio.to_thread(self._postgres.restart)
-            self.outages.append((away_at, time.monotonic()))
         return True
 
     async def _kill_valkey(self, strike: Strike) -> bool:
@@ -138,7 +150,6 @@ class Nemesis:
     async def _flush(self, _: Strike) -> bool:
         async def flush(redis: Redis) -> None:
             await redis.flushall()
-            self.flushed_at.append(time.monotonic())
 
         return await self._with_valkey(flush)
 
@@ -184,9 +195,19 @@ class Nemesis:
     async def _refuse_charges(self, strike: Strike) -> bool:
         try:
             await refuse_charges(self._postgres.url, 0.5 + 2 * strike.size)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except _AWAY:
             return False
         return True
+
+    async def _set_clock_back(self, strike: Strike) -> bool:
+        count = 1 + int(strike.size * SHIFTED_MAX)
+        try:
+            return await shift_leases(self._postgres.url, count=count, draw=strike.draw) > 0
+        except _AWAY:
+            return False
+
+
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 async def _until(condition: Callable[[], bool]) -> None:

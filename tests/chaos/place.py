@@ -37,7 +37,9 @@ class Place:
     secret: str
     mark: str
 
-    def environment(self, *, database_port: int, provider_port: int) -> dict[str, str]:
+    def environment(
+        self, *, database_port: int, provider_port: int, rescue_s: float
+    ) -> dict[str, str]:
         """What the product's processes see: the proxy for a database, short times."""
         url = urlsplit(self.postgres.url)
         proxied = url._replace(netloc=url.netloc.rpartition(":")[0] + f":{database_port}")
@@ -52,10 +54,11 @@ class Place:
             "SIXFOLD_AUTH_SECRET": self.secret,
             "SIXFOLD_LEASE_S": str(plan.LEASE_S),
             "SIXFOLD_HEARTBEAT_S": str(plan.HEARTBEAT_S),
-            "SIXFOLD_RESCUE_S": str(plan.RESCUE_S),
+            "SIXFOLD_RESCUE_S": str(rescue_s),
             "SIXFOLD_ATTEMPT_S": str(plan.ATTEMPT_S),
             "SIXFOLD_EXPIRES_S": str(plan.EXPIRES_S),
             "SIXFOLD_REQUESTS_PER_MINUTE": "100000",
+            "SIXFOLD_DAILY_JOBS_MAX": "100000",
             "SIXFOLD_LOG_LEVEL": "WARNING",
         }
 

@@ -8,17 +8,20 @@ from enum import StrEnum
 LEASE_S = 5.0
 HEARTBEAT_S = 1.5
 RESCUE_S = 1.0
+RESCUE_IN_PRODUCTION_S = 5.0
 ATTEMPT_S = 15.0
-EXPIRES_S = 45.0
+EXPIRES_S = 30.0
 SWEEP_PERIOD_S = 5
 """Reservations expire, and are swept, within a campaign instead of within the hour."""
 
 HEAL_S = 60.0
 """After the last fault every job must have ended within this time."""
+HEAL_PATIENT_S = 180.0
+"""On a machine whose times prove nothing: a job that still has not ended then never will."""
 RECOVERY_ALLOWED_S = LEASE_S + 10
-WASTED_ALLOWED = 0.02
-LATENCY_ALLOWED_S = 6.0
-"""Added to an unlock's start by FLUSHALL, at most."""
+WASTED_ALLOWED_PERCENT = 2.0
+START_ALLOWED_S = 6.0
+"""From an unlock to its first claim when FLUSHALL, and nothing else, came between."""
 
 QUIET_S = 3.0
 """At the start, so that there is something to disturb."""
@@ -42,6 +45,7 @@ class Fault(StrEnum):
     CUT_COMMIT = "cut after COMMIT, before its reply"
     DROP_COMMIT = "cut before COMMIT arrives"
     REFUSE_CHARGES = "database refuses charges"
+    SET_CLOCK_BACK = "database clock set back"
 
 
 SIGKILLS = frozenset(
@@ -76,6 +80,7 @@ PER_MINUTE: Mapping[Fault, float] = {
     Fault.CUT_COMMIT: 10,
     Fault.DROP_COMMIT: 4,
     Fault.REFUSE_CHARGES: 1.2,
+    Fault.SET_CLOCK_BACK: 3,
 }
 
 
@@ -92,7 +97,10 @@ class Options:
     harsher: float = 1.0
     """So many times the usual faults."""
     only: tuple[Fault, ...] = field(default=tuple(Fault))
+    rescue_s: float = RESCUE_S
     heal_s: float = HEAL_S
+    are_times_advisory: bool = False
+    """Times and shares are told, but break nothing: for machines that others use too."""
     is_provider_reliable: bool = False
     keep: bool = False
     """Keeps the temporary folder, with every log, for a look at it."""

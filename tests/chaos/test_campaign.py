@@ -16,6 +16,7 @@ async def test_a_short_campaign_strikes_and_every_promise_is_kept() -> None:
         only=faults,
         harsher=2,
         is_provider_reliable=True,
+        are_times_advisory=True,
     )
     report = await run_campaign(options)
     assert report.failures == []

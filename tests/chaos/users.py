@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,9 @@ CHATS_MAX = 6
 """Chats a user keeps; then the oldest goes."""
 BURST, BURST_SHARE = 6, 0.05
 """Some unlocks are sent so often at once, with one key: one effect, one answer."""
+AIMED_SHARE, AIMED_S, AIM_MAX_S = 0.5, 0.06, 15.0
+"""So many of the cancellations aim at the moment of settlement: within so many seconds after
+the sixth insight was answered, which is waited for so long."""
 WATCH_S = 1.0
 WATCHED_SHARE, WANTED_AGAIN_SHARE = 0.2, 0.6
 
@@ -51,8 +55,12 @@ class User:
 class Users:
     """All users of a campaign; each one acts on its own."""
 
-    def __init__(self, client: Client, options: Options) -> None:
+    def __init__(
+        self, client: Client, options: Options, written: Callable[[str], asyncio.Event]
+    ) -> None:
+        """`written` of a job is set when its last insight is answered."""
         self._client = client
+        self._written = written
         self._cancelled_share = options.cancelled_share
         self._pause_s = options.users * UNLOCK / options.unlocks_per_s
         self._users = [
@@ -117,12 +125,21 @@ class Users:
         job = (unlocked.reply or {})["job_id"]
         is_cancelled = user.drawn.random() < self._cancelled_share
         if is_cancelled:
-            await asyncio.sleep(user.drawn.uniform(0, 2))
+            await self._wait_to_cancel(user, job)
             await self._client.cancel(user.name, job)
         elif user.drawn.random() < WATCHED_SHARE:
             await self._watch(user, job)
         if is_cancelled and user.drawn.random() < WANTED_AGAIN_SHARE:
             user.wanted.append((unlocked.asked["chat"], unlocked.asked["category"]))
+
+    async def _wait_to_cancel(self, user: User, job: str) -> None:
+        if user.drawn.random() < AIMED_SHARE:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AIM_MAX_S):
+                    await self._written(job).wait()
+            await asyncio.sleep(user.drawn.uniform(0, AIMED_S))
+        else:
+            await asyncio.sleep(user.drawn.uniform(0, 2))
 
     async def _watch(self, user: User, job: str) -> None:
         while not self.is_over.is_set():
