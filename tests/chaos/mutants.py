@@ -30,8 +30,9 @@ from tests.chaos.guards import (
 from tests.chaos.place import ROOT, copy_tree
 from tests.chaos.plan import Fault, Options
 
-DOCUMENT = ROOT / "docs" / "chaos.md"
-BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
+DOCUMENT = ROOT / "docs" / "faults.md"
+BEGIN = "<!-- mutants: python -m tests.chaos.mutants --write -->\n"
+END = "<!-- end of mutants -->\n"
 FAULTS = (
     Fault.FREEZE_WORKER,
     Fault.DUPLICATE,
@@ -47,8 +48,9 @@ HEAL_S = 45.0
 BESIDE_MONEY = {"answers that must not be", "processes that ended by themselves"}
 
 HEAD = (
-    "| Removed | Jobs | Broken promises | Refused with an error | Granted without the lease"
-    " | Calls wasted | doubled | Deadlocks |\n|---|---:|---|---:|---:|---:|---:|---:|\n"
+    "| Removed | Seconds | Jobs | Broken promises | Refused with an error"
+    " | Granted without the lease | Calls wasted | doubled | Deadlocks |\n"
+    "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |\n"
 )
 
 
@@ -79,6 +81,10 @@ def last_defences() -> list[Mutant]:
     ]
 
 
+ALL = (*cumulative(), *last_defences())
+"""By these numbers `--only` names them."""
+
+
 async def run_mutant(mutant: Mutant, options: Options) -> Mapping[str, Any]:
     """What the campaign told of it. Raises PatchDoesNotApply."""
     with tempfile.TemporaryDirectory(prefix="sixfold-mutant-") as folder:
@@ -105,6 +111,7 @@ def row(mutant: Mutant, told: Mapping[str, Any]) -> str:
     jobs = f"{told['sums']['jobs']}, {told['jobs'].get('succeeded', 0)} succeeded"
     cells = (
         mutant.name,
+        f"{told['seconds']:g}",
         jobs,
         ", ".join(broken) or "none",
         violations.get("answers that must not be", 0),
@@ -116,6 +123,24 @@ def row(mutant: Mutant, told: Mapping[str, Any]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |\n"
 
 
+def merged(document: str, lines: Mapping[str, str]) -> str:
+    """`document` with these lines, by name of their mutant, and the others as they were.
+
+    In the order of the mutants; a line of one that is no more goes.
+    """
+    before, _, rest = document.partition(BEGIN)
+    table, _, after = rest.partition(END)
+    known = {name_of(line): f"{line}\n" for line in table.splitlines() if line.startswith("|")}
+    known |= lines
+    kept = [known[mutant.name] for mutant in ALL if mutant.name in known]
+    return f"{before}{BEGIN}\n{HEAD}{''.join(kept)}\n{END}{after}"
+
+
+def name_of(line: str) -> str:
+    """The mutant of a line of the table."""
+    return line.split("|")[1].strip()
+
+
 def _rows(told: Mapping[str, Any], name: str) -> int:
     """Of an invariant, the most rows at once; of a rule, what it found."""
     return int(told["worst"].get(name, told["violations"][name]))
@@ -124,9 +149,7 @@ def _rows(told: Mapping[str, Any], name: str) -> int:
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = _arguments()
-    mutants = [*cumulative(), *last_defences()]
-    chosen = [mutants[number] for number in given.only] if given.only else mutants
-    table = HEAD
+    chosen = [ALL[number] for number in given.only] if given.only else ALL
     for mutant in chosen:
         options = Options(
             seconds=given.seconds,
@@ -144,23 +167,18 @@ def main() -> int:
         line = row(mutant, told)
         sys.stdout.write(line)
         sys.stdout.flush()
-        table += line
-    if given.write:
-        _write(table)
+        if given.write:
+            DOCUMENT.write_text(merged(DOCUMENT.read_text(), {mutant.name: line}))
     return 0
-
-
-def _write(table: str) -> None:
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
 
 
 def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.mutants", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, nargs="+", help="numbers of rows, from 0")
+    names = ", ".join(f"{number} {mutant.name}" for number, mutant in enumerate(ALL))
+    numbers = range(len(ALL))
+    parser.add_argument("--only", type=int, nargs="+", choices=numbers, metavar="N", help=names)
     parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT.name}")
     return parser.parse_args(argv)
 
