@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-from sqlalchemy import MetaData
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -64,8 +64,9 @@ async def open_engine(
     No overflow by default: SQLAlchemy closes a connection beyond `pool_size` when it comes back,
     and under load opened one for every few transactions.
 
-    No pre-ping: it costs three round trips a transaction. A connection that died in the pool
-    fails before COMMIT, and `in_transaction` tries again on another.
+    No pre-ping: it costs three round trips a transaction. A connection whose end this process
+    has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
+    the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
     global _engine
     if _engine is not None:
@@ -88,6 +89,7 @@ async def open_engine(
             },
         },
     )
+    event.listen(_engine.sync_engine, "checkout", _refuse_closed)
 
 
 async def close_engine() -> None:
@@ -198,6 +200,12 @@ def sqlstate(error: BaseException) -> str | None:
 async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection) -> None:
     if step is not None and faults.hook is not None:
         await faults.hook(f"{step}.{moment}", connection)
+
+
+def _refuse_closed(connection: Any, *_: Any) -> None:
+    """The pool opens another instead of one that is closed; asking costs no round trip."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _has_sqlstate(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db import CommitUnknown, in_transaction, snapshot, transaction
 from app.errors import Unavailable
 from tests.faults.proxy import Cut, Proxy
+from tests.faults.world import until
 
 NOTE = "INSERT INTO sweeps (name, ran_at) VALUES (:name, now()) ON CONFLICT DO NOTHING"
 
@@ -59,3 +60,22 @@ async def test_a_transaction_survives_a_lost_connection_and_a_full_database(prox
     await in_transaction(work)
     assert (len(tries), proxy.refused) == (2, 2)
     assert await _noted() == {"try 1"}
+
+
+async def test_a_read_meets_no_connection_that_was_lost_while_nobody_used_it(proxy: Proxy) -> None:
+    async with snapshot() as connection:
+        lost = (await connection.get_raw_connection()).driver_connection
+    proxy.lose_all()
+    await until(lost.is_closed)
+    assert await _noted() == set()
+
+
+async def test_a_read_is_refused_while_lost_connections_cannot_be_replaced(proxy: Proxy) -> None:
+    async with snapshot() as connection:
+        lost = (await connection.get_raw_connection()).driver_connection
+    proxy.refusals = 1
+    proxy.lose_all()
+    await until(lost.is_closed)
+    with pytest.raises(Unavailable):
+        await _noted()
+    assert await _noted() == set()
