@@ -37,6 +37,41 @@ batch_size = Histogram(
     buckets=_BATCH_BUCKETS,
 )
 
+llm_cost = Counter(
+    "sixfold_llm_cost_microusd",
+    "Millionths of a US dollar spent on models, by what became of the insight.",
+    ["model", "category", "outcome"],
+)
+llm_tokens = Counter(
+    "sixfold_llm_tokens",
+    "Tokens billed; fresh and cached ones were sent, output ones came back.",
+    ["model", "kind"],
+)
+llm_wasted = Counter(
+    "sixfold_llm_wasted_microusd",
+    "Millionths of a US dollar spent on what nobody was charged for.",
+    ["reason"],
+)
+llm_adopted = Counter(
+    "sixfold_llm_adopted_microusd",
+    "Of what jobs that were not charged had cost: what a later job took over.",
+)
+coins_moved = Counter("sixfold_coins", "Coins captured from users and refunded to them.", ["kind"])
+
+MODELS_MAX = 20
+OTHER_MODELS = "other"
+_models: set[str] = set()
+
+
+def model_label(model: str | None) -> str:
+    """The name as a label: providers choose it, so only so many of them become one."""
+    name = model or "unknown"
+    if name not in _models:
+        if len(_models) >= MODELS_MAX:
+            return OTHER_MODELS
+        _models.add(name)
+    return name
+
 
 def serve_metrics(port: int) -> Callable[[], None]:
     """Serves the metrics on loopback; what is returned ends that."""

@@ -24,6 +24,8 @@ class Finished:
     ord: int
     key: str
     model: str
+    cost_microusd: int
+    """What it cost its job; 0 when that job had adopted it too."""
     sealed: bytes = field(repr=False)
 
 
@@ -43,7 +45,7 @@ async def find_finished(claim: Claim) -> list[Finished]:
             },
         )
         return [
-            Finished(row.job_id, row.ord, row.key, row.model, row.sealed)
+            Finished(row.job_id, row.ord, row.key, row.model, row.cost_microusd, row.sealed)
             for row in rows
             if row.ord not in claim.completed
         ]
@@ -76,7 +78,8 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
 
 
 _FINISHED = text("""
-    SELECT DISTINCT ON (n.ord) n.job_id, n.ord, n.key, n.model, n.sealed
+    SELECT DISTINCT ON (n.ord) n.job_id, n.ord, n.key, n.model, n.sealed,
+           coalesce(n.cost_microusd - n.wasted_microusd, 0) AS cost_microusd
     FROM jobs j JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
     WHERE j.user_id = :user_id AND j.chat_id = :chat_id AND j.category = :category
       AND j.id <> :id AND j.state IN ('failed', 'cancelled', 'expired')

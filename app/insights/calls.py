@@ -16,23 +16,18 @@ from app.insights.attempt import (
     Attempt,
     InsightOutcome,
     LeaseLost,
+    Stop,
     call_backoff_s,
 )
 from app.insights.catalog import InsightSpec
 from app.insights.claim import LeaseTimes
 from app.insights.content import EvidenceMissing, checked_evidence
 from app.insights.context import InsightContext
-from app.insights.generator import (
-    NOTHING_SPENT,
-    Draft,
-    GenerationFailed,
-    Generator,
-    Spent,
-    Turn,
-    TurnTaking,
-)
+from app.insights.generator import Draft, GenerationFailed, Generator, Turn, TurnTaking
 from app.insights.models import InsightState
 from app.insights.results import InsightResult, insight_place
+from app.insights.sent import SentLog
+from app.insights.spending import Tally, count_adopted
 from app.insights.writer import JobWriter
 
 log = structlog.get_logger()
@@ -52,7 +47,6 @@ class _Trouble:
     is_crash: bool = False
     is_final: bool = False
     gives_back: bool = False
-    spent: Spent = NOTHING_SPENT
 
     @property
     def is_last(self) -> bool:
@@ -69,6 +63,7 @@ class InsightCalls:
         self._generator = generator
         self._writer = writer
         self._times = times
+        self._sent = SentLog(writer)
 
     async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
         """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""
@@ -77,28 +72,56 @@ class InsightCalls:
         found = await find_finished(attempt.claim)
         results = [adopted(attempt.claim, key, finished) for finished in found]
         taken = [result for result in results if result is not None]
-        await asyncio.gather(*(self._store(attempt, result) for result in taken))
-        return frozenset(result.ord for result in taken)
+        tally = Tally(attempt.claim.category)  # Nothing is spent on what is taken over.
+        await asyncio.gather(*(self._store(attempt, result, tally) for result in taken))
+        adopted_ords = frozenset(result.ord for result in taken)
+        count_adopted(sum(one.cost_microusd for one in found if one.ord in adopted_ords))
+        return adopted_ords
 
     async def write(
         self, attempt: Attempt, key: ChatKey, spec: InsightSpec, context: InsightContext
     ) -> InsightOutcome:
-        """The outcome of one insight, stored. Raises LeaseLost."""
-        writer = self._begin(attempt)
-        started, call, trouble = time.monotonic(), 0, _Trouble("")
-        while call < CALLS_MAX:
-            call += 1
+        """The outcome of one insight, stored. Raises LeaseLost.
+
+        When it ends otherwise, what it has spent is stored too while the lease is held.
+        """
+        tally = Tally(attempt.claim.category)
+        try:
+            return await self._write(attempt, key, spec, context, tally)
+        except LeaseLost:
+            tally.is_fenced = True
+            raise
+        except asyncio.CancelledError:
+            tally.is_fenced = attempt.stopped is Stop.LEASE_LOST
+            if not tally.is_fenced:
+                await self._book(attempt, spec, tally)
+            raise
+        finally:
+            tally.close()
+
+    async def _write(
+        self,
+        attempt: Attempt,
+        key: ChatKey,
+        spec: InsightSpec,
+        context: InsightContext,
+        tally: Tally,
+    ) -> InsightOutcome:
+        writer = self._begin(attempt, key, spec)
+        trouble = _Trouble("")
+        while tally.calls < CALLS_MAX:
             await self._confirm_lease(attempt)
-            told = await self._try(attempt, spec, context, writer, call)
+            tally.calls += 1
+            told = await self._try(attempt, spec, context, writer, tally)
             if isinstance(told, Draft):
-                await self._store(attempt, _completed(attempt, key, spec, told, call, started))
+                await self._store(attempt, _completed(attempt, key, spec, told, tally), tally)
                 return InsightOutcome(spec.ord)
             trouble = told
             if trouble.is_last or trouble.wait_s >= attempt.remaining_s:
                 break
-            if call < CALLS_MAX:
+            if tally.calls < CALLS_MAX:
                 await asyncio.sleep(trouble.wait_s)
-        await self._store(attempt, _failed(attempt, spec, trouble, call, started))
+        await self._store(attempt, _failed(attempt, spec, trouble, tally), tally)
         outlasts = trouble.gives_back or trouble.wait_s >= attempt.remaining_s
         return InsightOutcome(
             spec.ord,
@@ -107,7 +130,7 @@ class InsightCalls:
             is_final=trouble.is_final,
         )
 
-    def _begin(self, attempt: Attempt) -> Generator:
+    def _begin(self, attempt: Attempt, key: ChatKey, spec: InsightSpec) -> Generator:
         """What writes one insight of this attempt."""
         if not isinstance(self._generator, TurnTaking):
             return self._generator
@@ -117,7 +140,10 @@ class InsightCalls:
             if attempt.is_lease_over:
                 raise LeaseLost
 
-        return self._generator.begin(Turn(attempt.claim.user_id, attempt.claim.job_id, confirm))
+        note = self._sent.of(attempt, key, spec.ord)
+        return self._generator.begin(
+            Turn(attempt.claim.user_id, attempt.claim.job_id, confirm, note)
+        )
 
     async def _try(
         self,
@@ -125,20 +151,20 @@ class InsightCalls:
         spec: InsightSpec,
         context: InsightContext,
         writer: Generator,
-        call: int,
+        tally: Tally,
     ) -> "Draft | _Trouble":
-        """The draft of call number `call`, or what kept it from being one. Raises LeaseLost."""
+        """The draft of the call, or what kept it from being one. Raises LeaseLost."""
         try:
-            return await self._call(attempt, spec, context, writer)
+            return await self._call(attempt, spec, context, writer, tally)
         except EvidenceMissing:
             return _Trouble("evidence_missing")
         except GenerationFailed as failure:
+            tally.spent = failure.spent
             return _Trouble(
                 failure.code,
-                wait_s=call_backoff_s(call, failure.retry_after_s),
+                wait_s=call_backoff_s(tally.calls, failure.retry_after_s),
                 is_final=failure.is_final,
                 gives_back=failure.gives_back,
-                spent=failure.spent,
             )
         except LeaseLost:
             raise
@@ -147,13 +173,19 @@ class InsightCalls:
             return _Trouble("internal", is_crash=True)
 
     async def _call(
-        self, attempt: Attempt, spec: InsightSpec, context: InsightContext, writer: Generator
+        self,
+        attempt: Attempt,
+        spec: InsightSpec,
+        context: InsightContext,
+        writer: Generator,
+        tally: Tally,
     ) -> Draft:
         """One call. Raises EvidenceMissing when its answer rests on no existing message."""
         await reach(Spot.CALL)
         if attempt.is_lease_over:
             raise LeaseLost
         draft = await writer.write(spec, context, language=attempt.claim.language)
+        tally.spent = draft.spent
         content = checked_evidence(draft.content, message_count=context.message_count)
         return replace(draft, content=content)
 
@@ -168,19 +200,35 @@ class InsightCalls:
                 raise LeaseLost
             attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
 
-    async def _store(self, attempt: Attempt, result: InsightResult) -> None:
+    async def _store(self, attempt: Attempt, result: InsightResult, tally: Tally) -> None:
         _DURATIONS[result.state].observe(result.duration_ms / 1000)
+        tally.pending = result
+        await self._submit(attempt, result, tally)
+
+    async def _submit(self, attempt: Attempt, result: InsightResult, tally: Tally) -> None:
         if not await self._writer.insist(attempt, self._writer.results, result):
+            tally.is_fenced = True
             raise LeaseLost
+        tally.book(result)
+
+    async def _book(self, attempt: Attempt, spec: InsightSpec, tally: Tally) -> None:
+        """Stores what a cancelled insight has spent, and its result if it had one."""
+        result = tally.pending
+        if result is None and tally.is_spent:
+            result = _unfinished(attempt, spec, tally)
+        # A failed result may be stored already, and would be added again; a completed one not.
+        if result is None or result.state is InsightState.FAILED:
+            return
+        try:
+            await self._submit(attempt, result, tally)
+        except LeaseLost:
+            return
+        except Exception:
+            log.exception("insight.spend_unstored", job_id=str(attempt.claim.job_id))
 
 
 def _completed(
-    attempt: Attempt,
-    key: ChatKey,
-    spec: InsightSpec,
-    draft: Draft,
-    calls: int,
-    started: float,
+    attempt: Attempt, key: ChatKey, spec: InsightSpec, draft: Draft, tally: Tally
 ) -> InsightResult:
     claim = attempt.claim
     place = insight_place(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
@@ -188,31 +236,42 @@ def _completed(
         claim.held,
         spec.ord,
         InsightState.COMPLETED,
-        attempts=calls,
-        duration_ms=_since_ms(started),
+        attempts=tally.calls,
+        duration_ms=tally.duration_ms,
         sealed=key.seal(draft.content.model_dump_json().encode(), *place),
         model=draft.model,
         tokens_in=draft.tokens_in,
+        tokens_cached=draft.tokens_cached,
         tokens_out=draft.tokens_out,
         cost_microusd=draft.cost_microusd,
+        wasted_microusd=draft.wasted_microusd,
+        price=draft.price,
     )
 
 
-def _failed(
-    attempt: Attempt, spec: InsightSpec, trouble: _Trouble, calls: int, started: float
-) -> InsightResult:
-    return InsightResult(
-        attempt.claim.held,
-        spec.ord,
-        InsightState.FAILED,
-        attempts=calls - trouble.gives_back,  # Nothing was sent the last time.
-        duration_ms=_since_ms(started),
-        tokens_in=trouble.spent.tokens_in,
-        tokens_out=trouble.spent.tokens_out,
-        cost_microusd=trouble.spent.cost_microusd,
+def _failed(attempt: Attempt, spec: InsightSpec, trouble: _Trouble, tally: Tally) -> InsightResult:
+    return replace(
+        _unfinished(attempt, spec, tally),
+        state=InsightState.FAILED,
+        attempts=tally.calls - trouble.gives_back,  # Nothing was sent the last time.
         error_code=trouble.code,
     )
 
 
-def _since_ms(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+def _unfinished(attempt: Attempt, spec: InsightSpec, tally: Tally) -> InsightResult:
+    """What was spent so far, for nothing; the insight waits for another attempt."""
+    spent = tally.spent
+    return InsightResult(
+        attempt.claim.held,
+        spec.ord,
+        InsightState.QUEUED,
+        attempts=tally.calls,
+        duration_ms=tally.duration_ms,
+        model=spent.model,
+        tokens_in=spent.tokens_in,
+        tokens_cached=spent.tokens_cached,
+        tokens_out=spent.tokens_out,
+        cost_microusd=spent.cost_microusd,
+        wasted_microusd=spent.cost_microusd,
+        price=spent.price,
+    )

@@ -1,0 +1,110 @@
+"""Every micro-dollar that is known to be spent is counted once, whatever became of it.
+
+What is stored is on the bill in the database (`app.insights.costs`); the metrics also know what
+no row could take: results that came when their job was somebody else's, or had ended.
+"""
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+
+import structlog
+from prometheus_client import Counter
+
+from app import telemetry
+from app.insights.generator import NOTHING_SPENT, Spent
+from app.insights.results import InsightResult
+
+log = structlog.get_logger()
+
+
+class Waste(StrEnum):
+    """Why money bought nothing that anybody was charged for."""
+
+    FAILED = "failed"
+    """Calls and attempts that came to nothing, and what jobs that failed had completed."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FENCED = "fenced"
+    """The lease was lost meanwhile: another worker has the job, or it has ended."""
+    UNSTORED = "unstored"
+    """The database could not be reached, or refused it; or the worker stopped."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one insight has cost in one attempt, until a row says so."""
+
+    category: str
+    spent: Spent = NOTHING_SPENT
+    calls: int = 0
+    pending: InsightResult | None = None
+    """What was handed to the writer, and may or may not be stored."""
+    is_fenced: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def duration_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.spent.cost_microusd > 0 or self.spent.tokens_in > 0
+
+    def book(self, result: InsightResult) -> None:
+        """`result` is stored: its cost is on the bill."""
+        spent, self.spent, self.pending = self.spent, NOTHING_SPENT, None
+        _count(spent, self.category, result.state.value)
+        if result.wasted_microusd:
+            telemetry.llm_wasted.labels(Waste.FAILED.value).inc(result.wasted_microusd)
+
+    def close(self) -> None:
+        """Whatever was not booked will not be: it is counted and logged as wasted."""
+        if not self.is_spent:
+            return
+        spent, self.spent = self.spent, NOTHING_SPENT
+        reason = Waste.FENCED if self.is_fenced else Waste.UNSTORED
+        _count(spent, self.category, reason.value)
+        telemetry.llm_wasted.labels(reason.value).inc(spent.cost_microusd)
+        log.warning(
+            "insight.spend_wasted",
+            reason=reason.value,
+            category=self.category,
+            cost_microusd=spent.cost_microusd,
+            tokens_in=spent.tokens_in,
+            tokens_out=spent.tokens_out,
+        )
+
+
+def count_adopted(cost_microusd: int) -> None:
+    """Counts that a job took over what had cost another one this much."""
+    telemetry.llm_adopted.inc(cost_microusd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meters:
+    cost: Counter
+    fresh: Counter
+    cached: Counter
+    output: Counter
+
+
+@cache
+def _meters(model: str, category: str, outcome: str) -> _Meters:
+    """Looked up once: labels cost more than counting. As bounded as the labels are."""
+    tokens = telemetry.llm_tokens
+    return _Meters(
+        telemetry.llm_cost.labels(model, category, outcome),
+        *(tokens.labels(model, kind) for kind in ("fresh", "cached", "output")),
+    )
+
+
+def _count(spent: Spent, category: str, outcome: str) -> None:
+    if spent is NOTHING_SPENT:
+        return  # Adopted, or written without a model's tokens.
+    meters = _meters(telemetry.model_label(spent.model), category, outcome)
+    meters.cost.inc(spent.cost_microusd)
+    meters.fresh.inc(spent.tokens_in - spent.tokens_cached)
+    meters.cached.inc(spent.tokens_cached)
+    meters.output.inc(spent.tokens_out)
