@@ -25,6 +25,7 @@ from app.gate import Gate
 from app.insights import routes as insights
 from app.insights.nudges import JOB_CHANGED, Nudges, listen
 from app.insights.progress import QueuePositions
+from app.insights.unlock import UnlockTerms, unlock_lane
 from app.insights.watching import JobBoard
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
@@ -142,6 +143,9 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(app.state.redis.aclose, close_connection_pool=True)
         open_wakeups(settings.redis_url)
         stack.push_async_callback(close_wakeups)
+        app.state.unlock_terms = unlock_terms(settings)
+        app.state.unlock_lane = unlock_lane(app.state.unlock_terms)
+        stack.push_async_callback(app.state.unlock_lane.close)
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()
@@ -165,6 +169,16 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         app.state.stopping.set()
     log.info("api.stopped")
+
+
+def unlock_terms(settings: Settings) -> UnlockTerms:
+    """What unlocks are under by these settings."""
+    pays_a_provider = settings.llm_model is not None
+    return UnlockTerms(
+        expires_s=settings.expires_s,
+        daily_jobs_max=settings.daily_jobs_max or None,
+        daily_cost_max=(pays_a_provider and round(settings.daily_cost_max * 1_000_000)) or None,
+    )
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

@@ -101,6 +101,10 @@ class Settings(DatabaseSettings):
     upload_bytes_max: int = Field(default=48 * 1024 * 1024, ge=1024)
     uploads_at_once: int = Field(default=4, ge=1)
     context_threads: int = Field(default=2, ge=1)
+    daily_jobs_max: int = Field(default=200, ge=0)
+    """Unlocks of one user in 24 hours; beyond it 429 `daily_limit`. 0: as many as they pay for."""
+    daily_cost_max: float = Field(default=10, ge=0)
+    """US dollars a provider was paid for one user's insights in 24 hours, likewise."""
     requests_per_minute: int = Field(default=600, ge=1)
     """Of one user at one API process; beyond it 429 `rate_limited`."""
 

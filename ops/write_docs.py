@@ -51,6 +51,8 @@ MEANS = {
     "upload_bytes_max": "size of an upload, and of the transcript in an archive",
     "uploads_at_once": "in one API process; one user gets at most half of them",
     "context_threads": "of one worker process, for decrypting and indexing chats",
+    "daily_jobs_max": "unlocks of one user in 24 hours; beyond it 429 `daily_limit`; 0: no limit",
+    "daily_cost_max": "US dollars paid to a provider for a user in 24 hours, likewise; 0: no limit",
     "requests_per_minute": "of one user at one API process; beyond it 429",
     "allowed_hosts": 'JSON list of Host headers; `["*.example.org"]` is understood',
     "metrics_port": "Prometheus metrics on loopback; worker processes take the next free port",

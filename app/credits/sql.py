@@ -88,11 +88,21 @@ ADJUST = text(f"""
 """)  # noqa: S608 (column names only)
 
 RESERVE_CTES = """
-    money AS (
+    turn AS (
+        SELECT user_id, id, price, row_number() OVER run AS n, sum(price) OVER run AS reserved
+        FROM opened
+        WINDOW run AS (PARTITION BY user_id ORDER BY id)
+    ), balance AS (
         UPDATE accounts a
-        SET available = a.available - o.price, held = a.held + o.price, seq = a.seq + 1
-        FROM opened o WHERE a.user_id = o.user_id
-        RETURNING a.user_id, a.available, a.held, a.seq, o.id, o.price
+        SET available = a.available - t.reserved, held = a.held + t.reserved, seq = a.seq + t.n
+        FROM (SELECT user_id, max(n) AS n, max(reserved) AS reserved FROM turn GROUP BY user_id) t
+        WHERE a.user_id = t.user_id
+        RETURNING a.user_id, a.available + t.reserved AS available, a.held - t.reserved AS held,
+                  a.seq - t.n AS seq
+    ), money AS (
+        SELECT t.user_id, t.id, t.price, b.seq + t.n AS seq,
+               b.available - t.reserved AS available, b.held + t.reserved AS held
+        FROM turn t JOIN balance b USING (user_id)
     ), reservation AS (
         INSERT INTO reservations (user_id, id, amount, expires_at)
         SELECT user_id, id, price, clock_timestamp() + make_interval(secs => :expires_s) FROM money
@@ -104,8 +114,9 @@ RESERVE_CTES = """
         FROM money
     )
 """
-"""The effects of a reservation, for a statement whose CTE `opened` has one row
-`(user_id, id, price)` for it, and whose account is locked. `money` has the balance after it."""
+"""The effects of reservations, for a statement whose CTE `opened` has a row `(user_id, id, price)`
+for each, and whose accounts are locked and can pay for all of theirs. `money` has the balance
+after each."""
 
 RESERVE = text(f"""
     WITH opened AS (

@@ -24,17 +24,19 @@ from app.insights.progress import QueuePositions, Snapshot
 from app.insights.refund import NotRefundable, refund_job
 from app.insights.unlock import (
     AlreadyUnlocked,
+    DailyLimit,
     IdempotencyKeyReused,
     InsufficientCoins,
     PriceChanged,
     UnlockInProgress,
+    UnlockLane,
     UnlockOrder,
+    UnlockTerms,
     Wake,
     unlock_category,
 )
 from app.insights.watching import JobBoard
 from app.problems import Forbidden, refusals
-from app.settings import Settings
 from app.users.auth import REFUND_SCOPE
 from app.users.http import Caller, GivenUserId, StoredText, UserId, require_scope
 
@@ -169,6 +171,7 @@ async def list_categories() -> CategoryList:
         AlreadyUnlocked,
         UnlockInProgress,
         PriceChanged,
+        DailyLimit,
         InsufficientCoins,
     )
     | {
@@ -190,8 +193,9 @@ async def unlock(
     idempotency_key: IdempotencyKey = None,
 ) -> UnlockedBody:
     """Reserves the price and starts the six insights; coins are charged when all six exist."""
-    settings: Settings = request.app.state.settings
     wake: Wake = request.app.state.wake
+    terms: UnlockTerms = request.app.state.unlock_terms
+    lane: UnlockLane = request.app.state.unlock_lane
     order = UnlockOrder(
         user_id=user_id,
         chat_id=given.chat_id,
@@ -200,7 +204,7 @@ async def unlock(
         language=given.language,
         idempotency_key=idempotency_key,
     )
-    unlocked = await unlock_category(order, wake=wake, expires_s=settings.expires_s)
+    unlocked = await unlock_category(order, wake=wake, terms=terms, lane=lane)
     if unlocked.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     job = f"/api/insights/jobs/{unlocked.job_id}"

@@ -1,25 +1,28 @@
 """Unlocking a category: coins are reserved and a job is queued, in one transaction (T1)."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.accounts import ensure_account
 from app.credits.service import CreditService, InsufficientCoins
-from app.credits.sql import RESERVE_CTES
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
 from app.insights.catalog import CATEGORIES, Category, UnknownCategory
+from app.insights.lanes import Lane
 from app.insights.models import JobState
+from app.insights.unlock_sql import LOOK, UNLOCK, WAIT_OF_DAY
 
 IDEMPOTENCY_NAMESPACE = UUID("6f1d5a52-6c1c-4d8e-9c58-5b3c1e0f6a11")
+TOGETHER_MAX = 64
+"""Unlocks in one transaction: its accounts are locked while it lasts."""
 
 Wake = Callable[[str, UUID], Awaitable[None]]
 
@@ -48,6 +51,12 @@ class PriceChanged(DomainError):
     code, http_status = "price_changed", 409
 
 
+class DailyLimit(DomainError):
+    """No more unlocks today: too many were started, or they have cost too much."""
+
+    code, http_status = "daily_limit", 429
+
+
 @dataclass(frozen=True, slots=True)
 class UnlockOrder:
     user_id: str
@@ -56,6 +65,18 @@ class UnlockOrder:
     price_coins: int | None = None
     language: str | None = None
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockTerms:
+    """What every unlock is under; the limits are of one user in 24 hours, None is none.
+
+    `daily_cost_max` is in micro-dollars, of what a provider was paid.
+    """
+
+    expires_s: float
+    daily_jobs_max: int | None = None
+    daily_cost_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +91,41 @@ class Unlocked:
     replayed: bool
 
 
-async def unlock_category(order: UnlockOrder, *, wake: Wake, expires_s: float) -> Unlocked:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An order that nothing is known against yet."""
+
+    order: UnlockOrder
+    job_id: UUID
+    category: Category
+
+
+UnlockLane = Lane[Opening, Unlocked | None]
+
+
+def unlock_lane(terms: UnlockTerms) -> UnlockLane:
+    """A process's lane: orders that arrive while a transaction is under way share the next."""
+
+    async def write(openings: Sequence[Opening]) -> list[Unlocked | None]:
+        return await _write_together(openings, terms)
+
+    return UnlockLane(write, kind="unlocks", batch_max=TOGETHER_MAX)
+
+
+async def unlock_category(
+    order: UnlockOrder, *, wake: Wake, terms: UnlockTerms, lane: UnlockLane | None = None
+) -> Unlocked:
     """Reserves the price and queues the job, once for each Idempotency-Key.
 
-    `wake` is called after the commit and must not raise. Raises IdempotencyKeyReused, NotFound,
-    UnknownCategory, AlreadyUnlocked, UnlockInProgress, PriceChanged or InsufficientCoins: then
-    nothing was changed, apart from the account that a first visit opens.
+    `wake` is called after the commit and must not raise. Without `lane` the order is written
+    alone. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
+    UnlockInProgress, PriceChanged, DailyLimit or InsufficientCoins: then nothing was changed,
+    apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
-
-    async def unlock(connection: AsyncConnection) -> Unlocked | None:
-        return await _unlock(connection, order, job_id, expires_s)
-
-    unlocked = await in_transaction(unlock, step=Step.UNLOCK)
+    unlocked = await _write_unseen(order, job_id, terms, lane)
     if unlocked is None:
-        await ensure_account(order.user_id)
-        unlocked = await in_transaction(unlock, step=Step.UNLOCK)
-    if unlocked is None:
-        raise RuntimeError("an unlock of an open account was neither written nor refused")
+        unlocked = await _unlock_seen(order, job_id, terms)
     if not unlocked.replayed:
         await reach(Spot.WAKE)
         await wake(order.user_id, unlocked.job_id)
@@ -102,70 +140,119 @@ def job_id_of(order: UnlockOrder) -> UUID:
     return uuid5(IDEMPOTENCY_NAMESPACE, name)
 
 
-async def _unlock(
-    connection: AsyncConnection, order: UnlockOrder, job_id: UUID, expires_s: float
+async def _write_unseen(
+    order: UnlockOrder, job_id: UUID, terms: UnlockTerms, lane: UnlockLane | None
 ) -> Unlocked | None:
-    """At most three statements. None when the user had no account when it began.
-
-    The first one locks the account and writes everything, deciding by constraints; all its parts
-    share one snapshot, taken before the lock was had. So when the account moved meanwhile, or
-    anything stands in the way, it writes nothing, and the second looks again under the lock.
-    """
+    """The usual case: one statement, in which constraints decide. None: look closer."""
     category = CATEGORIES.get(order.category)
-    if category is not None and order.price_coins in (None, category.price_coins):
-        written = await _write(connection, order, category, job_id, expires_s)
-        if written is not None:
-            return written
-    else:
-        await CreditService(connection).lock_accounts([order.user_id])
-    sight = await _look(connection, order, job_id)
-    if sight.account is None:
+    if category is None or order.price_coins not in (None, category.price_coins):
         return None
+    opening = Opening(order, job_id, category)
+    if lane is not None:
+        return await lane.submit(opening)
+    return (await _write_together([opening], terms))[0]
+
+
+async def _write_together(openings: Sequence[Opening], terms: UnlockTerms) -> list[Unlocked | None]:
+    """What was written, in one transaction; None for each order that something stands against."""
+
+    async def write(connection: AsyncConnection) -> list[Unlocked | None]:
+        return await _write(connection, openings, terms)
+
+    return await in_transaction(write, step=Step.UNLOCK)
+
+
+async def _unlock_seen(order: UnlockOrder, job_id: UUID, terms: UnlockTerms) -> Unlocked:
+    """The order with its account locked first; the refusal or the replay, if there is one."""
+
+    async def unlock(connection: AsyncConnection) -> Unlocked | None:
+        return await _unlock(connection, order, job_id, terms)
+
+    unlocked = await in_transaction(unlock, step=Step.UNLOCK)
+    if unlocked is None:
+        await ensure_account(order.user_id)
+        unlocked = await in_transaction(unlock, step=Step.UNLOCK)
+    if unlocked is None:
+        raise RuntimeError("an unlock of an open account was neither written nor refused")
+    return unlocked
+
+
+async def _unlock(
+    connection: AsyncConnection, order: UnlockOrder, job_id: UUID, terms: UnlockTerms
+) -> Unlocked | None:
+    """Three statements at most. None when the user had no account to lock."""
+    if not await CreditService(connection).lock_accounts([order.user_id]):
+        return None
+    sight = await _look(connection, order, job_id, terms)
     replay = _replay(sight, order, job_id)
     if replay is not None:
         return replay
-    # Nothing stands in the way: only the first statement's snapshot was older than the lock.
-    # None still if there was no account to lock then, and a first visit opened it meanwhile.
-    return await _write(connection, order, _unrefused(sight, order, category), job_id, expires_s)
+    category = _unrefused(sight, order)
+    wait_s = await _wait_of_day(connection, order, sight, terms)
+    if wait_s is not None:
+        raise DailyLimit(retry_after_s=wait_s)
+    if sight.available < category.price_coins:
+        raise InsufficientCoins(available=sight.available, required=category.price_coins)
+    # Nothing stands in the way: when it was tried, somebody else had the account.
+    return (await _write(connection, [Opening(order, job_id, category)], terms))[0]
 
 
 async def _write(
-    connection: AsyncConnection,
-    order: UnlockOrder,
-    category: Category,
-    job_id: UUID,
-    expires_s: float,
-) -> Unlocked | None:
+    connection: AsyncConnection, openings: Sequence[Opening], terms: UnlockTerms
+) -> list[Unlocked | None]:
+    # Of two orders under one key the second is looked at alone: it may be for something else.
+    written_once = {opening.job_id: opening for opening in reversed(openings)}
+    orders = [opening.order for opening in written_once.values()]
+    sold = {opening.category.key: opening.category for opening in written_once.values()}
+    specs = [(key, spec.ord, spec.key) for key, one in sold.items() for spec in one.insights]
     written = await connection.execute(
-        _UNLOCK,
+        UNLOCK,
         {
-            "user_id": order.user_id,
-            "id": job_id,
-            "chat_id": order.chat_id,
-            "category": category.key,
-            "language": order.language,
-            "price": category.price_coins,
-            "prompt_version": category.prompt_version,
-            "keys": [insight.key for insight in category.insights],
-            "expires_s": expires_s,
+            "user_ids": [order.user_id for order in orders],
+            "ids": list(written_once),
+            "chat_ids": [order.chat_id for order in orders],
+            "categories": [order.category for order in orders],
+            "languages": [order.language for order in orders],
+            "sold": list(sold),
+            "prices": [category.price_coins for category in sold.values()],
+            "prompt_versions": [category.prompt_version for category in sold.values()],
+            "spec_categories": [category for category, _, _ in specs],
+            "spec_ords": [ord_ for _, ord_, _ in specs],
+            "spec_keys": [key for _, _, key in specs],
+            "expires_s": terms.expires_s,
+            "jobs_max": terms.daily_jobs_max,
+            "cost_max": terms.daily_cost_max,
         },
     )
-    row = written.first()
-    if row is None:
+    balances = {row.id: row for row in written}
+    return [_unlocked(opening, balances.pop(opening.job_id, None)) for opening in openings]
+
+
+def _unlocked(opening: Opening, balance: Row[Any] | None) -> Unlocked | None:
+    if balance is None:
         return None
     return Unlocked(
-        job_id, JobState.QUEUED, category.price_coins, row.available, row.held, replayed=False
+        opening.job_id,
+        JobState.QUEUED,
+        opening.category.price_coins,
+        balance.available,
+        balance.held,
+        replayed=False,
     )
 
 
-async def _look(connection: AsyncConnection, order: UnlockOrder, job_id: UUID) -> Row[Any]:
+async def _look(
+    connection: AsyncConnection, order: UnlockOrder, job_id: UUID, terms: UnlockTerms
+) -> Row[Any]:
     seen = await connection.execute(
-        _LOOK,
+        LOOK,
         {
             "user_id": order.user_id,
             "id": job_id,
             "chat_id": order.chat_id,
             "category": order.category,
+            "jobs_max": terms.daily_jobs_max,
+            "cost_max": terms.daily_cost_max,
         },
     )
     return seen.one()
@@ -189,10 +276,11 @@ def _replay(sight: Row[Any], order: UnlockOrder, job_id: UUID) -> Unlocked | Non
     )
 
 
-def _unrefused(sight: Row[Any], order: UnlockOrder, category: Category | None) -> Category:
+def _unrefused(sight: Row[Any], order: UnlockOrder) -> Category:
     """The category to sell; raises the first refusal that applies, in the contract's order."""
     if not sight.chat_exists:
         raise NotFound
+    category = CATEGORIES.get(order.category)
     if category is None:
         raise UnknownCategory(category=order.category)
     if sight.succeeded_job is not None:
@@ -201,70 +289,19 @@ def _unrefused(sight: Row[Any], order: UnlockOrder, category: Category | None) -
         raise UnlockInProgress(job_id=sight.active_job)
     if order.price_coins not in (None, category.price_coins):
         raise PriceChanged(price_coins=category.price_coins)
-    if sight.available < category.price_coins:
-        raise InsufficientCoins(available=sight.available, required=category.price_coins)
     return category
 
 
-# A succeeded job of the same content that was not refunded. `chat` is the locked chat.
-_UNLOCKED_BEFORE = """
-    SELECT j.id FROM jobs j
-    WHERE j.user_id = :user_id AND j.chat_id = :chat_id AND j.category = :category
-      AND j.state = 'succeeded' AND j.content_hmac = chat.content_hmac
-      AND NOT EXISTS (
-          SELECT FROM entries e WHERE e.user_id = j.user_id AND e.op_key = 'refund:' || j.id
-      )
-"""
-
-# `seen` is the account in the statement's snapshot, `account` the one that was locked, perhaps
-# after waiting. Every unlock, settlement and refund of a user moves `seq`: while the two are
-# equal, the snapshot is still true of everything that is decided here. The chat is locked too,
-# so that one deleted meanwhile is not found.
-_UNLOCK = text(f"""
-    WITH seen AS (
-        SELECT seq FROM accounts WHERE user_id = :user_id
-    ), account AS (
-        SELECT user_id, available, seq FROM accounts WHERE user_id = :user_id FOR NO KEY UPDATE
-    ), chat AS (
-        SELECT c.id, c.content_hmac FROM chats c
-        WHERE c.user_id = (SELECT user_id FROM account) AND c.id = :chat_id
-        FOR KEY SHARE
-    ), opened AS (
-        INSERT INTO jobs (user_id, id, chat_id, category, language, next_run_at, price_coins,
-                          content_hmac, prompt_version)
-        SELECT account.user_id, :id, :chat_id, :category, CAST(:language AS text),
-               clock_timestamp(), :price, chat.content_hmac, :prompt_version
-        FROM account JOIN seen USING (seq) CROSS JOIN chat
-        WHERE account.available >= :price AND NOT EXISTS ({_UNLOCKED_BEFORE})
-        ON CONFLICT DO NOTHING
-        RETURNING user_id, id, price_coins AS price
-    ), {RESERVE_CTES}, six AS (
-        INSERT INTO insights (user_id, job_id, ord, key)
-        SELECT opened.user_id, opened.id, insight.ord, insight.key
-        FROM opened CROSS JOIN unnest(CAST(:keys AS text[])) WITH ORDINALITY AS insight (key, ord)
-    ), used AS (
-        UPDATE chats c SET used_at = clock_timestamp()
-        FROM opened
-        WHERE c.user_id = opened.user_id AND c.id = :chat_id
-          AND c.used_at < clock_timestamp() - interval '1 day'
-    )
-    SELECT available, held FROM money
-""")  # noqa: S608 (constants of this package)
-
-_LOOK = text(f"""
-    SELECT account.user_id AS account, account.available,
-           replay.price_coins AS replay_price, replay.chat_id AS replay_chat_id,
-           replay.category AS replay_category, replay.language AS replay_language,
-           first.available_after AS replay_available, first.held_after AS replay_held,
-           chat.id IS NOT NULL AS chat_exists,
-           ({_UNLOCKED_BEFORE} LIMIT 1) AS succeeded_job,
-           (SELECT j.id FROM jobs j
-            WHERE j.user_id = :user_id AND j.chat_id = :chat_id AND j.category = :category
-              AND j.state IN ('queued', 'running', 'settling')) AS active_job
-    FROM (SELECT CAST(:user_id AS text) AS user_id) AS asked
-    LEFT JOIN accounts account ON account.user_id = asked.user_id
-    LEFT JOIN chats chat ON chat.user_id = asked.user_id AND chat.id = :chat_id
-    LEFT JOIN jobs replay ON replay.user_id = asked.user_id AND replay.id = :id
-    LEFT JOIN entries first
-           ON first.user_id = asked.user_id AND first.op_key = 'reserve:' || CAST(:id AS uuid)
-""")  # noqa: S608 (constants of this package)
+async def _wait_of_day(
+    connection: AsyncConnection, order: UnlockOrder, sight: Row[Any], terms: UnlockTerms
+) -> int | None:
+    """Seconds until the user may unlock again; None if at once."""
+    newer = 0
+    if terms.daily_jobs_max is not None and sight.jobs_of_day >= terms.daily_jobs_max:
+        newer = terms.daily_jobs_max - 1
+    elif terms.daily_cost_max is not None and sight.cost_of_day >= terms.daily_cost_max:
+        newer = sight.jobs_of_day - 1
+    else:
+        return None
+    found = await connection.execute(WAIT_OF_DAY, {"user_id": order.user_id, "newer": newer})
+    return found.scalar_one_or_none() or 1

@@ -1,4 +1,4 @@
-"""Unlocks by bare asyncpg: the product's own statement, from many connections at once."""
+"""Unlocks by bare asyncpg: one statement each, from many connections at once."""
 
 import asyncio
 import time
@@ -11,16 +11,14 @@ import asyncpg
 import uvloop
 
 from app.ids import new_id
-from app.insights import unlock
 from app.insights.catalog import CATEGORIES, Category
-from benchmarks.bare.statements import Statement
+from benchmarks.bare.unlock_statement import UNLOCK_ONE
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 
 EXPIRES_S = 3600.0
 CHATS_PER_SECOND = 1_200
 """Four unlocks each: several times what any machine of today does."""
 
-_UNLOCK = Statement(unlock._UNLOCK)
 _LOCK = "SELECT user_id FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE"
 
 Order = tuple[str, UUID, Category]
@@ -108,19 +106,19 @@ async def _measure(
 
 async def _unlock(connection: asyncpg.Connection, order: Order) -> asyncpg.Record | None:
     """One statement, which is a transaction of its own: nobody else is at this account."""
-    return await connection.fetchrow(_UNLOCK.sql, *_values(order))
+    return await connection.fetchrow(UNLOCK_ONE.sql, *_values(order))
 
 
 async def _unlock_locked(connection: asyncpg.Connection, order: Order) -> asyncpg.Record | None:
     """The lock first: a snapshot older than the lock would have to write nothing."""
     async with connection.transaction():
         await connection.fetchrow(_LOCK, order[0])
-        return await connection.fetchrow(_UNLOCK.sql, *_values(order))
+        return await connection.fetchrow(UNLOCK_ONE.sql, *_values(order))
 
 
 def _values(order: Order) -> list[object]:
     user_id, chat_id, category = order
-    return _UNLOCK.values(
+    return UNLOCK_ONE.values(
         {
             "user_id": user_id,
             "id": new_id(),

@@ -23,7 +23,7 @@ from app.insights.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
-from app.insights.unlock import UnlockOrder, job_id_of, unlock_category
+from app.insights.unlock import UnlockOrder, UnlockTerms, job_id_of, unlock_category
 from tests.faults.world import World
 from tests.insights.conftest import small_chat
 
@@ -106,7 +106,7 @@ async def unlock(world: World) -> None:
         world.user_id, world.chat_id, "friendship", idempotency_key=str(world.chat_id)
     )
     world.job_id = job_id_of(order)
-    await unlock_category(order, wake=_nobody_listens, expires_s=3600)
+    await unlock_category(order, wake=_nobody_listens, terms=UnlockTerms(expires_s=3600))
 
 
 async def _nobody_listens(user_id: str, job_id: UUID) -> None:

@@ -8,7 +8,10 @@ from fastapi import FastAPI
 
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
+from app.insights.unlock import UnlockTerms, unlock_lane
 from app.insights.watching import JobBoard, News, watch
+from app.main import unlock_terms
+from app.settings import Settings
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
 from tests.http.conftest import Finish, Login
 
@@ -85,6 +88,26 @@ async def test_refusals_to_unlock_hold_nothing(alice: Client, chat_id: str) -> N
     assert (poor.json()["available"], poor.json()["required"]) == (50, 100)
     assert await balance(alice) == {"available": 50, "held": 0}
     assert (await alice.get("/api/insights/jobs")).json()["items"] == []
+
+
+async def test_the_daily_limit_tells_when_to_come_back(
+    app: FastAPI, settings: Settings, alice: Client, chat_id: str
+) -> None:
+    terms = unlock_terms(settings.model_copy(update={"daily_jobs_max": 1}))
+    app.state.unlock_terms, app.state.unlock_lane = terms, unlock_lane(terms)
+    assert (await unlock(alice, chat_id)).status_code == 202
+    refused = await unlock(alice, chat_id, "family")
+    assert refusal(refused) == (429, "daily_limit")
+    assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
+    assert await balance(alice) == {"available": 0, "held": 50}
+
+
+def test_the_limit_of_cost_counts_only_where_a_provider_is_paid(settings: Settings) -> None:
+    assert unlock_terms(settings).daily_cost_max is None
+    paid = settings.model_copy(update={"llm_model": "m", "daily_cost_max": 2.5})
+    assert unlock_terms(paid).daily_cost_max == 2_500_000
+    free = {"llm_model": "m", "daily_cost_max": 0.0, "daily_jobs_max": 0}
+    assert unlock_terms(settings.model_copy(update=free)) == UnlockTerms(settings.expires_s)
 
 
 async def test_what_is_unlocked_or_under_way_is_named_and_not_sold_again(

@@ -25,7 +25,7 @@ from app.insights.contexts import ContextStore
 from app.insights.generator import Draft
 from app.insights.nudges import Nudges
 from app.insights.run import JobEngine
-from app.insights.unlock import Unlocked, UnlockOrder, unlock_category
+from app.insights.unlock import Unlocked, UnlockOrder, UnlockTerms, unlock_category
 from app.settings import Settings
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
@@ -144,7 +144,7 @@ async def unlock(
     **order: Any,
 ) -> Unlocked:
     return await unlock_category(
-        UnlockOrder(user_id, chat_id, category, **order), wake=wake, expires_s=expires_s
+        UnlockOrder(user_id, chat_id, category, **order), wake=wake, terms=UnlockTerms(expires_s)
     )
 
 

@@ -1,0 +1,125 @@
+"""The statements of an unlock (T1). `app.insights.unlock` says when each of them runs."""
+
+from sqlalchemy import text
+
+from app.credits.sql import RESERVE_CTES
+
+
+def _unlocked_before(order: str, content_hmac: str) -> str:
+    """A succeeded job of the same chat, content and category that was not refunded."""
+    return f"""
+        SELECT j.id FROM jobs j
+        WHERE j.user_id = {order}.user_id AND j.chat_id = {order}.chat_id
+          AND j.category = {order}.category
+          AND j.state = 'succeeded' AND j.content_hmac = {content_hmac}
+          AND NOT EXISTS (
+              SELECT FROM entries e WHERE e.user_id = j.user_id AND e.op_key = 'refund:' || j.id
+          )
+    """  # noqa: S608 (constants of this module)
+
+
+DAY = "interval '24 hours'"
+
+# What a user has started and what it has cost in the last 24 hours, read only where there is a
+# limit. Costs are known once an insight is stored: what runs just now is not counted yet.
+_JOBS_OF_DAY = f"""
+    SELECT count(*) FROM (
+        SELECT FROM jobs j
+        WHERE j.user_id = o.user_id AND j.created_at > clock_timestamp() - {DAY}
+        LIMIT CAST(:jobs_max AS bigint)
+    ) d
+"""  # noqa: S608 (constants of this module)
+_COST_OF_DAY = f"""
+    SELECT coalesce(sum(i.cost_microusd), 0)
+    FROM jobs d JOIN insights i ON i.user_id = d.user_id AND i.job_id = d.id
+    WHERE d.user_id = o.user_id AND d.created_at > clock_timestamp() - {DAY}
+"""  # noqa: S608 (constants of this module)
+
+# Orders of many users in one statement. `seen` is an account in the statement's snapshot,
+# `account` the same one as it was locked. Every unlock, settlement and refund of a user moves
+# `seq`: while the two are equal, the snapshot is still true of everything that is decided here.
+# The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
+# by another transaction is skipped: nobody waits for a stranger. `needed` and `place` count the
+# orders of one user before each, as if all of them were written: what is refused by that, and
+# whatever else is not written, is looked at alone.
+UNLOCK = text(f"""
+    WITH o AS (
+        SELECT asked.*, sold.price, sold.prompt_version,
+               sum(sold.price) OVER run AS needed, row_number() OVER run AS place
+        FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:chat_ids AS uuid[]),
+                    CAST(:categories AS text[]), CAST(:languages AS text[]))
+             WITH ORDINALITY AS asked (user_id, id, chat_id, category, language, n)
+        JOIN unnest(CAST(:sold AS text[]), CAST(:prices AS bigint[]),
+                    CAST(:prompt_versions AS integer[])) AS sold (category, price, prompt_version)
+             USING (category)
+        WINDOW run AS (PARTITION BY asked.user_id ORDER BY asked.n)
+    ), seen AS (
+        SELECT user_id, seq FROM accounts WHERE user_id = ANY(CAST(:user_ids AS text[]))
+    ), account AS (
+        SELECT user_id, available, seq FROM accounts
+        WHERE user_id = ANY(CAST(:user_ids AS text[]))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), sight AS (
+        SELECT o.*, account.available, account.seq, c.content_hmac
+        FROM o JOIN account USING (user_id)
+        JOIN chats c ON c.user_id = o.user_id AND c.id = o.chat_id
+        FOR KEY SHARE OF c
+    ), opened AS (
+        INSERT INTO jobs (user_id, id, chat_id, category, language, next_run_at, price_coins,
+                          content_hmac, prompt_version)
+        SELECT o.user_id, o.id, o.chat_id, o.category, o.language, clock_timestamp(), o.price,
+               o.content_hmac, o.prompt_version
+        FROM sight o JOIN seen ON seen.user_id = o.user_id AND seen.seq = o.seq
+        WHERE o.available >= o.needed
+          AND (CAST(:jobs_max AS bigint) IS NULL OR ({_JOBS_OF_DAY}) + o.place
+               <= CAST(:jobs_max AS bigint))
+          AND (CAST(:cost_max AS bigint) IS NULL OR ({_COST_OF_DAY}) < CAST(:cost_max AS bigint))
+          AND NOT EXISTS ({_unlocked_before("o", "o.content_hmac")})
+        ON CONFLICT DO NOTHING
+        RETURNING user_id, id, price_coins AS price, chat_id, category
+    ), {RESERVE_CTES}, six AS (
+        INSERT INTO insights (user_id, job_id, ord, key)
+        SELECT opened.user_id, opened.id, spec.ord, spec.key
+        FROM opened
+        JOIN unnest(CAST(:spec_categories AS text[]), CAST(:spec_ords AS smallint[]),
+                    CAST(:spec_keys AS text[])) AS spec (category, ord, key) USING (category)
+    ), used AS (
+        UPDATE chats c SET used_at = clock_timestamp()
+        FROM opened
+        WHERE c.user_id = opened.user_id AND c.id = opened.chat_id
+          AND c.used_at < clock_timestamp() - interval '1 day'
+    )
+    SELECT id, available, held FROM money
+""")  # noqa: S608 (constants of this package)
+
+# One order, its account locked before: all that decides what it is answered.
+LOOK = text(f"""
+    SELECT account.user_id AS account, account.available,
+           replay.price_coins AS replay_price, replay.chat_id AS replay_chat_id,
+           replay.category AS replay_category, replay.language AS replay_language,
+           first.available_after AS replay_available, first.held_after AS replay_held,
+           chat.id IS NOT NULL AS chat_exists,
+           ({_unlocked_before("o", "chat.content_hmac")} LIMIT 1) AS succeeded_job,
+           (SELECT j.id FROM jobs j
+            WHERE j.user_id = o.user_id AND j.chat_id = o.chat_id AND j.category = o.category
+              AND j.state IN ('queued', 'running', 'settling')) AS active_job,
+           CASE WHEN CAST(:jobs_max AS bigint) IS NOT NULL OR CAST(:cost_max AS bigint) IS NOT NULL
+                THEN ({_JOBS_OF_DAY}) END AS jobs_of_day,
+           CASE WHEN CAST(:cost_max AS bigint) IS NOT NULL THEN ({_COST_OF_DAY}) END AS cost_of_day
+    FROM (SELECT CAST(:user_id AS text) AS user_id, CAST(:id AS uuid) AS id,
+                 CAST(:chat_id AS uuid) AS chat_id, CAST(:category AS text) AS category) AS o
+    LEFT JOIN accounts account ON account.user_id = o.user_id
+    LEFT JOIN chats chat ON chat.user_id = o.user_id AND chat.id = o.chat_id
+    LEFT JOIN jobs replay ON replay.user_id = o.user_id AND replay.id = o.id
+    LEFT JOIN entries first ON first.user_id = o.user_id AND first.op_key = 'reserve:' || o.id
+""")  # noqa: S608 (constants of this module)
+
+# When the user may start another job: 24 hours after the `jobs_max`-th newest was started; after
+# the first one of the day where it is the cost that is too high.
+WAIT_OF_DAY = text(f"""
+    SELECT greatest(1, ceil(extract(epoch FROM created_at + {DAY} - clock_timestamp())))::int
+    FROM jobs
+    WHERE user_id = :user_id AND created_at > clock_timestamp() - {DAY}
+    ORDER BY created_at DESC, id DESC
+    OFFSET CAST(:newer AS bigint) LIMIT 1
+""")  # noqa: S608 (constants of this module)
