@@ -1,0 +1,204 @@
+"""Unlocks of one user through the product's own code, many at once.
+
+python -m benchmarks.hot_account [--rounds 5] [--seconds 4] [--tasks 32]
+
+Every unlock is the product's own: the account is locked, coins are reserved, the job and its six
+rows are queued. First each in a transaction of its own, all of them competing for the account;
+then through the lane in which the unlocks of an API process share transactions. Counted are the
+errors a database answers with when transactions disturb each other, also those that
+`in_transaction` repeats unseen. Exit 1 if there was one, or if an invariant is violated afterwards.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from uuid import UUID
+
+import asyncpg
+import uvloop
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from app.credits.invariants import check_invariants
+from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
+from app.insights.catalog import CATEGORIES
+from app.insights.unlock import UnlockLane, UnlockOrder, UnlockTerms, unlock_category, unlock_lane
+from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
+from benchmarks.services import Services, product_engine, services
+
+ROUNDS, SECONDS, TASKS = 5, 4.0, 32
+UNLOCKS_PER_S_MAX = 4_000
+"""So many are prepared for each second, several times what a machine of today does."""
+WANTED_PER_S = 300
+"""Of an API process. Transactions of their own are there to compete, not to be fast."""
+TERMS = UnlockTerms(expires_s=3600.0)
+DISTURBED = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
+
+
+@dataclass(frozen=True)
+class HotAccount:
+    """What became of the rounds on one account."""
+
+    is_shared: bool
+    """Whether unlocks that came at one moment shared a transaction, as in the API."""
+    per_s: list[float]
+    """Unlocks a second, round by round."""
+    unlocks: int
+    disturbed: Counter[str]
+    """SQLSTATEs of serialization failures and deadlocks."""
+    violations: int
+
+    @property
+    def is_exact(self) -> bool:
+        return not self.disturbed and not self.violations
+
+
+async def measure_hot_account(
+    database_url: str,
+    master_key: str,
+    *,
+    rounds: int,
+    seconds: float,
+    tasks: int,
+    is_shared: bool,
+) -> HotAccount:
+    """Seeds the empty database, then unlocks as fast as `tasks` at once can."""
+    orders = await _seed(database_url, master_key, chats=_chats_for(rounds * seconds))
+    per_s: list[float] = []
+    unlocks = 0
+    lane = unlock_lane(TERMS) if is_shared else None
+    async with product_engine(database_url):
+        with _watching() as disturbed:
+            for _ in range(rounds):
+                done, took_s = await _round(orders, lane, seconds, tasks)
+                per_s.append(done / took_s)
+                unlocks += done
+        violations = sum(finding.violations for finding in await check_invariants())
+    return HotAccount(is_shared, per_s, unlocks, disturbed, violations)
+
+
+@contextmanager
+def _watching() -> Generator[Counter[str]]:
+    """Counts what the database refuses because transactions were in each other's way."""
+    seen: Counter[str] = Counter()
+
+    def note(context: ExceptionContext) -> None:
+        state = sqlstate(context.original_exception)
+        if state in DISTURBED:
+            seen[state] += 1
+
+    event.listen(Engine, "handle_error", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "handle_error", note)
+
+
+async def _round(
+    orders: Iterator[UnlockOrder], lane: UnlockLane | None, seconds: float, tasks: int
+) -> tuple[int, float]:
+    done = 0
+    started = time.perf_counter()
+
+    async def work() -> None:
+        nonlocal done
+        while time.perf_counter() - started < seconds:
+            await unlock_category(next(orders), wake=_no_wake, terms=TERMS, lane=lane)
+            done += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(tasks):
+            group.create_task(work())
+    return done, time.perf_counter() - started
+
+
+async def _no_wake(_user_id: str, _job_id: UUID) -> None:
+    """Nobody shall run the jobs: reserving is what is measured."""
+
+
+async def _seed(database_url: str, master_key: str, *, chats: int) -> Iterator[UnlockOrder]:
+    coins = sum(category.price_coins for category in CATEGORIES.values())
+    connection = await asyncpg.connect(database_url)
+    try:
+        seeded = await seed_chats(
+            connection,
+            master_key,
+            encoded_chat(SMALL_CHAT),
+            users=1,
+            chats_each=chats,
+            coins=coins * chats,
+        )
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+    return _orders(seeded)
+
+
+def _orders(seeded: Sequence[SeededChat]) -> Iterator[UnlockOrder]:
+    for category in CATEGORIES:
+        for chat in seeded:
+            yield UnlockOrder(chat.user_id, chat.chat_id, category)
+
+
+def _chats_for(seconds: float) -> int:
+    return int(seconds * UNLOCKS_PER_S_MAX / len(CATEGORIES)) + TASKS
+
+
+def render(measured: HotAccount, *, tasks: int) -> str:
+    """The figures as lines."""
+    shape = "sharing transactions" if measured.is_shared else "a transaction each"
+    wanted = f" (wanted: {WANTED_PER_S})" if measured.is_shared else ""
+    typical = median(measured.per_s)
+    rounds = "  ".join(f"{one:.0f}" for one in measured.per_s)
+    disturbed = dict(measured.disturbed) or 0
+    return "\n".join(
+        (
+            f"one account, {tasks} unlocks at once, {shape}: {measured.unlocks} unlocks",
+            f"  unlocks/s by round                 {rounds}",
+            f"  median                             {typical:.0f}{wanted}",
+            f"  spread                             {min(measured.per_s):.0f} to "
+            f"{max(measured.per_s):.0f}",
+            f"  serialization failures, deadlocks  {disturbed}",
+            f"  rows that violate an invariant     {measured.violations}",
+        )
+    )
+
+
+def main() -> int:
+    given = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends as on Ctrl-C: in order.
+    with services() as servers:
+        both = [uvloop.run(_measure(servers, given, is_shared=shared)) for shared in (False, True)]
+    print("\n".join(render(measured, tasks=given.tasks) for measured in both))
+    return 0 if all(measured.is_exact for measured in both) else 1
+
+
+async def _measure(servers: Services, given: argparse.Namespace, *, is_shared: bool) -> HotAccount:
+    async with servers.database() as database_url:
+        return await measure_hot_account(
+            database_url,
+            servers.master_key,
+            rounds=given.rounds,
+            seconds=given.seconds,
+            tasks=given.tasks,
+            is_shared=is_shared,
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hot_account", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--tasks", type=int, default=TASKS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
