@@ -23,6 +23,7 @@ class Step(StrEnum):
     UNLOCK = "unlock"
     CLAIM = "claim"
     RENEW = "renew"
+    NOTE_SENT = "note_sent"
     STORE = "store"
     REQUEUE = "requeue"
     SETTLE = "settle"

@@ -23,6 +23,7 @@ from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound
 from app.gate import Gate
 from app.insights import routes as insights
+from app.insights import sent_routes as sent
 from app.insights.nudges import JOB_CHANGED, Nudges, listen
 from app.insights.progress import QueuePositions
 from app.insights.unlock import UnlockTerms, unlock_lane
@@ -80,7 +81,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
-    for router in (insights.router, chats.router, credits_.router, health.router, web.router):
+    for router in (
+        insights.router,
+        sent.router,
+        chats.router,
+        credits_.router,
+        health.router,
+        web.router,
+    ):
         app.include_router(router)
     app.mount("/static", web.static_files())
     return app

@@ -38,6 +38,8 @@ class Attempt:
     stopped: Stop | None = None
     task: "asyncio.Task[list[InsightOutcome]] | None" = None
     confirming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    noted_shared: str | None = field(default=None, repr=False)
+    """What is written down of the text that all calls of this attempt begin with."""
 
     @classmethod
     def of(cls, claim: Claim, times: LeaseTimes) -> "Attempt":

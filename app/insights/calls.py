@@ -47,6 +47,7 @@ class _Trouble:
     is_crash: bool = False
     is_final: bool = False
     gives_back: bool = False
+    was_sent: bool = True
 
     @property
     def is_last(self) -> bool:
@@ -165,6 +166,7 @@ class InsightCalls:
                 wait_s=call_backoff_s(tally.calls, failure.retry_after_s),
                 is_final=failure.is_final,
                 gives_back=failure.gives_back,
+                was_sent=failure.was_sent,
             )
         except LeaseLost:
             raise
@@ -253,7 +255,7 @@ def _failed(attempt: Attempt, spec: InsightSpec, trouble: _Trouble, tally: Tally
     return replace(
         _unfinished(attempt, spec, tally),
         state=InsightState.FAILED,
-        attempts=tally.calls - trouble.gives_back,  # Nothing was sent the last time.
+        attempts=tally.calls if trouble.was_sent else tally.calls - 1,
         error_code=trouble.code,
     )
 

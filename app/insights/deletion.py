@@ -35,6 +35,7 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
         if endings:
             await end_jobs(connection, endings)
         await connection.execute(_EMPTY_INSIGHTS, place)
+        await connection.execute(_FORGET_SENT, place)
         await connection.execute(_DELETE_CHAT, place)
         ended = [ending.job_id for ending in endings]
 
@@ -82,6 +83,12 @@ _EMPTY_INSIGHTS = text("""
     )
     UPDATE jobs SET version = version + 1
     WHERE user_id = :user_id AND id IN (SELECT job_id FROM emptied)
+""")
+
+_FORGET_SENT = text("""
+    DELETE FROM sent_prompts s USING jobs j
+    WHERE j.user_id = :user_id AND j.chat_id = :chat_id
+      AND s.user_id = j.user_id AND s.job_id = j.id
 """)
 
 _DELETE_CHAT = text("DELETE FROM chats WHERE user_id = :user_id AND id = :chat_id")

@@ -9,6 +9,7 @@ from app.insights.catalog import InsightSpec
 from app.insights.content import InsightContent
 from app.insights.context import InsightContext
 from app.llm.prices import Price
+from app.llm.protocol import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class GenerationFailed(Exception):
 
     `retry_after_s` is the wait the provider asked for, None if it named none. `is_final`: it
     would fail again, so the job ends and the coins come back. `gives_back`: no fault of the job,
-    so the attempt ends and is not counted; another starts after `retry_after_s`. `spent` is what
-    the calls for this insight in this attempt have cost.
+    so the attempt ends and is not counted; another starts after `retry_after_s`. `was_sent`:
+    whether a call was made. `spent` is what the calls for this insight in this attempt have cost.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class GenerationFailed(Exception):
         retry_after_s: float | None = None,
         is_final: bool = False,
         gives_back: bool = False,
+        was_sent: bool = True,
         spent: Spent = NOTHING_SPENT,
     ) -> None:
         self.code = code
         self.retry_after_s = retry_after_s
         self.is_final = is_final
         self.gives_back = gives_back
+        self.was_sent = was_sent
         self.spent = spent
         super().__init__(code)
 
@@ -95,17 +98,23 @@ class Generator(Protocol):
         ...
 
 
+NoteSent = Callable[[Outgoing, str], Awaitable[None]]
+"""Gets what is to be sent, and the text in it that all calls of the attempt begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """For whom an insight is written, within one attempt.
 
     `confirm` returns if the job may still be worked on, and raises otherwise: to be awaited
-    after a wait for a place, just before anything is sent.
+    after a wait for a place, just before anything is sent. So does `note`, which writes down
+    what is sent, and is awaited last.
     """
 
     user_id: str
     job_id: UUID
     confirm: Callable[[], Awaitable[None]]
+    note: NoteSent
 
 
 @runtime_checkable

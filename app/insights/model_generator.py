@@ -22,7 +22,17 @@ from app.insights.generator import NOTHING_SPENT, Draft, GenerationFailed, Gener
 from app.llm.breaker import Breaker, CircuitOpen, Passage
 from app.llm.limits import CallLimits, NoPlace, Permit
 from app.llm.prices import FREE, Price, price_of
-from app.llm.protocol import LLM, Completion, InvalidAnswer, LLMFailed, Prompt, Repair, Usage
+from app.llm.protocol import (
+    LLM,
+    Completion,
+    InvalidAnswer,
+    LLMFailed,
+    Note,
+    Outgoing,
+    Prompt,
+    Repair,
+    Usage,
+)
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 BRIEFINGS_KEPT = 16
@@ -96,9 +106,9 @@ class ModelGenerator:
                 self._briefings.popitem(last=False)
         return kept[1]
 
-    async def ask(self, prompt: Prompt) -> Completion[InsightAnswer]:
-        """One call. Raises LLMFailed."""
-        return await self._llm.complete(prompt, InsightAnswer)
+    async def ask(self, prompt: Prompt, note: Note) -> Completion[InsightAnswer]:
+        """One call. Raises LLMFailed, and what `note` raises."""
+        return await self._llm.complete(prompt, InsightAnswer, note=note)
 
     def spend(self, usage: Usage, spent: Spent) -> Spent:
         """`spent`, and what a call has cost."""
@@ -169,8 +179,14 @@ class _Writing:
         self, prompt: Prompt, passage: Passage, permit: Permit
     ) -> Completion[InsightAnswer]:
         """The call itself, and what is learnt from it. Raises GenerationFailed."""
+
+        async def note(outgoing: Outgoing) -> None:
+            await self.turn.note(outgoing, prompt.shared)
+            if not permit.is_fresh:
+                raise NoPlace(0.0)
+
         try:
-            completion = await self.generator.ask(prompt)
+            completion = await self.generator.ask(prompt, note)
         except LLMFailed as failure:
             self._learn(failure, passage)
             self._spend(failure.usage, permit)
@@ -214,12 +230,16 @@ class _Writing:
 
     def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
         code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"
-        return self._given_back(code, wait.retry_after_s)
+        return self._given_back(code, wait.retry_after_s, was_sent=False)
 
-    def _given_back(self, code: str, wait_s: float) -> GenerationFailed:
+    def _given_back(self, code: str, wait_s: float, *, was_sent: bool = True) -> GenerationFailed:
         spread_s = random.uniform(0, RETURN_SPREAD_S)  # noqa: S311 (a spread)
         return GenerationFailed(
-            code, retry_after_s=wait_s + spread_s, gives_back=True, spent=self.spent
+            code,
+            retry_after_s=wait_s + spread_s,
+            gives_back=True,
+            was_sent=was_sent,
+            spent=self.spent,
         )
 
 

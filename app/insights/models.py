@@ -135,3 +135,22 @@ insights = Table(
     ),
     postgresql_with={"fillfactor": 70},
 )
+
+# What left the process for a model, word for word. A row of ord 0 and call 0 is the part that all
+# calls of one claim (`fence`) begin with; the others are calls, numbered for each insight.
+sent_prompts = Table(
+    "sent_prompts",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("job_id", Uuid, primary_key=True),
+    Column("fence", BigInteger, primary_key=True, autoincrement=False),
+    Column("call", SmallInteger, primary_key=True, autoincrement=False),
+    Column("ord", SmallInteger, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column(
+        "sent_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
+    ),
+    CheckConstraint(f"ord BETWEEN 0 AND {INSIGHTS_PER_JOB}", name="ord"),
+    CheckConstraint("(ord = 0) = (call = 0)", name="shared"),
+    CheckConstraint("call BETWEEN 0 AND 9", name="call"),
+)

@@ -1,6 +1,7 @@
 """What the scenarios of the fault matrix arrange, do, and look at."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from app.db import in_transaction
 from app.insights.cancel import cancel_job
 from app.insights.deletion import delete_chat
 from app.insights.generator import GenerationFailed
+from app.insights.model_generator import ModelGenerator
 from app.insights.models import INSIGHTS_PER_JOB
 from app.insights.operations import release_job, requeue_job
 from app.insights.refund import refund_job
@@ -24,6 +26,9 @@ from app.insights.sweeps import (
     run_overdue_sweeps,
 )
 from app.insights.unlock import UnlockOrder, UnlockTerms, job_id_of, unlock_category
+from app.llm.limits import CallLimits
+from app.llm.scripted import Scripted
+from app.llm.shared import Bounds
 from tests.faults.world import World
 from tests.insights.conftest import small_chat
 
@@ -31,6 +36,15 @@ EXPORT = "".join(
     f"{1 + n // 24:02}/13/2024, {n % 24:02}:00 - {'Ana' if n % 2 else 'Ben'}: hello {n}\n"
     for n in range(12)
 ).encode()
+
+ANSWER = json.dumps(
+    {
+        "headline": "P1 writes",
+        "summary": "P1 writes.",
+        "findings": [{"claim": "P1 writes.", "evidence": [1]}],
+        "confidence": 0.5,
+    }
+)
 
 Act = Callable[[World], Awaitable[Any]]
 
@@ -117,6 +131,17 @@ async def run_job(world: World) -> None:
     await world.run_job()
 
 
+async def ask_model(world: World) -> None:
+    """A worker runs the job with a model, and so writes down what it sends."""
+    limits = CallLimits(world.redis, model="scripted", bounds=Bounds(concurrency=6))
+    generator = ModelGenerator(Scripted(lambda _: ANSWER), limits)
+    world.generator = generator
+    try:
+        await world.run_job()
+    finally:
+        await generator.close()
+
+
 async def requeue(world: World) -> None:
     await model_overloaded(world)
     await world.run_job()
@@ -193,6 +218,14 @@ async def take_sweeps(world: World) -> None:
 
 async def job_state(world: World) -> str:
     return await world.job_state()
+
+
+async def noted(world: World) -> str:
+    sent = await world.sql.fetchval(
+        "SELECT count(*) FROM sent_prompts WHERE user_id = $1", world.user_id
+    )
+    state = await world.job_state()
+    return "some noted" if state == "running" and sent else state
 
 
 async def stored(world: World) -> str:

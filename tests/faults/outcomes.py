@@ -138,7 +138,8 @@ _SPECIAL: dict[Step | Spot, dict[Fault, Outcome]] = {
     },
     # The next beat comes long before the lease ends.
     Step.RENEW: {Fault.RAISE: Outcome.ONCE, Fault.RAISE_AFTER: Outcome.ONCE},
-    # One that is refused is stored one result at a time; a repeat changes nothing.
+    # One that is refused is stored one at a time; a repeat changes nothing.
+    Step.NOTE_SENT: {Fault.RAISE: Outcome.ONCE, Fault.RAISE_AFTER: Outcome.ONCE},
     Step.STORE: {Fault.RAISE: Outcome.ONCE, Fault.RAISE_AFTER: Outcome.ONCE},
     Step.SETTLE: {Fault.RAISE: Outcome.POSTPONED, Fault.RAISE_AFTER: Outcome.ONCE},
     Step.REQUEUE: {Fault.RAISE: Outcome.HELD, Fault.RAISE_AFTER: Outcome.QUEUED},

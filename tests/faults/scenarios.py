@@ -146,6 +146,18 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         SOLD,
         runs_on=True,
     ),
+    Step.NOTE_SENT: Scenario(
+        "writing down what is sent",
+        WORKER,
+        do.ask_model,
+        do.noted,
+        "running",
+        "some noted",
+        "succeeded",
+        JOB,
+        SOLD,
+        runs_on=True,
+    ),
     Step.STORE: Scenario(
         "storing a result",
         WORKER,

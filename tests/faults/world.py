@@ -19,6 +19,7 @@ from app.crypto import KeyRing
 from app.ids import new_id
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
+from app.insights.model_generator import ModelGenerator
 from app.insights.nudges import Nudges
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine
@@ -51,7 +52,7 @@ class World:
     job_id: UUID = field(default_factory=new_id)
     attempt_s: float = 110
     heartbeat_s: float = 15
-    generator: ScriptedGenerator = field(default_factory=ScriptedGenerator)
+    generator: ScriptedGenerator | ModelGenerator = field(default_factory=ScriptedGenerator)
     is_ready: Callable[[], bool] = lambda: True
     """The fault waits for this: until then its point is passed by."""
     fired: asyncio.Event = field(default_factory=asyncio.Event)

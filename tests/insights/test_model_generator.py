@@ -24,6 +24,7 @@ from app.llm.breaker import Breaker
 from app.llm.limits import CallLimits
 from app.llm.openai_compatible import OpenAICompatible
 from app.llm.prices import Price
+from app.llm.protocol import Outgoing
 from app.llm.shared import Bounds
 from tests.insights.chats import friends
 from tests.insights.conftest import (
@@ -79,8 +80,12 @@ async def go_on() -> None:
     """The job is ours."""
 
 
+async def forget(_outgoing: Outgoing, _shared: str) -> None:
+    """What is sent is written down nowhere."""
+
+
 def turn() -> Turn:
-    return Turn("alice", uuid4(), go_on)
+    return Turn("alice", uuid4(), go_on, forget)
 
 
 async def written(
@@ -263,7 +268,9 @@ async def test_nothing_is_sent_for_a_job_that_is_lost(
         raise Lost
 
     with pytest.raises(Lost):
-        await model.begin(Turn("alice", uuid4(), refuse)).write(SPEC, context, language=None)
+        await model.begin(Turn("alice", uuid4(), refuse, forget)).write(
+            SPEC, context, language=None
+        )
     assert stub.meter.calls == 0
 
 

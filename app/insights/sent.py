@@ -1,0 +1,178 @@
+"""What leaves the process for a model, written down word for word before it does.
+
+It is sealed under the key of the chat, so it ends with the chat. The part that all calls of one
+claim begin with is stored once. What stands here and was not sent after all is the call of a
+worker that died in between; what was sent stands here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.crypto import ChatKey, Part
+from app.db import in_transaction
+from app.faults import Step
+from app.insights.attempt import Attempt, LeaseLost
+from app.insights.claim import HeldLease, JobRef
+from app.insights.generator import NoteSent
+from app.insights.lanes import Lane
+from app.insights.writer import JobWriter
+from app.llm.protocol import Message, Outgoing
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SentCall:
+    """One call, sealed; with the first of a claim, the part that its calls share."""
+
+    lease: HeldLease
+    ord: int
+    call: int
+    sealed: bytes = field(repr=False)
+    sealed_shared: bytes | None = field(default=None, repr=False)
+
+
+class _Stored(BaseModel):
+    """`shared_at` is the place of the message that begins with the shared part, left out here."""
+
+    provider: str
+    model: str
+    shared_at: int | None
+    messages: list[tuple[str, str]]
+
+
+class SentLog:
+    """Writes down the calls of a worker process, in group commits."""
+
+    def __init__(self, writer: JobWriter) -> None:
+        self._writer = writer
+        self._lane = Lane[SentCall, bool](store_sent, kind="sent")
+
+    def of(self, attempt: Attempt, key: ChatKey, ord_: int) -> NoteSent:
+        """Writes down the calls for one insight of `attempt`."""
+        calls = count(1)
+
+        async def note(outgoing: Outgoing, shared: str) -> None:
+            await self._note(attempt, _sealed(attempt, key, (ord_, next(calls)), outgoing, shared))
+
+        return note
+
+    async def _note(self, attempt: Attempt, call: SentCall) -> None:
+        """Raises LeaseLost, also when the job's chat was deleted meanwhile."""
+        try:
+            is_ours = await self._writer.insist(attempt, self._lane, call)
+        except LeaseLost:
+            raise
+        except Exception:
+            # Refused by the database though it is there: the user has paid for six insights.
+            attempt.noted_shared = None
+            log.exception("sent.refused", job_id=str(attempt.claim.job_id))
+            return
+        if not is_ours or attempt.is_lease_over:
+            raise LeaseLost
+
+
+def sent_place(lease: HeldLease, *, ord_: int, call: int) -> tuple[Part, ...]:
+    """What the seal of a call, or of the shared part of a claim's calls, is bound to."""
+    return ("sent", lease.user_id, lease.job_id, lease.fence, ord_, call)
+
+
+def words_of(opened: bytes, shared: str) -> Outgoing:
+    """The call that was sealed, whole again."""
+    told = _Stored.model_validate_json(opened)
+    return Outgoing(
+        told.provider,
+        told.model,
+        tuple(
+            Message(role, shared + content if at == told.shared_at else content)
+            for at, (role, content) in enumerate(told.messages)
+        ),
+    )
+
+
+async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
+    """Stores each call whose lease is still held; False for a lost one. A repeat is harmless."""
+
+    async def store(connection: AsyncConnection) -> set[JobRef]:
+        owned = await connection.execute(
+            _STORE,
+            {
+                "user_ids": [one.lease.user_id for one in calls],
+                "job_ids": [one.lease.job_id for one in calls],
+                "fences": [one.lease.fence for one in calls],
+                "ords": [one.ord for one in calls],
+                "calls": [one.call for one in calls],
+                "sealed": [one.sealed for one in calls],
+                "shared": [one.sealed_shared for one in calls],
+            },
+        )
+        return {(row.user_id, row.id) for row in owned}
+
+    owned = await in_transaction(store, step=Step.NOTE_SENT)
+    return [(one.lease.user_id, one.lease.job_id) in owned for one in calls]
+
+
+def _sealed(
+    attempt: Attempt, key: ChatKey, place: tuple[int, int], outgoing: Outgoing, shared: str
+) -> SentCall:
+    """Without an await: the call that carries the shared part must be the first in the lane."""
+    lease, (ord_, call) = attempt.claim.held, place
+    is_first = attempt.noted_shared is None
+    if is_first:
+        attempt.noted_shared = shared
+    shared_at = next(
+        (at for at, one in enumerate(outgoing.messages) if one.content.startswith(shared)), None
+    )
+    if shared != attempt.noted_shared:
+        shared_at = None
+    told = _Stored(
+        provider=outgoing.provider,
+        model=outgoing.model,
+        shared_at=shared_at,
+        messages=[
+            (one.role, one.content[len(shared) :] if at == shared_at else one.content)
+            for at, one in enumerate(outgoing.messages)
+        ],
+    )
+    return SentCall(
+        lease,
+        ord_,
+        call,
+        key.seal(told.model_dump_json().encode(), *sent_place(lease, ord_=ord_, call=call)),
+        key.seal(shared.encode(), *sent_place(lease, ord_=0, call=0)) if is_first else None,
+    )
+
+
+# The lock makes the deletion of the chat come before, and then nothing is written, or after.
+_STORE = text("""
+    WITH told AS (
+        SELECT * FROM unnest(
+            CAST(:user_ids AS text[]), CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]),
+            CAST(:ords AS smallint[]), CAST(:calls AS smallint[]), CAST(:sealed AS bytea[]),
+            CAST(:shared AS bytea[])
+        ) AS t (user_id, job_id, fence, ord, call, sealed, shared)
+    ), owned AS (
+        SELECT j.user_id, j.id FROM jobs j
+        JOIN (SELECT DISTINCT user_id, job_id, fence FROM told) t
+          ON t.user_id = j.user_id AND t.job_id = j.id AND t.fence = j.fence
+        WHERE j.state = 'running'
+        ORDER BY j.user_id, j.id
+        FOR NO KEY UPDATE OF j
+    ), stored AS (
+        INSERT INTO sent_prompts (user_id, job_id, fence, ord, call, sealed)
+        SELECT t.user_id, t.job_id, t.fence, part.ord, part.call, part.sealed
+        FROM told t JOIN owned o ON o.user_id = t.user_id AND o.id = t.job_id
+        CROSS JOIN LATERAL (
+            VALUES (t.ord, t.call, t.sealed), (0::smallint, 0::smallint, t.shared)
+        ) AS part (ord, call, sealed)
+        WHERE part.sealed IS NOT NULL
+        ON CONFLICT DO NOTHING
+    )
+    SELECT user_id, id FROM owned
+""")
