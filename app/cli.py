@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -12,6 +13,7 @@ import typer
 from alembic import command
 from alembic.config import Config
 
+from app.bill import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, opened_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import Entry
@@ -19,6 +21,7 @@ from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.demo import run_demo
 from app.errors import DomainError
+from app.insights.costs import BadSince, parse_since, read_bill
 from app.insights.models import JobState
 from app.insights.operations import find_job, list_jobs, release_job, requeue_job
 from app.insights.progress import QueuePositions
@@ -148,6 +151,26 @@ def check() -> None:
     violations = sum(finding.violations for finding in findings)
     _print({"healthy": violations == 0, "violations": violations, "invariants": findings})
     raise typer.Exit(1 if violations else 0)
+
+
+@app.command()
+def costs(
+    since: Annotated[
+        str, typer.Option(help="First day (UTC), as 2026-11-01 or 7d for seven days ago.")
+    ] = "7d",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what models cost and what coins came in, by day, model and category."""
+    try:
+        first = parse_since(since, today=datetime.now(UTC).date())
+    except BadSince as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from error
+    bill = _run(lambda: read_bill(first))
+    if as_json:
+        told = {"since": bill.since, "costs": bill.costs, "earned": bill.earned}
+        _print(told | {"totals": bill.totals})
+    else:
+        typer.echo(bill_text(bill))
 
 
 @app.command(name="watch")

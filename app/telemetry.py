@@ -59,18 +59,26 @@ llm_adopted = Counter(
 coins_moved = Counter("sixfold_coins", "Coins captured from users and refunded to them.", ["kind"])
 
 MODELS_MAX = 20
-OTHER_MODELS = "other"
-_models: set[str] = set()
 
 
-def model_label(model: str | None) -> str:
-    """The name as a label: providers choose it, so only so many of them become one."""
-    name = model or "unknown"
-    if name not in _models:
-        if len(_models) >= MODELS_MAX:
-            return OTHER_MODELS
-        _models.add(name)
-    return name
+class BoundedLabel:
+    """Makes labels of names that others choose: the first `most` of them, then `other`."""
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._names: set[str] = set()
+
+    def __call__(self, name: str | None) -> str:
+        known = name or "unknown"
+        if known not in self._names:
+            if len(self._names) >= self._most:
+                return "other"
+            self._names.add(known)
+        return known
+
+
+model_label = BoundedLabel(most=MODELS_MAX)
+"""Of a model: the name is the provider's answer."""
 
 
 def serve_metrics(port: int) -> Callable[[], None]:

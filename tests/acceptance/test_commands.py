@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import MakeClient, Processes, run_sixfold, worker
 
 
@@ -37,6 +39,22 @@ async def test_an_operator_finds_follows_and_refunds_a_job(
     assert (await printed(environment, *taken))["entry"]["available_after"] == 30
     assert await printed(environment, "balance", "alice") == {"available": 30, "held": 0}
     assert (await printed(environment, "check"))["healthy"] is True
+
+    costs = await printed(environment, "costs", "--since", "7d", "--json")
+    assert [(one["model"], one["jobs"], one["insights"]) for one in costs["costs"]] == [
+        ("offline-1", 1, 6)
+    ]
+    assert (costs["totals"]["captured_coins"], costs["totals"]["refunded_coins"]) == (50, 50)
+    code, table = await run_sixfold(environment, "costs")
+    assert code == 0
+    assert b"0 coins earned (50 captured, 50 refunded)" in table
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-02-30", "9999-01-01", "9999d", "-1d", ""])
+async def test_a_bill_from_no_day_is_refused_with_a_usage_error(
+    environment: dict[str, str], since: str
+) -> None:
+    assert await run_sixfold(environment, "costs", f"--since={since}") == (2, b"")
 
 
 async def test_an_operator_gives_the_coins_of_a_waiting_job_back(

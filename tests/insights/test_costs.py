@@ -1,0 +1,284 @@
+"""The bill: what is on it, what is wasted, and what coins stand against it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+
+from app import telemetry
+from app.bill import bill_text, dollars
+from app.db import snapshot
+from app.insights import costs
+from app.insights.cancel import cancel_job
+from app.insights.catalog import CATEGORIES, InsightSpec
+from app.insights.costs import DAYS_MAX, BadSince, Bill, Cost, Earned, parse_since, read_bill
+from app.insights.generator import GenerationFailed, Spent
+from app.insights.refund import refund_job
+from app.insights.sweeps import cleanup_expired_reservations
+from tests.insights.conftest import (
+    MakeEngine,
+    ScriptedGenerator,
+    assert_healthy,
+    end_lease,
+    execute,
+    job_row,
+    unlock,
+    until,
+)
+
+KEYS = [spec.key for spec in CATEGORIES["friendship"].insights]
+FAILING = KEYS[3]
+TODAY = date(2026, 11, 22)
+SPENT = Spent(100, 20, 11, tokens_cached=40, model="scripted-1")
+EACH = 7
+"""What each draft of the scripted generator costs, in micro-dollars."""
+
+
+def fails(
+    *, spent: Spent = SPENT, is_final: bool = False, wait_s: float = 0
+) -> Callable[[InsightSpec], Exception | None]:
+    """A script in which one of the six insights fails each time, at some expense."""
+    return lambda spec: (
+        GenerationFailed("provider_error", retry_after_s=wait_s, is_final=is_final, spent=spent)
+        if spec.key == FAILING
+        else None
+    )
+
+
+async def bill() -> Bill:
+    return await read_bill((datetime.now(UTC) - timedelta(days=1)).date())
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def wasted(reason: str) -> float:
+    return counted("sixfold_llm_wasted_microusd_total", reason=reason)
+
+
+async def row_of(job_id: UUID, key: str) -> dict[str, object]:
+    async with snapshot() as connection:
+        found = await connection.execute(
+            text("SELECT * FROM insights WHERE job_id = :job_id AND key = :key"),
+            {"job_id": job_id, "key": key},
+        )
+        return dict(found.one()._mapping)
+
+
+async def test_a_charged_job_is_on_the_bill_of_its_day_model_and_category(
+    chat: UUID, make_engine: MakeEngine
+) -> None:
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    told = await bill()
+    day = (await job_row("alice", job.job_id)).finished_at.astimezone(UTC).date()
+    assert told.costs == [Cost(day, "scripted-1", "friendship", 1, 6, 60, 0, 30, 6 * EACH, 0, 0, 0)]
+    assert told.earned == [Earned(day, "friendship", 50, 0)]
+    await refund_job("alice", job.job_id, reason="a present", actor="operator")
+    assert (await bill()).totals.refunded_coins == 50
+
+
+async def test_a_job_under_way_is_on_no_bill_yet(chat: UUID) -> None:
+    await unlock("alice", chat)
+    assert await bill() == Bill((await bill()).since, [], [])
+
+
+async def test_a_failed_attempt_is_wasted_also_when_the_next_one_is_charged(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    job, engine = await unlock("alice", chat), make_engine()
+    generator.script = fails()
+    await engine.run_job("alice", job.job_id)
+    generator.script = lambda spec: None
+    await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+    await engine.run_job("alice", job.job_id)
+    assert (await job_row("alice", job.job_id)).state == "succeeded"
+    totals = (await bill()).totals
+    assert totals.cost_microusd == 6 * EACH + 11
+    assert (totals.wasted_failed_microusd, totals.tokens_cached) == (11, 40)
+    assert (await row_of(job.job_id, FAILING))["wasted_microusd"] == 11
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled", "expired"])
+async def test_what_a_job_completed_and_nobody_was_charged_for_is_wasted(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, ending: str
+) -> None:
+    job = await unlock("alice", chat)
+    generator.script = fails(is_final=ending == "failed")
+    await make_engine().run_job("alice", job.job_id)
+    if ending == "cancelled":
+        await cancel_job("alice", job.job_id)
+    elif ending == "expired":
+        await execute("UPDATE reservations SET expires_at = clock_timestamp()")
+        assert await cleanup_expired_reservations() == 1
+    assert (await job_row("alice", job.job_id)).state == ending
+    told = await bill()
+    waste = {
+        "failed": told.totals.wasted_failed_microusd,
+        "cancelled": told.totals.wasted_cancelled_microusd,
+        "expired": told.totals.wasted_expired_microusd,
+    }
+    assert waste.pop(ending) == 5 * EACH + (11 if ending == "failed" else 0)
+    assert sorted(waste.values()) == ([0, 0] if ending == "failed" else [0, 11])
+    assert told.totals.cost_microusd == 5 * EACH + 11
+    assert told.earned == []
+
+
+async def test_what_a_later_charged_job_took_over_is_not_wasted_however_often_it_moved(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = fails()
+    for _ in range(2):
+        job = await unlock("alice", chat)
+        await make_engine().run_job("alice", job.job_id)
+        await cancel_job("alice", job.job_id)
+    assert (await bill()).totals.wasted_cancelled_microusd == 5 * EACH
+    generator.script = lambda spec: None
+    saved = counted("sixfold_llm_adopted_microusd_total")
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    totals = (await bill()).totals
+    assert (totals.cost_microusd, totals.captured_coins) == (6 * EACH + 22, 50)
+    assert (totals.wasted_cancelled_microusd, totals.wasted_failed_microusd) == (0, 22)
+    assert counted("sixfold_llm_adopted_microusd_total") == saved  # It adopted what was adopted.
+    await assert_healthy()
+
+
+async def test_what_is_taken_over_is_counted_at_what_it_had_cost(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = fails()
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    await cancel_job("alice", job.job_id)
+    generator.script = lambda spec: None
+    saved = counted("sixfold_llm_adopted_microusd_total")
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    assert counted("sixfold_llm_adopted_microusd_total") - saved == 5 * EACH
+
+
+async def test_failed_insights_of_before_the_column_are_wasted_all_the_same(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = fails(is_final=True)
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    await execute(
+        "UPDATE insights SET wasted_microusd = 0, tokens_cached = NULL, prompt_version = NULL"
+    )
+    totals = (await bill()).totals
+    assert (totals.wasted_failed_microusd, totals.tokens_cached) == (5 * EACH + 11, 0)
+
+
+async def test_an_attempt_that_runs_out_of_time_stores_what_its_calls_had_cost(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    gate = asyncio.Event()
+
+    def once(spec: InsightSpec) -> Exception | None:
+        if spec.key == FAILING:
+            generator.gate = gate  # The second call for this insight gets no answer in time.
+        return fails()(spec)
+
+    generator.script = once
+    job = await unlock("alice", chat)
+    await make_engine(attempt_s=1).run_job("alice", job.job_id)
+    assert (await job_row("alice", job.job_id)).error_code == "attempt_timeout"
+    row = await row_of(job.job_id, FAILING)
+    assert (row["state"], row["cost_microusd"], row["wasted_microusd"]) == ("queued", 11, 11)
+    assert (row["attempts"], row["tokens_in"], row["tokens_cached"]) == (2, 100, 40)
+
+
+async def test_a_drained_worker_stores_what_its_calls_had_cost(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = fails(wait_s=60)
+    job, engine = await unlock("alice", chat), make_engine()
+    running = asyncio.create_task(engine.run_job("alice", job.job_id))
+    await until(lambda: len(generator.calls) == 6)
+    await engine.drain()
+    await running
+    assert (await job_row("alice", job.job_id)).state == "queued"
+    assert (await row_of(job.job_id, FAILING))["wasted_microusd"] == 11
+
+
+async def test_what_comes_after_the_lease_was_lost_is_counted_and_not_stored(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.gate = asyncio.Event()
+    job = await unlock("alice", chat)
+    first = make_engine()
+    running = asyncio.create_task(first.run_job("alice", job.job_id))
+    await until(lambda: len(generator.calls) == 6)
+    await end_lease(job.job_id)
+    second = asyncio.create_task(make_engine().run_job("alice", job.job_id))
+    await until(lambda: len(generator.calls) == 12)
+    fenced, labels = wasted("fenced"), {"model": "scripted-1", "category": "friendship"}
+    stored = counted("sixfold_llm_cost_microusd_total", outcome="completed", **labels)
+    generator.gate.set()
+    await asyncio.gather(running, second)
+    assert (await job_row("alice", job.job_id)).state == "succeeded"
+    told = await bill()
+    assert (told.totals.cost_microusd, told.totals.tokens_in) == (6 * EACH, 60)
+    assert wasted("fenced") - fenced >= EACH
+    completed = counted("sixfold_llm_cost_microusd_total", outcome="completed", **labels)
+    assert completed - stored == 6 * EACH
+
+
+async def test_the_bill_of_a_day_is_found_through_indexes(engine: None) -> None:
+    async with snapshot() as connection:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for query, index in ((costs._COSTS, "ix_jobs_finished"), (costs._EARNED, "ix_entries_at")):
+            plan = await connection.execute(text(f"EXPLAIN {query.text}"), {"day": TODAY})
+            assert index in "\n".join(row[0] for row in plan)
+
+
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [("0d", TODAY), ("7d", date(2026, 11, 15)), ("2026-11-01", date(2026, 11, 1))],
+)
+def test_a_bill_begins_some_days_ago_or_on_a_day(told: str, since: date) -> None:
+    assert parse_since(told, today=TODAY) == since
+
+
+@pytest.mark.parametrize("told", ["", "7", "7h", "-7d", "2026-13-01", "2026-11-23", "9999d"])
+def test_a_bill_begins_on_no_other_day(told: str) -> None:
+    with pytest.raises(BadSince):
+        parse_since(told, today=TODAY)
+    assert parse_since(f"{DAYS_MAX}d", today=TODAY) < TODAY
+
+
+def test_the_bill_as_text_is_exact_and_names_every_reason() -> None:
+    told = Bill(
+        TODAY,
+        [
+            Cost(TODAY, "m-1", "work", 2, 11, 1_000, 400, 90, 1_234_567, 1, 20, 300),
+            Cost(TODAY, None, "work", 1, 0, 0, 0, 0, 0, 0, 0, 0),
+        ],
+        [Earned(TODAY, "work", 100, 50)],
+    )
+    shown = bill_text(told)
+    assert "1.234567 US$ spent, 50 coins earned (100 captured, 50 refunded)" in shown
+    assert "0.000321 US$ (failed 0.000001, cancelled 0.000020, expired 0.000300)" in shown
+    assert [line.split() for line in shown.splitlines()[:3]][1] == (
+        ["2026-11-22", "work", "m-1", "2", "11", "1,000", "400", "90", "1.234567", "0.000321"]
+    )
+
+
+def test_dollars_keep_every_micro_dollar() -> None:
+    assert [dollars(one) for one in (0, 1, 1_000_000, -1_234_567_890)] == (
+        ["0.000000", "0.000001", "1.000000", "-1,234.567890"]
+    )
+
+
+def test_names_that_providers_choose_make_a_bounded_number_of_labels() -> None:
+    label = telemetry.BoundedLabel(most=20)
+    labels = [label(f"model-{number}") for number in [*range(1_000), 0]]
+    assert len(set(labels)) == 21
+    assert (labels[19], labels[20], labels[-1]) == ("model-19", "other", "model-0")
