@@ -7,25 +7,20 @@ python -m benchmarks.ceiling unlock    unlocks/s, spread users and one hot accou
 import argparse
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal
 
-from benchmarks import machine
+from benchmarks.bare.body import BodySetup
 from benchmarks.bare.unlock import measure_unlock
-from benchmarks.bare.worker import READY, VARIABLE
+from benchmarks.bare.worker import VARIABLE
+from benchmarks.child import Child
 from benchmarks.contestant import Job, Load
 from benchmarks.services import Services, services, violations
 from benchmarks.throughput import Entry, measure
 
-ROOT = Path(__file__).resolve().parent.parent
 IN_FLIGHT = 64
 CONNECTIONS = 16
-STOP_TIMEOUT_S = 10.0
 
 Form = Literal["plain", "cte", "batched"]
 FORMS: tuple[Form, ...] = ("plain", "cte", "batched")
@@ -50,53 +45,26 @@ class Ceiling:
         self._form = form
         self._in_flight = in_flight
         self._connections = connections
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     def start(self, *, database_url: str, redis_url: str, master_key: str, load: Load) -> None:
         """Nothing is sent through Redis: the process is told of its jobs by a pipe."""
-        given = {
-            "steps": self._form,
-            "in_flight": self._in_flight,
-            "connections": self._connections,
-            "database_url": database_url,
-            "master_key": master_key,
-            "load": asdict(load),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.bare.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env=dict(os.environ) | {VARIABLE: json.dumps(given)},
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None
-        if self._process.stdout.readline().decode().strip() != READY:
-            raise RuntimeError(f"the process of {self.name!r} does not start")
+        body = BodySetup(self._form, self._connections, database_url, master_key, load)
+        given = {"in_flight": self._in_flight, "body": asdict(body)}
+        self._child = Child("benchmarks.bare.worker", variables={VARIABLE: json.dumps(given)})
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
-        assert self._process is not None, "start it first"
-        assert self._process.stdin is not None
+        assert self._child is not None, "start it first"
         lines = (json.dumps([user_id, str(job_id)]) + "\n" for user_id, job_id in jobs)
-        self._process.stdin.write("".join(lines).encode())
-        self._process.stdin.flush()
+        self._child.write("".join(lines))
 
     def pids(self) -> list[int]:
-        return machine.family(self._process.pid) if self._process is not None else []
+        return self._child.pids() if self._child is not None else []
 
     def stop(self) -> None:
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
 
 
 def main() -> None:
