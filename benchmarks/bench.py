@@ -19,10 +19,14 @@ _NAMES = frozenset({"contestant", "jobs", "violations"})
 
 @dataclass(frozen=True)
 class Bench:
-    """A run; a quick one has one round and smaller numbers, and is for a look, not for a claim."""
+    """A run; a quick one has one round and smaller numbers, and is for a look, not for a claim.
+
+    With `peers` other queues take part.
+    """
 
     services: Services
     quick: bool
+    peers: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property

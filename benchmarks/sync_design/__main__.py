@@ -6,29 +6,11 @@ python -m benchmarks.sync_design --pool threads --concurrency 8 --bridge
 import argparse
 import asyncio
 import json
-import re
-from collections import Counter
 
 from benchmarks.contestant import Load
 from benchmarks.services import services
-from benchmarks.sync_design.contestant import SyncDesign
+from benchmarks.sync_design.watched import Watched
 from benchmarks.throughput import Entry, measure
-
-_ERROR = re.compile(r"(?:Retry in \d+s|raised unexpected): (.+)$")
-_NUMBERS = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|:\d+|Task-\d+")
-
-
-class Watched(SyncDesign):
-    """Counts the errors in its worker's log when it is stopped."""
-
-    errors: Counter[str]
-
-    def stop(self) -> None:
-        if self.pids():
-            lines = self.log.read_text().splitlines()
-            found = (_ERROR.search(line) for line in lines)
-            self.errors = Counter(_NUMBERS.sub("…", one[1])[:160] for one in found if one)
-        super().stop()
 
 
 def main() -> None:
@@ -46,7 +28,6 @@ def main() -> None:
         concurrency=given.concurrency,
         bridge=given.bridge,
         prefetch=given.prefetch,
-        log_level="INFO",
     )
     load = Load(given.llm_s, given.llm_s / 2, context_s=0, real_context=True, seed=1)
     with services() as running:
