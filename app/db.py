@@ -1,7 +1,8 @@
 """The one async engine of a process, and the only place that commits.
 
 `transaction()` and `in_transaction(work)` are READ COMMITTED and write; `snapshot()` is
-REPEATABLE READ and only reads. The engine belongs to the event loop of the start-up that made it.
+REPEATABLE READ and only reads; so does `lone_read()`, a single statement. The engine belongs to
+the event loop of the start-up that made it.
 """
 
 import asyncio
@@ -44,6 +45,9 @@ DEADLOCK_DETECTED = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
 _TRY_AGAIN = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE})
 _AWAY = frozenset({"53300", "57P01", "57P02", "57P03", "57P05"})
+
+_EFFECTS = "sixfold_effects"
+"""Key of what waits for a connection's COMMIT."""
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -116,6 +120,7 @@ async def transaction(*, step: Step | None = None) -> AsyncGenerator[AsyncConnec
     it for the fault points of tests (`app.faults`).
     """
     async with _checked_out() as connection:
+        connection.info.pop(_EFFECTS, None)  # Of a transaction that was rolled back.
         if faults.hook is not None:
             await _reach(step, Moment.BEGIN, connection)
         yield connection
@@ -127,8 +132,18 @@ async def transaction(*, step: Step | None = None) -> AsyncGenerator[AsyncConnec
             if not _has_sqlstate(error) or is_away(error):
                 raise CommitUnknown from error
             raise
+        for effect in connection.info.pop(_EFFECTS, ()):
+            effect()
         if faults.hook is not None:
             await _reach(step, Moment.AFTER_COMMIT, connection)
+
+
+def after_commit(connection: AsyncConnection, effect: Callable[[], object]) -> None:
+    """Has `effect`, which must not fail, run when the transaction is known to be committed.
+
+    It never runs for one that was rolled back, nor when the reply to COMMIT was lost.
+    """
+    connection.info.setdefault(_EFFECTS, []).append(effect)
 
 
 async def in_transaction(
@@ -167,6 +182,17 @@ async def snapshot() -> AsyncGenerator[AsyncConnection]:
         await connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        yield connection
+
+
+@asynccontextmanager
+async def lone_read() -> AsyncGenerator[AsyncConnection]:
+    """For one statement that only reads: it sees one moment by itself, in one round trip.
+
+    Two statements would see two moments. Raises Unavailable when the database cannot be reached.
+    """
+    async with _checked_out() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 

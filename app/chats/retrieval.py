@@ -9,6 +9,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
 from math import log
@@ -25,6 +26,7 @@ CANDIDATES_MAX = 2000
 NEIGHBOUR_WEIGHTS = ((1, 1.0), (2, 0.5))
 STEM_LETTERS_MIN = 4
 WORDS_A_MESSAGE_MIN = 2
+QUERIES_KEPT = 1000
 _TF_BITS = 8
 _TF_MAX = (1 << _TF_BITS) - 1
 
@@ -57,15 +59,18 @@ class ChatIndex:
     """An inverted index over windows; `windows` are (start, stop) positions in `messages`.
 
     A posting is `window << 8 | min(term frequency, 255)`. `stretches` number the conversation
-    each window lies in; `words` are counted a message, for budgets.
+    each window lies in; `words` are counted a message, for budgets. `floors` are the part of a
+    BM25 denominator that depends on the window's length alone. `sample` has windows in an order
+    whose every beginning is spread over time and over authors.
     """
 
     messages: Sequence[Message]
     windows: Sequence[tuple[int, int]]
     postings: Mapping[str, "array[int]"]
-    lengths: Sequence[int]
+    floors: Sequence[float]
     stretches: Sequence[int]
     words: Sequence[int]
+    sample: Sequence[int]
 
 
 def words_of(text: str) -> list[str]:
@@ -119,14 +124,21 @@ def build_index(
         lengths.append(len(bag))
         for term, frequency in Counter(bag).items():
             postings[term].append(number << _TF_BITS | min(frequency, _TF_MAX))
+    windows = [(start, stop) for start, stop, _ in placed]
     return ChatIndex(
         messages=messages,
-        windows=[(start, stop) for start, stop, _ in placed],
+        windows=windows,
         postings=dict(postings),
-        lengths=lengths,
+        floors=_floors(lengths),
         stretches=[stretch for _, _, stretch in placed],
+        sample=list(_sampled_windows(messages, windows)),
         words=[_cost(message.text, each) for message, each in zip(messages, tokens, strict=True)],
     )
+
+
+def _floors(lengths: Sequence[int]) -> list[float]:
+    average = sum(lengths) / len(lengths) if lengths else 0.0
+    return [K1 * (1 - B + B * length / average) for length in lengths] if average else []
 
 
 def _cost(text: str, words: Sequence[str]) -> int:
@@ -170,7 +182,7 @@ def select_context(
         if left <= 0:
             break
     left += sample_words
-    for window in _sampled_windows(index):
+    for window in index.sample:
         if left <= 0 or (sample_words == 0 and chosen):
             break
         left -= _take(index, window, chosen, left)
@@ -183,23 +195,25 @@ def rank_windows(index: ChatIndex, query: str) -> list[int]:
     What is relevant stretches beyond a window, so each score is lifted by those of its neighbours
     in the same conversation; in meeting transcripts this found a twentieth more of the evidence.
     """
-    count = len(index.windows)
-    average = sum(index.lengths) / count if count else 0.0
-    if not average:
-        return []
-    floor = [K1 * (1 - B + B * length / average) for length in index.lengths]
+    count, floors = len(index.windows), index.floors
     scores: defaultdict[int, float] = defaultdict(float)
-    for term in set(map(stem, words_of(query))):
+    for term in _terms(query):
         posting = index.postings.get(term)
         if posting is None:
             continue
         idf = log(1 + (count - len(posting) + 0.5) / (len(posting) + 0.5))
         for packed in posting:
             window, frequency = packed >> _TF_BITS, packed & _TF_MAX
-            scores[window] += idf * frequency * (K1 + 1) / (frequency + floor[window])
+            scores[window] += idf * frequency * (K1 + 1) / (frequency + floors[window])
     candidates = nlargest(CANDIDATES_MAX, scores, key=lambda window: (scores[window], -window))
     lifted = {window: _lifted(index, scores, window) for window in candidates}
     return nlargest(RANKED_MAX, lifted, key=lambda window: (lifted[window], -window))
+
+
+@lru_cache(QUERIES_KEPT)
+def _terms(query: str) -> tuple[str, ...]:
+    """What is searched for. Queries are the catalog's, and asked of every chat."""
+    return tuple(dict.fromkeys(map(stem, words_of(query))))
 
 
 def _lifted(index: ChatIndex, scores: Mapping[int, float], window: int) -> float:
@@ -223,13 +237,16 @@ def _take(index: ChatIndex, window: int, chosen: set[int], words_left: int) -> i
     return cost
 
 
-def _sampled_windows(index: ChatIndex) -> Iterable[int]:
-    """All windows in an order whose every beginning is spread over time and over authors.
+def _sampled_windows(
+    messages: Sequence[Message], windows: Sequence[tuple[int, int]]
+) -> Iterable[int]:
+    """At most 400 windows in the order of `ChatIndex.sample`.
 
     Time is cut into halves again and again (a van der Corput order); of the windows near each
     point the one whose authors have been heard least comes first.
     """
-    count = len(index.windows)
+    count = len(windows)
+    authors = [[messages[at].author for at in range(start, stop)] for start, stop in windows]
     heard: Counter[str] = Counter()
     seen: set[int] = set()
     for point in _spread(min(count, RANKED_MAX)):
@@ -237,16 +254,14 @@ def _sampled_windows(index: ChatIndex) -> Iterable[int]:
         near = [at for at in range(max(0, centre - 2), min(count, centre + 3)) if at not in seen]
         if not near:
             continue
-        best = min(near, key=lambda at: (_familiarity(index, at, heard), at))
+        best = min(near, key=lambda at: (_familiarity(authors[at], heard), at))
         seen.add(best)
-        start, stop = index.windows[best]
-        heard.update(index.messages[at].author for at in range(start, stop))
+        heard.update(authors[best])
         yield best
 
 
-def _familiarity(index: ChatIndex, window: int, heard: Counter[str]) -> float:
-    start, stop = index.windows[window]
-    return sum(heard[index.messages[at].author] for at in range(start, stop)) / (stop - start)
+def _familiarity(authors: Sequence[str], heard: Counter[str]) -> float:
+    return sum(heard[author] for author in authors) / len(authors)
 
 
 def _spread(count: int) -> Iterable[float]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.crypto import ChatKey, SealBroken
-from app.db import snapshot
+from app.db import lone_read
 from app.insights.claim import Claim
 from app.insights.models import InsightState
 from app.insights.results import InsightResult, insight_place
@@ -31,7 +31,7 @@ class Finished:
 
 async def find_finished(claim: Claim) -> list[Finished]:
     """The newest finished insight for each place that `claim` still has to fill."""
-    async with snapshot() as connection:
+    async with lone_read() as connection:
         rows = await connection.execute(
             _FINISHED,
             {

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from app.chats.storage import open_messages, read_blocks
 from app.crypto import ChatKey, SealBroken
-from app.db import snapshot
+from app.db import lone_read
 from app.faults import Spot, reach
 from app.insights.catalog import Category
 from app.insights.claim import Claim
@@ -36,6 +36,7 @@ class ContextStore:
     def __init__(self, *, redis: Redis, threads: int) -> None:
         self._redis = redis
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="context")
+        self._keeping: set[asyncio.Task[None]] = set()
 
     async def context_of(self, claim: Claim, key: ChatKey, category: Category) -> InsightContext:
         """The context for the six insights of `claim`. Raises ChatGone."""
@@ -44,23 +45,30 @@ class ContextStore:
         cached = await self._cached(name, claim, key)
         if cached is not None:
             return cached
-        async with snapshot() as connection:
+        async with lone_read() as connection:
             blocks = await read_blocks(connection, claim.user_id, claim.chat_id)
         if not blocks:
             raise ChatGone
 
-        def build() -> tuple[InsightContext, bytes]:
+        def build() -> InsightContext:
             messages = open_messages(key, claim.user_id, claim.chat_id, blocks)
-            context = build_context(messages, category)
-            return context, key.seal(context.to_bytes(), *_place(claim))
+            return build_context(messages, category)
 
-        loop = asyncio.get_running_loop()
-        context, sealed = await loop.run_in_executor(self._pool, build)
-        await self._cache(name, sealed)
+        context = await asyncio.get_running_loop().run_in_executor(self._pool, build)
+        keeping = asyncio.create_task(self._keep(name, claim, key, context))
+        self._keeping.add(keeping)  # The calls do not wait for it.
+        keeping.add_done_callback(self._keeping.discard)
         return context
+
+    async def kept(self) -> None:
+        """Returns when all contexts made so far are in the cache, or could not be put there."""
+        while self._keeping:
+            await asyncio.wait(self._keeping)
 
     def close(self) -> None:
         """Lets threads end after what they are at; nothing new starts."""
+        for keeping in self._keeping:
+            keeping.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _cached(self, name: str, claim: Claim, key: ChatKey) -> InsightContext | None:
@@ -77,8 +85,12 @@ class ContextStore:
             log.warning("context.cache_unreadable", job_id=str(claim.job_id))
             return None
 
-    async def _cache(self, name: str, sealed: bytes) -> None:
+    async def _keep(self, name: str, claim: Claim, key: ChatKey, context: InsightContext) -> None:
+        def seal() -> bytes:
+            return key.seal(context.to_bytes(), *_place(claim))
+
         try:
+            sealed = await asyncio.get_running_loop().run_in_executor(self._pool, seal)
             await self._redis.set(name, sealed, ex=CACHED_S)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("context.cache_unavailable", error=type(error).__name__)

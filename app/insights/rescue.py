@@ -7,11 +7,12 @@ drain of the worker hold for them too. It needs no Redis.
 import structlog
 from sqlalchemy import text
 
-from app.db import snapshot
+from app.db import lone_read
 from app.faults import Step
 from app.insights.claim import JobRef
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.settle import Ending, Guard, settle_alone
+from app.insights.spending import count_uncharged
 
 UNHEARD_S = 0.5
 """A queued job this young is left to its wake-up."""
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 
 async def find_due_jobs(limit: int) -> list[JobRef]:
     """At most `limit` jobs that wait for an attempt or whose lease is over, oldest first."""
-    async with snapshot() as connection:
+    async with lone_read() as connection:
         rows = await connection.execute(_DUE, {"limit": limit, "unheard_s": UNHEARD_S})
         return [(row.user_id, row.id) for row in rows]
 
@@ -32,7 +33,7 @@ async def end_abandoned_jobs() -> int:
 
     Six completed insights are charged, fewer are released. How many it ended.
     """
-    async with snapshot() as connection:
+    async with lone_read() as connection:
         rows = (await connection.execute(_ABANDONED, {"limit": ABANDONED_MAX})).all()
     ended = 0
     for row in rows:
@@ -48,6 +49,7 @@ async def end_abandoned_jobs() -> int:
         if state is not None:
             ended += 1
             log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)
+            await count_uncharged(row.user_id, row.id, state)
     return ended
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.crypto import KeyRing
-from app.db import snapshot
+from app.db import lone_read
 from app.errors import NotFound, Unavailable
 from app.insights.claim import JobRef
 from app.insights.models import JobState
@@ -193,7 +193,7 @@ async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
 
 
 async def _read_versions(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
-    async with snapshot() as connection:
+    async with lone_read() as connection:
         found = await connection.execute(
             _VERSIONS,
             {"user_ids": [user_id for user_id, _ in jobs], "ids": [job_id for _, job_id in jobs]},

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from app.credits.accounts import grant_coins, opened_balance, read_statement
+from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
 from app.insights.catalog import CATEGORIES, InsightSpec
@@ -235,24 +235,6 @@ async def test_a_drain_returns_the_lease_and_another_worker_finishes(
     assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
     await draining.run_job("alice", unlocked.job_id)  # A drained engine takes nothing up.
     await assert_healthy()
-
-
-async def test_the_context_is_cached_sealed_and_a_broken_cache_is_a_miss(
-    chat: UUID, make_engine: MakeEngine, redis: Redis, generator: ScriptedGenerator
-) -> None:
-    unlocked = await unlock("alice", chat)
-    await make_engine().run_job("alice", unlocked.job_id)
-    (name,) = await redis.keys("ctx:*")
-    sealed = await redis.get(name)
-    assert b"cake" not in sealed
-    assert 0 < await redis.ttl(name) <= 20 * 60
-    await redis.set(name, b"\x01 not what was sealed")
-    await execute("UPDATE jobs SET chat_id = chat_id")
-    await grant_coins("alice", coins=100, reason="gift", reference="g", actor="ops")
-    again = await unlock("alice", chat, "family")
-    await redis.flushdb()
-    await make_engine().run_job("alice", again.job_id)
-    assert (await job_row("alice", again.job_id)).state == "succeeded"
 
 
 @pytest.mark.parametrize("redis_port", [9])  # Discard: nothing listens there.

@@ -20,7 +20,8 @@ _LAUGHTER = re.compile(
     r"|k{3,}|(?:rs){2,}|l+o+l+|lmf?ao+|r+o+f+l+|xd+|w{4,}|ㅋㅋ|ㅎㅎ|哈哈|呵呵|笑|ههه+|הההה*)"
 )
 
-Entry = tuple[str, tuple[str, ...]]
+IDIOM = ""
+"""What `idioms` of a word list stand for: words that look like a signal and are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,35 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """A phrase that a word may begin; `rest` are the words after it, perhaps with stars."""
+
+    signal: str
+    rest: tuple[str, ...]
+    is_opening: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Openings:
-    """What a word may begin: signals by itself, and phrases by their second word."""
+    """What a word may begin: signals by itself (`first`: at the head of a message only), phrases
+    by their second word, and phrases whose second word has a star."""
 
     alone: tuple[str, ...]
-    phrases: Mapping[str, Sequence[tuple[str, list[str]]]]
+    first: tuple[str, ...]
+    phrases: Mapping[str, Sequence[_Entry]]
+    loose: Sequence[_Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The word lists of some languages, by the first word of each phrase."""
+
+    common: frozenset[str]
+    negations: frozenset[str]
+    phrases: Mapping[str, tuple[str, ...]]
+    whole: Mapping[str, Sequence[_Entry]]
+    prefixes: Mapping[str, Sequence[_Entry]]
+    endings: Mapping[str, Sequence[_Entry]]
 
 
 class Lexicon:
@@ -44,55 +69,128 @@ class Lexicon:
 
     def __init__(self, languages: Sequence[str]) -> None:
         self.languages = tuple(languages)
-        lists = [_list(language) for language in self.languages]
-        self.common = frozenset(word for each in lists for word in each["common"])
-        self.phrases: Mapping[str, tuple[str, ...]] = {
-            signal: tuple(phrase for each in lists for phrase in each["signals"][signal])
-            for signal in _signals()
-        }
-        self._negations = frozenset(word for each in lists for word in each["negation"])
-        self._first: dict[str, list[Entry]] = {}
-        self._prefixes: dict[str, list[Entry]] = {}
-        for signal, phrases in self.phrases.items():
-            for phrase in phrases:
-                self._add(signal, phrase)
+        tables = _tables(self.languages)
+        self.common, self.phrases = tables.common, tables.phrases
+        self._tables = tables
+        # Of this chat alone: no word of it outlives its measuring.
         self._known: dict[str, _Openings | None] = {}
 
-    def _add(self, signal: str, phrase: str) -> None:
-        # A star may end the first word of a phrase, no later one.
-        words = words_of(phrase.replace("*", ""))
-        table = self._prefixes if phrase.split()[0].endswith("*") else self._first
-        table.setdefault(words[0], []).append((signal, tuple(words[1:])))
-
     def hits(self, words: list[str]) -> list[Hit]:
-        """The signals of a message, each once, in order of appearance."""
-        found: dict[str, int] = {}
-        known, negations = self._known, self._negations
+        """The signals of a message, each once, in order of appearance.
+
+        Of two phrases, one of which lies within the other, only the longer counts: "well done"
+        reports nothing done.
+        """
+        found: list[tuple[str, int, int]] = []
+        known, negations = self._known, self._tables.negations
         for at, word in enumerate(words):
             openings = known[word] if word in known else self._look_up(word)
             if openings is None or (at and words[at - 1] in negations):
                 continue
             for signal in openings.alone:
-                found.setdefault(signal, at)
-            if openings.phrases and at + 1 < len(words):
-                for signal, rest in openings.phrases.get(words[at + 1], ()):
-                    if words[at + 1 : at + 1 + len(rest)] == rest:
-                        found.setdefault(signal, at)
-        return [Hit(signal, at) for signal, at in found.items()]
+                found.append((signal, at, at + 1))
+            if at == 0:
+                found += [(signal, 0, 1) for signal in openings.first]
+            if at + 1 < len(words) and (openings.phrases or openings.loose):
+                _follow(openings, words, at, found)
+        if len(found) > 1:
+            found = _longest(found)
+        signals: dict[str, int] = {}
+        for signal, at, _ in found:
+            if signal:
+                signals.setdefault(signal, at)
+        return [Hit(signal, at) for signal, at in signals.items()]
+
+    def is_signal(self, word: str) -> bool:
+        """Whether the word by itself is a signal, wherever it stands."""
+        openings = self._known[word] if word in self._known else self._look_up(word)
+        return openings is not None and any(openings.alone)
 
     def _look_up(self, word: str) -> "_Openings | None":
-        entries = list(self._first.get(word, ()))
+        tables = self._tables
+        entries = list(tables.whole.get(word, ()))
         for length in range(_PREFIX_MIN, len(word) + 1):
-            entries += self._prefixes.get(word[:length], ())
+            entries += tables.prefixes.get(word[:length], ())
+            entries += tables.endings.get(word[-length:], ())
         if _LAUGHTER.fullmatch(word):
-            entries.append(("laughter", ()))
-        alone = tuple(signal for signal, rest in entries if not rest)
-        phrases: dict[str, list[tuple[str, list[str]]]] = {}
-        for signal, rest in entries:
-            if rest:
-                phrases.setdefault(rest[0], []).append((signal, list(rest)))
-        self._known[word] = _Openings(alone, phrases) if entries else None
-        return self._known[word]
+            entries.append(_Entry("laughter", (), False))
+        phrases: dict[str, list[_Entry]] = {}
+        loose: list[_Entry] = []
+        for entry in entries:
+            if entry.rest and "*" in entry.rest[0]:
+                loose.append(entry)
+            elif entry.rest:
+                phrases.setdefault(entry.rest[0], []).append(entry)
+        alone = [entry for entry in entries if not entry.rest]
+        self._known[word] = openings = (
+            _Openings(
+                alone=tuple(each.signal for each in alone if not each.is_opening),
+                first=tuple(each.signal for each in alone if each.is_opening),
+                phrases=phrases,
+                loose=loose,
+            )
+            if entries
+            else None
+        )
+        return openings
+
+
+@cache
+def _tables(languages: tuple[str, ...]) -> _Tables:
+    """At most two of eight languages at a time: few enough to keep."""
+    lists = [_list(language) for language in languages]
+    phrases = {
+        signal: tuple(phrase for each in lists for phrase in each["signals"][signal])
+        for signal in _signals()
+    }
+    whole: dict[str, list[_Entry]] = {}
+    prefixes: dict[str, list[_Entry]] = {}
+    endings: dict[str, list[_Entry]] = {}
+    idioms = (phrase for each in lists for phrase in each["idioms"])
+    said = [(signal, phrase) for signal, each in phrases.items() for phrase in each]
+    for signal, phrase in [*said, *((IDIOM, phrase) for phrase in idioms)]:
+        first, *rest = phrase.lower().removeprefix("^").split()
+        table = whole
+        if first.endswith("*"):
+            table = prefixes
+        elif first.startswith("*"):
+            table = endings
+        entry = _Entry(signal, tuple(rest), phrase.startswith("^"))
+        table.setdefault(first.strip("*"), []).append(entry)
+    return _Tables(
+        common=frozenset(word for each in lists for word in each["common"]),
+        negations=frozenset(word for each in lists for word in each["negation"]),
+        phrases=phrases,
+        whole=whole,
+        prefixes=prefixes,
+        endings=endings,
+    )
+
+
+def _follow(
+    openings: _Openings, words: list[str], at: int, found: list[tuple[str, int, int]]
+) -> None:
+    """Adds the phrases that begin with the word at `at` and are said to their end."""
+    for entry in (*openings.phrases.get(words[at + 1], ()), *openings.loose):
+        after = words[at + 1 : at + 1 + len(entry.rest)]
+        if len(after) == len(entry.rest) and all(map(_is_said, entry.rest, after)):
+            found.append((entry.signal, at, at + 1 + len(entry.rest)))
+
+
+def _is_said(pattern: str, word: str) -> bool:
+    return pattern == word or (pattern.endswith("*") and word.startswith(pattern[:-1]))
+
+
+def _longest(found: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """The hits that lie within no longer one, and within no idiom."""
+    return [
+        (signal, start, stop)
+        for signal, start, stop in found
+        if not any(
+            begin <= start and stop <= end and (end - begin > stop - start or other == IDIOM)
+            for other, begin, end in found
+        )
+    ]
 
 
 def emoji_signals(text: str) -> set[str]:
@@ -108,7 +206,7 @@ def spoken_languages(frequency: Mapping[str, int]) -> tuple[str, ...]:
     """
     total = sum(frequency.values()) or 1
     share = {
-        language: sum(frequency.get(word, 0) for word in set(_list(language)["common"])) / total
+        language: sum(frequency.get(word, 0) for word in _list(language)["common"]) / total
         for language in LANGUAGES
     }
     ranked = sorted(LANGUAGES, key=lambda language: -share[language])
@@ -122,8 +220,9 @@ def spoken_languages(frequency: Mapping[str, int]) -> tuple[str, ...]:
 def _list(language: str) -> Mapping[str, Any]:
     content = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     return {
-        "common": _all_words(content["common"].split()),
+        "common": frozenset(_all_words(content["common"].split())),
         "negation": content["negation"].split(),
+        "idioms": content.get("idioms", ()),
         "signals": content["signals"],
     }
 
