@@ -8,12 +8,14 @@ of user id first (`lock_accounts`), and never one after them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import telemetry
 from app.credits.models import Bucket, EntryKind, ReservationState
 from app.credits.sql import (
     ADJUST,
@@ -27,7 +29,10 @@ from app.credits.sql import (
     SETTLE,
     STATEMENT,
 )
+from app.db import after_commit
 from app.errors import DomainError
+
+_CAPTURED, _REFUNDED = map(telemetry.coins_moved.labels, ("captured", "refunded"))
 
 SIGNUP_COINS = 50
 GRANT_COINS_MAX = 1_000_000
@@ -185,7 +190,10 @@ class CreditService:
             | {"actor": actor, "reason": reason},
         )
         row = refunded.first()
-        return None if row is None else (_entry(row), True)
+        if row is None:
+            return None
+        after_commit(self._connection, partial(_REFUNDED.inc, row.amount))
+        return _entry(row), True
 
     async def adjust(
         self, user_id: str, *, coins: int, reason: str, reference: str, actor: str
@@ -232,7 +240,11 @@ class CreditService:
                 "reasons": [one.reason for one in settlements],
             },
         )
-        return {(row.user_id, row.id) for row in settled}
+        rows = settled.all()
+        captured = sum(row.captured for row in rows)
+        if captured:
+            after_commit(self._connection, partial(_CAPTURED.inc, captured))
+        return {(row.user_id, row.id) for row in rows}
 
     async def entry(self, user_id: str, op_key: str) -> Entry | None:
         """The entry of an operation; None if it never happened."""

@@ -173,5 +173,5 @@ SETTLE = text("""
         SET available = a.available + t.returned, held = a.held - t.unheld, seq = a.seq + t.entries
         FROM total t WHERE a.user_id = t.user_id
     )
-    SELECT user_id, id FROM open
+    SELECT user_id, id, captured FROM open
 """)

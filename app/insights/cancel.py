@@ -11,6 +11,7 @@ from app.errors import DomainError, NotFound
 from app.faults import Step
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
+from app.insights.spending import count_uncharged
 
 
 class NotCancellable(DomainError):
@@ -25,10 +26,14 @@ async def cancel_job(user_id: str, job_id: UUID) -> None:
     Raises NotFound, or NotCancellable once the job is settling or has ended otherwise.
     """
 
+    was_ended_here = False
+
     async def cancel(connection: AsyncConnection) -> JobState | None:
+        nonlocal was_ended_here
         await CreditService(connection).lock_accounts([user_id])
         ending = Ending(user_id, job_id, Guard.WITHDRAWN, JobState.CANCELLED, captures=False)
         if await end_jobs(connection, [ending]):
+            was_ended_here = True
             return JobState.CANCELLED
         found = await connection.execute(_STATE, {"user_id": user_id, "id": job_id})
         state = found.scalar()
@@ -39,6 +44,8 @@ async def cancel_job(user_id: str, job_id: UUID) -> None:
         raise NotFound
     if state is not JobState.CANCELLED:
         raise NotCancellable(state=state)
+    if was_ended_here:
+        await count_uncharged(user_id, job_id, state)
 
 
 _STATE = text("SELECT state FROM jobs WHERE user_id = :user_id AND id = :id")

@@ -9,8 +9,10 @@ from app.credits.service import CreditService
 from app.db import in_transaction
 from app.errors import NotFound
 from app.faults import Step
+from app.insights.claim import JobRef
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, end_jobs
+from app.insights.spending import count_uncharged
 
 
 async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = None) -> list[UUID]:
@@ -22,9 +24,10 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
     """
 
     ended: list[UUID] | None = None
+    uncharged: dict[JobRef, JobState] = {}
 
     async def delete(connection: AsyncConnection) -> None:
-        nonlocal ended
+        nonlocal ended, uncharged
         place = {"user_id": user_id, "chat_id": chat_id}
         await CreditService(connection).lock_accounts([user_id])
         found = await connection.execute(_LOCK_CHAT, place | {"unused_days": unused_days})
@@ -32,16 +35,18 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
             return  # Or an earlier try deleted it, whose reply to COMMIT was lost.
         active = await connection.execute(_ACTIVE_JOBS, place)
         endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
-        if endings:
-            await end_jobs(connection, endings)
+        states = await end_jobs(connection, endings) if endings else {}
         await connection.execute(_EMPTY_INSIGHTS, place)
         await connection.execute(_FORGET_SENT, place)
         await connection.execute(_DELETE_CHAT, place)
         ended = [ending.job_id for ending in endings]
+        uncharged = states
 
     await in_transaction(delete, step=Step.DELETE_CHAT)
     if ended is None:
         raise NotFound
+    for (_, job_id), state in uncharged.items():
+        await count_uncharged(user_id, job_id, state)
     return ended
 
 

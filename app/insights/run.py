@@ -23,6 +23,7 @@ from app.insights.generator import Generator, TurnTaking
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.nudges import Nudges
 from app.insights.settle import Ending, Guard, postpone_payment
+from app.insights.spending import count_uncharged
 from app.insights.writer import JobWriter
 
 UNKNOWN_VERSION_DELAY_S = 30.0
@@ -227,7 +228,9 @@ class JobEngine:
             fence=claim.fence,
             error_code=error_code,
         )
-        _log_ended(attempt, await self._writer.insist(attempt, self._writer.settles, ending))
+        state = await self._writer.insist(attempt, self._writer.settles, ending)
+        _log_ended(attempt, state)
+        await count_uncharged(claim.user_id, claim.job_id, state)
 
     async def _requeue(
         self, attempt: Attempt, delay_s: float, *, give_back: bool, error_code: str | None

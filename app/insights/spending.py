@@ -8,12 +8,17 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
+from sqlalchemy import text
 
 from app import telemetry
+from app.db import snapshot
+from app.errors import Unavailable
 from app.insights.generator import NOTHING_SPENT, Spent
+from app.insights.models import JobState
 from app.insights.results import InsightResult
 
 log = structlog.get_logger()
@@ -77,6 +82,29 @@ class Tally:
         )
 
 
+_UNCHARGED = {
+    JobState.FAILED: Waste.FAILED,
+    JobState.CANCELLED: Waste.CANCELLED,
+    JobState.EXPIRED: Waste.EXPIRED,
+}
+
+
+async def count_uncharged(user_id: str, job_id: UUID, state: JobState | None) -> None:
+    """Counts what a job had completed that has just ended so; nothing if it was charged.
+
+    What it paid for failed calls is counted already. Never raises for want of a database.
+    """
+    reason = _UNCHARGED.get(state) if state is not None else None
+    if reason is None:
+        return
+    try:
+        async with snapshot() as connection:
+            found = await connection.execute(_COMPLETED, {"user_id": user_id, "job_id": job_id})
+            telemetry.llm_wasted.labels(reason.value).inc(found.scalar_one())
+    except Unavailable:
+        log.warning("job.waste_uncounted", job_id=str(job_id))
+
+
 def count_adopted(cost_microusd: int) -> None:
     """Counts that a job took over what had cost another one this much."""
     telemetry.llm_adopted.inc(cost_microusd)
@@ -108,3 +136,9 @@ def _count(spent: Spent, category: str, outcome: str) -> None:
     meters.fresh.inc(spent.tokens_in - spent.tokens_cached)
     meters.cached.inc(spent.tokens_cached)
     meters.output.inc(spent.tokens_out)
+
+
+_COMPLETED = text("""
+    SELECT CAST(coalesce(sum(cost_microusd - wasted_microusd), 0) AS bigint) FROM insights
+    WHERE user_id = :user_id AND job_id = :job_id AND state = 'completed'
+""")

@@ -20,6 +20,7 @@ from app.insights.claim import LEASE_OVER, JobRef
 from app.insights.deletion import delete_chat
 from app.insights.models import JobState
 from app.insights.settle import Ending, Guard, settle_alone
+from app.insights.spending import count_uncharged
 
 CLEANUP_PERIOD_S = 300
 RETRY_PAYMENT_PERIOD_S = 60
@@ -60,6 +61,7 @@ async def cleanup_expired_reservations() -> int:
         if state is not None:
             ended += 1
             log.info("reservation.expired", user_id=user_id, job_id=str(job_id), outcome=state)
+            await count_uncharged(user_id, job_id, state)
     return ended
 
 

@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
 from app.bill import bill_text, dollars
-from app.db import snapshot
+from app.db import after_commit, in_transaction, snapshot
 from app.insights import costs
 from app.insights.cancel import cancel_job
 from app.insights.catalog import CATEGORIES, InsightSpec
 from app.insights.costs import DAYS_MAX, BadSince, Bill, Cost, Earned, parse_since, read_bill
+from app.insights.deletion import delete_chat
 from app.insights.generator import GenerationFailed, Spent
 from app.insights.refund import refund_job
+from app.insights.rescue import end_abandoned_jobs
 from app.insights.sweeps import cleanup_expired_reservations
 from tests.insights.conftest import (
     MakeEngine,
@@ -83,6 +87,67 @@ async def test_a_charged_job_is_on_the_bill_of_its_day_model_and_category(
     assert (await bill()).totals.refunded_coins == 50
 
 
+async def test_coins_are_counted_when_they_are_captured_and_when_refunded(
+    chat: UUID, make_engine: MakeEngine
+) -> None:
+    def coins() -> tuple[float, float]:
+        kinds = ("captured", "refunded")
+        captured, refunded = (counted("sixfold_coins_total", kind=kind) for kind in kinds)
+        return captured, refunded
+
+    captured, refunded = coins()
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    assert coins() == (captured + 50, refunded)
+    for _ in range(2):
+        await refund_job("alice", job.job_id, reason="a present", actor="operator")
+        assert coins() == (captured + 50, refunded + 50)
+
+
+@pytest.mark.parametrize("fate", ["commits", "is rolled back"])
+async def test_an_effect_happens_only_after_a_commit(engine: None, fate: str) -> None:
+    happened: list[str] = []
+
+    async def work(connection: AsyncConnection) -> None:
+        after_commit(connection, lambda: happened.append("effect"))
+        assert not happened
+        if fate == "is rolled back":
+            raise LookupError
+
+    with suppress(LookupError):
+        await in_transaction(work)
+    await execute("SELECT 1")  # Another transaction, on the same connection.
+    assert happened == (["effect"] if fate == "commits" else [])
+
+
+async def test_what_a_deleted_chat_had_cost_is_wasted(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    cancelled = wasted("cancelled")
+    generator.script = fails()
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    await delete_chat("alice", chat)
+    assert (await bill()).totals.wasted_cancelled_microusd == 5 * EACH
+    assert wasted("cancelled") - cancelled == 5 * EACH
+
+
+async def test_a_job_that_kills_its_workers_wastes_what_it_completed(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    failed = wasted("failed")
+    generator.script = fails()
+    job = await unlock("alice", chat)
+    await make_engine().run_job("alice", job.job_id)
+    await execute(
+        "UPDATE jobs SET state = 'running', attempt = 3, next_run_at = NULL,"
+        " lease_until = clock_timestamp() - interval '1 s'"
+    )
+    assert await end_abandoned_jobs() == 1
+    assert (await bill()).totals.wasted_failed_microusd == 5 * EACH + 11
+    assert wasted("failed") - failed == 5 * EACH + 11
+
+
 async def test_a_job_under_way_is_on_no_bill_yet(chat: UUID) -> None:
     await unlock("alice", chat)
     assert await bill() == Bill((await bill()).since, [], [])
@@ -108,6 +173,7 @@ async def test_a_failed_attempt_is_wasted_also_when_the_next_one_is_charged(
 async def test_what_a_job_completed_and_nobody_was_charged_for_is_wasted(
     chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, ending: str
 ) -> None:
+    counted_before = wasted(ending)
     job = await unlock("alice", chat)
     generator.script = fails(is_final=ending == "failed")
     await make_engine().run_job("alice", job.job_id)
@@ -123,6 +189,7 @@ async def test_what_a_job_completed_and_nobody_was_charged_for_is_wasted(
         "cancelled": told.totals.wasted_cancelled_microusd,
         "expired": told.totals.wasted_expired_microusd,
     }
+    assert wasted(ending) - counted_before == waste[ending]
     assert waste.pop(ending) == 5 * EACH + (11 if ending == "failed" else 0)
     assert sorted(waste.values()) == ([0, 0] if ending == "failed" else [0, 11])
     assert told.totals.cost_microusd == 5 * EACH + 11
