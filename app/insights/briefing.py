@@ -16,9 +16,11 @@ from typing import cast
 from app.insights.catalog import CATEGORIES, InsightSpec
 from app.insights.content import Metric
 from app.insights.context import InsightContext, Row
+from app.insights.facts.talk import EVERYONE_ELSE
 from app.insights.findings.prose import printable
 from app.insights.offline import WRITERS
-from app.insights.redaction import Redactor
+from app.insights.redaction import Redactor, mentioned, visible
+from app.insights.redaction_split import redact_in_order
 from app.llm.protocol import Prompt
 
 SHARED_CHARS_MAX = 100_000
@@ -29,7 +31,6 @@ _OURS = frozenset({"generator", "language"})
 """Metrics that describe how the offline analysis wrote, not the chat."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _KEY = secrets.token_bytes(32)
 
 SYSTEM = """\
@@ -89,9 +90,7 @@ class Briefing:
 def brief(context: InsightContext, *, chars_max: int = SHARED_CHARS_MAX) -> Briefing:
     """The briefing for the six insights of `context`; messages fill at most `chars_max`."""
     rows = _rows(context)
-    names = [person.name for person in context.participants[:PEOPLE_TOLD_MAX]]
-    authors = dict.fromkeys([*names, *(row.author for row in rows)])
-    redactor = Redactor(list(authors))
+    redactor = _redactor(context, rows)
     metrics = _metrics(context)
     messages = _messages(rows, redactor, chars_max)
     lines = [
@@ -109,6 +108,15 @@ def brief(context: InsightContext, *, chars_max: int = SHARED_CHARS_MAX) -> Brie
         shown=frozenset(number for number, _ in messages),
         metrics=metrics,
     )
+
+
+def _redactor(context: InsightContext, rows: list[Row]) -> Redactor:
+    """Knows who is told of, who wrote a message shown, and who of a big group is mentioned."""
+    people = set(context.names)
+    told = [one.name for one in context.participants[:PEOPLE_TOLD_MAX] if one.name in people]
+    authors = dict.fromkeys([*told, *(row.author for row in rows)])
+    silent = [name for name in context.names if name not in authors]
+    return Redactor([*authors, *mentioned(silent, (visible(row.text) for row in rows))])
 
 
 def _rows(context: InsightContext) -> list[Row]:
@@ -136,7 +144,7 @@ def _metrics(context: InsightContext) -> dict[str, dict[str, Metric]]:
 
 def _people_told(context: InsightContext, redactor: Redactor) -> Iterable[str]:
     told = ", ".join(
-        f"{redactor.alias(person.name)}: {person.messages} messages"
+        f"{_alias(person.name, redactor)}: {person.messages} messages"
         for person in context.participants[:PEOPLE_TOLD_MAX]
     )
     yield f"People: {told}."
@@ -147,12 +155,16 @@ def _people_told(context: InsightContext, redactor: Redactor) -> Iterable[str]:
 def _measured(
     metrics: Mapping[str, Mapping[str, Metric]], context: InsightContext, redactor: Redactor
 ) -> Iterable[str]:
-    aliases = {printable(each.name): redactor.alias(each.name) for each in context.participants}
+    aliases = {printable(each.name): _alias(each.name, redactor) for each in context.participants}
     for key, measured in metrics.items():
         told = "; ".join(
             f"{name} = {_told(value, aliases, redactor)}" for name, value in measured.items()
         )
         yield f"{key}: {told}"
+
+
+def _alias(name: str, redactor: Redactor) -> str:
+    return name if name == EVERYONE_ELSE else redactor.alias(name)
 
 
 def _told(value: Metric, aliases: Mapping[str, str], redactor: Redactor) -> str:
@@ -185,7 +197,8 @@ def _messages(rows: list[Row], redactor: Redactor, chars_max: int) -> list[tuple
         f"#{row.number} {at} {redactor.alias(row.author)}: "
         for row, at in zip(rows, times, strict=True)
     ]
-    texts = [_line(row.text, redactor) for row in rows]
+    spoken = [(row.author, visible(row.text)) for row in rows]
+    texts = [_one_line(text) for text in redact_in_order(redactor, spoken)]
     room = chars_max - sum(map(len, heads))
     cut = max(map(len, texts), default=0)
     while cut > TEXT_CHARS_MIN and sum(min(len(text), cut) for text in texts) > room:
@@ -199,11 +212,12 @@ def _messages(rows: list[Row], redactor: Redactor, chars_max: int) -> list[tuple
 
 
 def _line(text: str, redactor: Redactor) -> str:
-    """The text on one line: nobody can write a line that looks like another message."""
-    redacted = redactor.redact(text)
-    if redacted.isprintable():
-        return redacted
-    return _UNSEEN.sub("", _BREAKS.sub(" ⏎ ", redacted))
+    return _one_line(redactor.redact(visible(text)))
+
+
+def _one_line(text: str) -> str:
+    """On one line nobody can write what looks like another message."""
+    return text if text.isprintable() else _BREAKS.sub(" ⏎ ", text)
 
 
 def _between_marks(text: str, *, shown: int, context: InsightContext) -> str:

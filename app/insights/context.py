@@ -48,6 +48,9 @@ class InsightContext:
     category: str
     message_count: int
     participants: tuple[Participant, ...]
+    """Those who write most; the others are counted together."""
+    names: tuple[str, ...]
+    """Of everybody who writes: none of them may leave the process."""
     first_at: datetime
     last_at: datetime
     passages: dict[str, tuple[tuple[Row, ...], ...]]
@@ -83,6 +86,7 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
         category=category.key,
         message_count=len(messages),
         participants=tuple(Participant(each.name, each.messages) for each in facts.people),
+        names=tuple(dict.fromkeys(message.author for message in messages)),
         first_at=messages[0].at,
         last_at=messages[-1].at,
         passages={spec.key: _passages(index, spec, talk) for spec in category.insights},

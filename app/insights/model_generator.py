@@ -4,6 +4,7 @@ What leaves the process is redacted; what comes back is checked against what was
 turned back into the words of the chat before it is stored.
 """
 
+import asyncio
 import random
 import re
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from app.insights.catalog import InsightSpec
 from app.insights.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
 from app.insights.context import InsightContext
 from app.insights.generator import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
+from app.insights.redaction import visible
 from app.llm.breaker import Breaker, CircuitOpen, Passage
 from app.llm.limits import CallLimits, NoPlace, Permit
 from app.llm.prices import FREE, Price, price_of
@@ -42,7 +44,7 @@ ANSWER_TOKENS = 1_000
 """What is reserved for an answer until its real length is known."""
 RATE_LIMITED_WAIT_S = 2.0
 RETURN_SPREAD_S = 1.0
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 log = structlog.get_logger()
 
@@ -83,7 +85,8 @@ class ModelGenerator:
         self._price = known or FREE
         self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
         self._chars_max = chars_max
-        self._briefings: OrderedDict[int, tuple[InsightContext, Briefing]] = OrderedDict()
+        self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
+        self._briefings = OrderedDict()
         if known is None:
             log.warning("llm.price_unknown", model=llm.name)
 
@@ -96,15 +99,19 @@ class ModelGenerator:
         await self.limits.close()
         await self._llm.close()
 
-    def briefing(self, context: InsightContext) -> Briefing:
-        """The briefing of `context`, made once for the six calls that come together."""
+    async def briefing(self, context: InsightContext) -> Briefing:
+        """The briefing of `context`, made once for the six calls that come together.
+
+        In a thread: to find a thousand people in a long chat takes half a second.
+        """
         kept = self._briefings.get(id(context))
         if kept is None:
-            kept = (context, brief(context, chars_max=self._chars_max))
+            making = asyncio.to_thread(brief, context, chars_max=self._chars_max)
+            kept = (context, asyncio.create_task(making))
             self._briefings[id(context)] = kept
             if len(self._briefings) > BRIEFINGS_KEPT:
                 self._briefings.popitem(last=False)
-        return kept[1]
+        return await asyncio.shield(kept[1])
 
     async def ask(self, prompt: Prompt, note: Note) -> Completion[InsightAnswer]:
         """One call. Raises LLMFailed, and what `note` raises."""
@@ -137,7 +144,7 @@ class _Writing:
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
         """One call. Raises GenerationFailed, and whatever says that the job is not ours."""
-        briefing = self.generator.briefing(context)
+        briefing = await self.generator.briefing(context)
         prompt = replace(briefing.prompt(spec, language=language), repair=self.repair)
         try:
             async with (
@@ -271,6 +278,6 @@ def _content(answer: InsightAnswer, briefing: Briefing, spec: InsightSpec) -> In
 
 
 def _readable(text: str, briefing: Briefing, chars_max: int) -> str:
-    """With the names of the chat, without control characters, and no longer than is stored."""
-    restored = _CONTROL.sub("", briefing.redactor.restore(text)).strip()
+    """With the names of the chat, without what is not seen, and no longer than is stored."""
+    restored = visible(_OTHER_BREAKS.sub("\n", briefing.redactor.restore(text))).strip()
     return restored if len(restored) <= chars_max else restored[: chars_max - 1].rstrip() + "…"

@@ -33,7 +33,13 @@ _DATE = re.compile(
 )
 _AMOUNT = re.compile(r"\d{1,3}(?:[. \u00a0\u202f]\d{3})+")
 _ALIAS = re.compile(r"(?<!\w)P(\d{1,5})(?!\d)|\[[A-Z]+_\d{1,5}\]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Line breaks are not among them, nor the joiners that emoji and some scripts need."""
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 _CAPITAL_WORDS = (
@@ -45,6 +51,29 @@ _WORDS_TOO = frozenset(_CAPITAL_WORDS.split())
 """Names that are words as well: only as written, with their capital, are they names."""
 _SMALL_WORDS = "al and bin da de del den der di dos du el ibn la le van von y"
 _PARTICLES = frozenset(_SMALL_WORDS.split())
+
+
+def visible(text: str) -> str:
+    """`text` without what nobody sees: controls, marks of direction, tags, joints of no width.
+
+    They hide orders from people, and names from whoever looks for them.
+    """
+    return text if text.isprintable() else _UNSEEN.sub("", text)
+
+
+def mentioned(names: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """Those of `names` that the texts may hold, whole or in part: few of a thousand."""
+    text = "\n".join(texts).casefold()
+    words = {*_LETTERS.findall(text), *_WORD.findall(text)}
+    words |= {word.removesuffix("s") for word in words}  # Genitives.
+    return [name for name in names if _may_be_in(name.casefold(), words, text)]
+
+
+def _may_be_in(name: str, words: set[str], text: str) -> bool:
+    if not words.isdisjoint([*_LETTERS.findall(name), *_WORD.findall(name)]):
+        return True
+    # A name of signs, or in a script without spaces, is no word of its own.
+    return bool(_UNSPACED.search(name) or not _LETTERS.search(name)) and name.strip() in text
 
 
 class Redactor:
@@ -90,14 +119,14 @@ class Redactor:
             case "name":
                 return self._name(text)
             case _:
-                return self._placeholder(kind, text)
+                return self.placeholder(kind, text)
 
     def _number(self, text: str) -> str:
-        kind = _kind_of_number(text)
+        kind = kind_of_number(text)
         if kind is None:
             return text
         alias = self._phones.get(_digits(text).lstrip("0"))
-        return alias or self._placeholder(kind, text)
+        return alias or self.placeholder(kind, text)
 
     def _name(self, text: str) -> str:
         for name, suffix in ((text, ""), (text[:-1], text[-1:])):
@@ -105,10 +134,11 @@ class Redactor:
             if meant:
                 return meant + suffix
             if meant is not None:
-                return self._placeholder("name", name) + suffix
-        return self._placeholder("name", text)
+                return self.placeholder("name", name) + suffix
+        return self.placeholder("name", text)
 
-    def _placeholder(self, kind: str, text: str) -> str:
+    def placeholder(self, kind: str, text: str) -> str:
+        """What stands for `text`, which is of this kind: [PHONE_1] and so on."""
         key = (kind, text)
         if key not in self._placeholders:
             self._counts[kind] += 1
@@ -142,9 +172,14 @@ def _names(aliases: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
 def _parts(name: str) -> Iterable[str]:
     return (
         part
-        for part in _LETTERS.findall(name)
+        for part in dict.fromkeys([*_LETTERS.findall(name), *_lettered(name)])
         if len(part) >= PARTS_MIN_CHARS and part.casefold() not in _PARTICLES
     )
+
+
+def _lettered(name: str) -> Iterable[str]:
+    """Words such as R2D2, of which the letters alone would not be found."""
+    return (word for word in _WORD.findall(name) if any(char.isalpha() for char in word))
 
 
 def _name_pattern(exact: dict[str, str], folded: dict[str, str]) -> str | None:
@@ -160,15 +195,24 @@ def _name_pattern(exact: dict[str, str], folded: dict[str, str]) -> str | None:
     return f"(?P<name>{'|'.join(either)})" if either else None
 
 
-def _kind_of_number(text: str) -> str | None:
+def is_address(text: str) -> bool:
+    """Whether the whole text is an e-mail address."""
+    return re.fullmatch(_EMAIL, text) is not None
+
+
+def kind_of_number(text: str) -> str | None:
+    """ "card", "phone", or None for a date, an amount or a number of another length."""
     digits = _digits(text)
     if CARD_DIGITS_MIN <= len(digits) <= CARD_DIGITS_MAX and _passes_luhn(digits):
         return "card"
     if not PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX:
         return None
-    if _DATE.fullmatch(text) or _AMOUNT.fullmatch(text):
-        return None
-    return "phone"
+    return None if is_date_or_amount(text) else "phone"
+
+
+def is_date_or_amount(text: str) -> bool:
+    """Whether the whole text is one: its digits reach nobody."""
+    return bool(_DATE.fullmatch(text) or _AMOUNT.fullmatch(text))
 
 
 def _phone(name: str) -> str | None:
