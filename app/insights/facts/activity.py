@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.chats.message import MessageKind
+from app.chats.statistics_words import LINK, WORD
 from app.insights.facts.sampling import spread_over
 from app.insights.facts.talk import Talk
 
@@ -80,7 +81,7 @@ def _person(talk: Talk, name: str, mine: list[int]) -> Person:
         messages=len(mine),
         early=early,
         late=len(mine) - early,
-        words=sum(len(talk.words[at]) for at in mine),
+        words=_count_words(talk, mine),
         media=len(media),
         outside=len(outside),
         outside_early=sum(at < talk.middle for at in outside),
@@ -92,6 +93,14 @@ def _person(talk: Talk, name: str, mine: list[int]) -> Person:
         last=talk.number(mine[-1]),
         last_on=talk.date(mine[-1]),
     )
+
+
+def _count_words(talk: Talk, mine: list[int]) -> int:
+    """As the statistics of the chat count them: "I'll" is one word, a link or a number none."""
+    text = "\n".join(talk.messages[at].text for at in mine)
+    if "http" in text or "www." in text:
+        text = LINK.sub(" ", text)
+    return sum(1 for _ in WORD.finditer(text))
 
 
 def _weekday(talk: Talk, position: int) -> int:
@@ -124,7 +133,7 @@ def measure_activity(talk: Talk) -> Activity:
         busiest_messages=by_day[busiest_day],
         busiest_sample=_where(talk, talk.day, busiest_day),
         busiest_hour=busiest_hour,
-        busiest_hour_share=round(by_hour[busiest_hour] / len(talk.hour), 3),
+        busiest_hour_share=by_hour[busiest_hour] / len(talk.hour),
         busiest_hour_sample=_where(talk, talk.hour, busiest_hour),
         busiest_weekday=min(by_weekday, key=lambda day: (-by_weekday[day], day)),
         streak_days=last_of - first_of + 1,

@@ -106,12 +106,16 @@ def _subject(talk: Talk, position: int, dull: Set[str]) -> tuple[str, ...]:
         and len(word) >= SUBJECT_LETTERS_MIN
         and not word.isdigit()
         and talk.spread[word] <= limit
+        and not talk.lexicon.is_signal(word)
     ]
     starts = [
         talk.signals[signal][position] for signal in TRACED if position in talk.signals[signal]
     ]
-    after = set(talk.words[position][max(0, min(starts)) :][: SUBJECT_REACH + 1])
-    near = [word for word in rare if word in after]
+    start = max(0, min(starts))
+    after = set(talk.words[position][start : start + SUBJECT_REACH + 1])
+    # "The tickets, I'll get them"; in Turkish the verb stands last anyway.
+    before = set(talk.words[position][max(0, start - SUBJECT_REACH) : start])
+    near = [word for word in rare if word in after] or [word for word in rare if word in before]
     return tuple(sorted(near, key=lambda word: talk.spread[word])[:SUBJECT_MAX])
 
 

@@ -1,7 +1,8 @@
 """What to say when an insight finds none of the words it looks for."""
 
+from collections.abc import Callable, Sequence
+
 from app.insights.content import InsightContent
-from app.insights.findings import activity, rhythm
 from app.insights.findings.sketch import Sketch
 
 UNREAD_HEADLINE = "These words cannot be read without a model"
@@ -10,17 +11,20 @@ UNREAD_SUMMARY = (
 )
 
 
-def none_found(sketch: Sketch, headline: str, summary: str) -> InsightContent:
-    """An honest insight without its subject: it says so and shows the rhythm of the chat instead.
+def none_found(
+    sketch: Sketch, headline: str, summary: str, *, instead: Sequence[Callable[[Sketch], None]]
+) -> InsightContent:
+    """An honest insight without its subject: it says so, and tells what comes nearest to it.
 
-    In a language without word lists it does not claim that nothing was there.
+    `instead` write claims that need no word lists. In a language without word lists it does not
+    claim that nothing was there.
     """
-    if not sketch.can_read:
+    sketch.is_lexical = sketch.can_read
+    for write in instead:
+        write(sketch)
+    sketch.observations = 0
+    if sketch.can_read:
+        sketch.observations = sketch.facts.messages // 40
+    else:
         headline, summary = UNREAD_HEADLINE, UNREAD_SUMMARY
-    sketch.is_lexical = True
-    activity.shares(sketch)
-    activity.busiest(sketch)
-    rhythm.pace(sketch)
-    activity.streak(sketch)
-    sketch.observations = sketch.facts.messages // 40 if sketch.can_read else 0
     return sketch.content(headline, summary)

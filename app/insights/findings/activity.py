@@ -6,6 +6,8 @@ from app.insights.findings.sketch import Sketch
 QUIETER_RATIO = 2.0
 QUIETER_MIN = 12
 STREAK_MIN = 3
+FULL_MIN = 8
+FULL_RATIO = 1.5
 _WEEKDAYS = ("", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -59,12 +61,20 @@ def busiest(sketch: Sketch) -> None:
     """The fullest day."""
     activity = sketch.facts.activity
     sketch.measure(busiest_day=activity.busiest_on)
-    if activity.active_days < 3:
+    if not stands_out(sketch):
         return
     claim = f"The fullest day was {on_day(activity.busiest_on)} with "
     claim += f"{counted(activity.busiest_messages, 'message')}; on an average day of writing it is "
     claim += f"{sketch.facts.messages / activity.active_days:.0f}."
     sketch.add(claim, activity.busiest_sample)
+
+
+def stands_out(sketch: Sketch) -> bool:
+    """Whether the fullest day is far fuller than the others."""
+    activity = sketch.facts.activity
+    mean = sketch.facts.messages / activity.active_days
+    full = activity.busiest_messages
+    return activity.active_days >= 3 and full >= FULL_MIN and full >= FULL_RATIO * mean
 
 
 def hours(sketch: Sketch) -> None:
@@ -110,6 +120,10 @@ def after_hours(sketch: Sketch) -> None:
         for who in order[:4]
         if people[who].outside
     ]
+    if outside == total:
+        claim = f"All {total:,} messages were written outside Monday to Friday, 8:00 to 18:00."
+        sketch.add(claim, [n for who in order[:3] for n in people[who].outside_sample[:4]])
+        return
     were = "was" if outside == 1 else "were"
     claim = f"{outside:,} of {total:,} messages ({share(outside, total)}) {were} written outside "
     claim += f"Monday to Friday, 8:00 to 18:00: {listed(shown)}."

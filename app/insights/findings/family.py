@@ -9,6 +9,7 @@ from app.insights.findings.prose import capital, counted, lasting, listed, minut
 from app.insights.findings.sketch import Sketch
 
 PRESENT_MIN = 4
+TOP_MIN = 3
 
 
 def who_holds_it_together(facts: Facts) -> InsightContent:
@@ -19,6 +20,7 @@ def who_holds_it_together(facts: Facts) -> InsightContent:
     rhythm.silences(sketch)
     threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
     activity.quieter(sketch)
+    sketch.is_lexical = False  # All but the plans is true in any language.
     return sketch.content(*opening_verdict(sketch))
 
 
@@ -73,14 +75,19 @@ def care(facts: Facts) -> InsightContent:
             sketch,
             "No care in words that could be counted",
             "No comfort, thanks or affection was found in words; care may be given in deeds.",
+            instead=(rhythm.pace, questions.questions, activity.streak, activity.shares),
         )
     given = [sum(n) for n in zip(support.by_person, thanks.by_person, love.by_person, strict=True)]
     top = max(range(len(given)), key=lambda who: given[who])
     summary = f"Comfort or asking how somebody is: {counted(support.total, 'message')}; thanks: "
     summary += f"{thanks.total:,}; affection: {love.total:,}."
-    return sketch.content(
-        f"{sketch.name(top)} puts most care into words: {given[top]:,} of {total[0]:,}", summary
-    )
+    headline = f"{sketch.name(top)} puts most care into words: {given[top]:,} of {total[0]:,}"
+    if given[top] == total[0]:
+        messages = counted(total[0], "message")
+        headline = f"{sketch.name(top)} alone puts care into words, in {messages}"
+    elif given.count(given[top]) > 1:
+        headline = f"Care put into words: {counted(total[0], 'message')}"
+    return sketch.content(headline, summary)
 
 
 def logistics(facts: Facts) -> InsightContent:
@@ -110,6 +117,7 @@ def logistics(facts: Facts) -> InsightContent:
             sketch,
             "Everyday life is organised elsewhere",
             "No errands, requests or promises were found in this chat.",
+            instead=(activity.hours, questions.questions, rhythm.pace, activity.shares),
         )
     asks = max(range(len(sketch.people)), key=lambda who: requests.by_person[who])
     takes = max(range(len(sketch.people)), key=lambda who: taken.by_person[who])
@@ -119,7 +127,10 @@ def logistics(facts: Facts) -> InsightContent:
     headline = f"{sketch.name(asks)} asks most, {sketch.name(takes)} takes on most"
     if asks == takes:
         headline = f"{sketch.name(asks)} both asks most and takes on most"
-    if not requests.total or not taken.total:
+    if min(requests.total, taken.total) < TOP_MIN:
+        asked, offered = counted(requests.total, "request"), counted(taken.total, "offer")
+        headline = f"{capital(asked)} and {offered} to do something"
+    if not requests.total and not taken.total:
         headline = f"{share(errands.total, facts.messages)} of this chat is errands and times"
     return sketch.content(headline, summary)
 
@@ -144,8 +155,14 @@ def shared_moments(facts: Facts) -> InsightContent:
         f"Your fullest day: {on_day(when.busiest_on)}, {counted(when.busiest_messages, 'message')}"
     )
     media = sum(each.media for each in facts.people)
-    shared = counted(media, "photo or other medium", "photos and other media")
-    summary = f"{counted(occasions.total, 'message')} of celebration and {shared} on "
+    if not activity.stands_out(sketch):
+        headline = f"{counted(when.active_days, 'day')} of writing, none far fuller than the rest"
+        if when.active_days == 1:
+            headline = f"All on one day: {counted(facts.messages, 'message')}"
+    found = [counted(occasions.total, "message of celebration", "messages of celebration")]
+    found += [counted(media, "photo or other medium", "photos and other media")]
+    found = [each for each in found if not each.startswith("no ")]
+    summary = f"{listed(found) or 'No word of celebration and no photo'} on "
     summary += f"{counted(when.active_days, 'day')} of writing."
     return sketch.content(headline, capital(summary))
 
@@ -183,6 +200,7 @@ def worries(facts: Facts) -> InsightContent:
             sketch,
             "No worry is put into words here",
             "No word of illness, fear or loss was found; that may be told elsewhere.",
+            instead=(questions.questions, rhythm.silences, rhythm.pace, activity.shares),
         )
     summary = (
         f"{counted(worry.total, 'message')} of {facts.messages:,} hold a word of illness, fear, "
@@ -192,6 +210,11 @@ def worries(facts: Facts) -> InsightContent:
     )
     part = share(worry.answered_soon, worry.total)
     headline = f"After {part} of worries somebody else writes within the hour"
+    if worry.total < TOP_MIN:
+        headline = f"{counted(worry.total, 'worry', 'worries')} put into words"
+        if worry.answered_soon == worry.total:
+            headline += ", with an answer within the hour"
+        return sketch.content(headline, summary)
     if worry.median_answer_s is not None and worry.answered_soon == worry.total:
         wait = lasting(worry.median_answer_s)
         headline = f"After every worry somebody else wrote, {wait} later (median)"
@@ -219,7 +242,14 @@ def who_is_heard(facts: Facts) -> InsightContent:
         )
     heard = asked.judged - asked.open_count
     askers = counted(sum(1 for each in asked.asking if each.asked), "person", "people")
+    headline = f"{share(heard, asked.judged)} of questions meet a reaction within a day"
+    if not asked.open_count:
+        headline = "Every question meets a reaction within a day"
+    if asked.judged < TOP_MIN:
+        headline = f"{counted(asked.judged, 'question')}, {heard or 'none'} of them with a reaction"
+    if asked.judged == 1:
+        headline = f"One question, and {'a' if heard else 'no'} reaction to it"
     return sketch.content(
-        f"{share(heard, asked.judged)} of questions meet a reaction within a day",
+        headline,
         f"{capital(counted(asked.asked, 'question'))} by {askers}. {note}",
     )

@@ -34,6 +34,7 @@ def who_reaches_out(facts: Facts) -> InsightContent:
     if plans.total >= 3:
         threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
     rhythm.last_words(sketch)
+    sketch.is_lexical = False  # All but the plans is true in any language.
     return sketch.content(*opening_verdict(sketch))
 
 
@@ -43,22 +44,27 @@ def opening_verdict(sketch: Sketch) -> tuple[str, str]:
     opened = [each.opened for each in flow.openers]
     top = max(range(len(opened)), key=lambda who: opened[who])
     name, total = sketch.name(top), flow.conversations
+    leaders = [who for who in range(len(opened)) if opened[who] == opened[top]]
     if total < FEW:
         begun = f"{capital(spelt(total))} {'conversation' if total == 1 else 'conversations'}"
         count = "all" if opened[top] == total else f"{opened[top]} of them"
         by = f"begun by {name}" if total == 1 else f"{count} begun by {name}"
+        if len(leaders) > 1:
+            by = f"begun by {sketch.names(leaders)} in turn"
         return f"{begun} so far, {by}", f"{_span(sketch)}: too little to call a pattern."
     part = share(opened[top], total)
     if sketch.is_pair and abs(opened[0] - opened[1]) <= EVEN_POINTS * total:
         headline = f"You reach out to each other about equally: {opened[0]} to {opened[1]}"
     else:
         headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
-    leaders = [who for who in range(len(opened)) if opened[who] == opened[top]]
+    if opened[top] == total:
+        headline = f"{name} opens every conversation: all {total:,}"
     if not sketch.is_pair and len(leaders) > 1:
         headline = f"{sketch.names(leaders[:4])} reach out equally often"
     silences = [each.ended_by for each in flow.silences]
     summary = f"{_span(sketch)} there were {counted(total, 'conversation')}, each begun after six "
-    summary += f"hours of silence or more; {name} began {opened[top]:,} of them."
+    began = "all" if opened[top] == total else f"{opened[top]:,}"
+    summary += f"hours of silence or more; {name} began {began} of them."
     if silences:
         who = flow.silences[0].ended_by
         longest = lasting(flow.silences[0].days * 86_400)
@@ -88,8 +94,10 @@ def pace_verdict(sketch: Sketch) -> tuple[str, str]:
     note = questions.open_question_note(sketch)
     asked = sketch.facts.questions.asked
     if not known:
-        said = capital(counted(asked, "question"))
-        return f"{said} and hardly any replies yet", f"There are too few replies to time. {note}"
+        few = "There are too few replies to time."
+        if not asked:
+            return "Hardly any replies yet", few
+        return f"{capital(counted(asked, 'question'))} and hardly any replies yet", f"{few} {note}"
     fast, slow = known[0], known[-1]
     quick = lasting(replies[fast].median_s or 0)
     if fast == slow:
@@ -102,9 +110,10 @@ def pace_verdict(sketch: Sketch) -> tuple[str, str]:
                 f"An even pace: {sketch.name(fast)} and {sketch.name(slow)} answer in {quick}"
             )
     total = sum(each.count for each in replies)
-    summary = f"Measured over {counted(total, 'reply', 'replies')} within a conversation and "
-    summary += f"{counted(asked, 'message')} with a question. {note}"
-    return headline, summary
+    summary = f"Measured over {counted(total, 'reply', 'replies')} within a conversation"
+    if not asked:
+        return headline, f"{summary}; nobody asked a question."
+    return headline, f"{summary} and {counted(asked, 'message')} with a question. {note}"
 
 
 def warmth_and_humour(facts: Facts) -> InsightContent:
@@ -131,6 +140,7 @@ def warmth_and_humour(facts: Facts) -> InsightContent:
             sketch,
             "No spoken warmth that could be counted",
             "No thanks, praise, affection or laughter was found; warmth may take other forms here.",
+            instead=(activity.shares, activity.words_each, activity.streak, rhythm.pace),
         )
     if sum(total for _, total in said) < FEW:
         few = counted(sum(total for _, total in said), "kind or merry word")
@@ -152,7 +162,7 @@ def rough_patches(facts: Facts) -> InsightContent:
 def plans_and_promises(facts: Facts) -> InsightContent:
     sketch = Sketch(facts)
     threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
-    threads.makers(sketch, "promise", "made", "promise of an “I will”", "promises of an “I will”")
+    threads.makers(sketch, "promise", "made", "promise")
     threads.followed_up(sketch, "promise", "promise", "promises")
     threads.never_again(sketch, "promise", "promise", "promises")
     threads.followed_up(sketch, "plan", "plan", "plans")
@@ -173,7 +183,12 @@ def plans_told(sketch: Sketch) -> InsightContent:
     )
     total = f"{counted(plan.total, 'plan')} and {counted(promise.total, 'promise')}"
     if not plan.total + promise.total:
-        return none_found(sketch, "No plans or promises found", NO_PLANS)
+        return none_found(
+            sketch,
+            "No plans or promises found",
+            NO_PLANS,
+            instead=(activity.hours, activity.busiest, activity.streak, activity.shares),
+        )
     if not traced:
         return sketch.content(
             f"{total}, too recent or too brief to follow",
@@ -189,8 +204,8 @@ def plans_told(sketch: Sketch) -> InsightContent:
     summary += "What is not written about again may still have happened."
     if traced < FEW:
         return sketch.content(f"{total}: {never or 'none'} never spoken of again", summary)
-    part = share(traced - never, traced)
-    return sketch.content(f"{part} of what you plan comes up again", summary)
+    headline = f"{traced - never or 'None'} of {traced:,} plans and promises {comes} up again"
+    return sketch.content(headline, summary)
 
 
 def story(facts: Facts) -> InsightContent:

@@ -54,9 +54,16 @@ def _left_open(sketch: Sketch) -> None:
     if not facts.open_count:
         claim = "No question stayed without a reaction: somebody else wrote within a day after all "
         claim += f"{facts.judged:,}."
+        if facts.judged == 1:
+            claim = "The one question met a reaction: somebody else wrote within a day."
         sketch.add(claim, [n for each in facts.asking for n in each.answer_sample[:3]])
         return
     latest = facts.left_open[-1]
+    if facts.judged == 1:
+        claim = f"The one question, {sketch.name(latest.asker)}'s of {on_day(latest.on)} (message "
+        claim += f"{latest.number}), met silence: nobody else wrote for a day."
+        sketch.add(claim, [latest.number])
+        return
     claim = f"{capital(spelt(facts.open_count))} of {facts.judged:,} questions met silence "
     claim += (
         f"({share(facts.open_count, facts.judged)}): nobody else wrote for a day. The latest is "

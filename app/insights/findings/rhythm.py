@@ -35,9 +35,13 @@ def openings(sketch: Sketch) -> None:
     claim = f"{sketch.name(order[0])} opened all {total:,} conversations."
     if rest:
         claim = f"{sketch.name(order[0])} opened {top.opened:,} of {total:,} conversations"
-        claim += f" ({share(top.opened, total)}); {listed(rest)}."
+        shown = {order[0], *order[1:SHOWN]}
+        rest_of = sum(1 for who in order if rhythm.openers[who].opened and who not in shown)
+        claim += f" ({share(top.opened, total)}); {listed(rest)}"
+        claim += f", {counted(rest_of, 'other')} the rest." if rest_of else "."
     sketch.add(claim, top.sample)
-    _shift(sketch)
+    if rest:
+        _shift(sketch)
 
 
 def _shift(sketch: Sketch) -> None:

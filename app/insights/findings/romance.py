@@ -32,6 +32,7 @@ def affection(facts: Facts) -> InsightContent:
             sketch,
             "No affection in words that could be counted",
             "No tender word or heart was found; affection may take other forms here.",
+            instead=(activity.streak, activity.hours, rhythm.pace, activity.shares),
         )
     top = max(range(len(sketch.people)), key=lambda who: love.by_person[who])
     headline = f"{sketch.name(top)} says it more often: {love.by_person[top]:,} of "
@@ -65,7 +66,11 @@ def balance(facts: Facts) -> InsightContent:
     writes = max(range(len(words)), key=lambda who: words[who])
     begins = max(range(len(opened)), key=lambda who: opened[who])
     headline = f"{sketch.name(writes)} writes more, {sketch.name(begins)} begins more often"
-    if writes == begins:
+    if not sketch.is_pair:
+        headline = f"{sketch.name(writes)} writes most, {sketch.name(begins)} begins most often"
+        if writes == begins:
+            headline = f"{sketch.name(writes)} writes most and begins most often"
+    elif writes == begins:
         headline = f"{sketch.name(writes)} writes more and begins more often"
     if sum(opened) < OPENED_MIN:
         headline = f"{sketch.name(writes)} wrote {share(words[writes], sum(words))} of the words"
@@ -127,7 +132,7 @@ def plans_together(facts: Facts) -> InsightContent:
     threads.makers(sketch, "plan", "proposed", "thing to do together", "things to do together")
     threads.followed_up(sketch, "plan", "plan", "plans")
     threads.never_again(sketch, "plan", "plan", "plans")
-    threads.makers(sketch, "promise", "made", "promise of an “I will”", "promises of an “I will”")
+    threads.makers(sketch, "promise", "made", "promise")
     threads.followed_up(sketch, "promise", "promise", "promises")
     threads.never_again(sketch, "promise", "promise", "promises")
     warmth.shift(sketch, "plan", "planning")
@@ -171,7 +176,7 @@ def what_changes(facts: Facts) -> InsightContent:
     return sketch.content(
         headline,
         f"The two halves of the chat, parted on {on_day(when.middle_on)}, side by side. "
-        f"{_tone(love.early, early_of, love.late, late_of)}",
+        f"{_tone(love.early, early_of, love.late, late_of) if love.total else ''}",
     )
 
 

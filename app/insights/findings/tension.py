@@ -2,6 +2,7 @@
 
 from app.insights.content import InsightContent
 from app.insights.facts.tension import Episode
+from app.insights.findings import rhythm
 from app.insights.findings.absence import none_found
 from app.insights.findings.prose import capital, counted, lasting, listed, on_day, times
 from app.insights.findings.sketch import Sketch
@@ -75,11 +76,11 @@ def _first_apologies(sketch: Sketch) -> None:
 
 def _mild(sketch: Sketch) -> None:
     """Without a passage of tension, the few sharp words there are."""
-    sharp, mild = sketch.facts.signals["tension"], sketch.facts.signals["tension_mild"]
-    total = sharp.total + mild.total
+    sharp = sketch.facts.signals["tension"]
+    total = sharp.total
     if not total:
         return
-    numbers = [n for each in (sharp, mild) for sample in each.samples for n in sample]
+    numbers = [number for sample in sharp.samples for number in sample]
     claim = f"No quarrel shows: the sharper words stand alone, in {counted(total, 'message')} of "
     claim += f"{sketch.facts.messages:,}, and nothing builds on them."
     sketch.add(claim, numbers)
@@ -94,6 +95,7 @@ def told(sketch: Sketch) -> InsightContent:
             "No quarrel shows in this chat",
             "No passage holds several sharp words close together. That says how you write, not how "
             "you feel.",
+            instead=(rhythm.silences, rhythm.reply_times, rhythm.unanswered_openings),
         )
     if facts.count == 1:
         episode = facts.episodes[0]

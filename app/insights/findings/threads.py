@@ -30,19 +30,19 @@ def makers(sketch: Sketch, signal: str, doing: str, noun: str, plural: str | Non
 def followed_up(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     """How many come up again in a later conversation, with one that does."""
     facts = sketch.facts.threads[signal]
-    if not facts.traced:
-        return
+    if not facts.came_up:
+        return  # What never came up again is told by itself.
     comes = "comes" if facts.came_up == 1 else "come"
     claim = f"Of {counted(facts.traced, noun, plural)} whose subject can be followed, "
-    claim += f"{facts.came_up or 'none'} {comes} up again ({share(facts.came_up, facts.traced)})."
+    claim += f"{facts.came_up:,} {comes} up again ({share(facts.came_up, facts.traced)})."
     if facts.traced == 1:
         claim = f"The one {noun} whose subject can be followed "
-        claim += "comes up again." if facts.came_up else "does not come up again."
+        claim += "comes up again."
     if facts.kept:
         claim += f" {_kept(sketch, facts.kept[-1])}"
     evidence = [n for each in facts.kept[-SHOWN:] for n in (each.number, each.done or each.later)]
     numbers = [number for number in evidence if number is not None]
-    sketch.add(claim, numbers or [each.number for each in facts.open[-SHOWN:]])
+    sketch.add(claim, numbers)
 
 
 def _kept(sketch: Sketch, thread: Thread) -> str:
@@ -67,7 +67,7 @@ def never_again(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     claim = f"{counted(facts.never, noun, plural)} {'was' if facts.never == 1 else 'were'} never "
     claim += "spoken of again: "
     if facts.never > 1:
-        claim += f"{_by_person(sketch, facts.never_by_person)}, the latest of them "
+        claim += f"by {_by_person(sketch, facts.never_by_person)}, the latest of them "
     claim += f"{sketch.name(latest.by)}'s “{latest.quote}” of {on_day(latest.on)}: "
     do = "does" if len(subject) == 1 else "do"
     claim += f"{listed(subject)} {do} not come up {_until(sketch, latest)}."
@@ -109,6 +109,9 @@ def answered(sketch: Sketch, signal: str, noun: str, plural: str) -> None:
     wait = lasting(facts.median_answer_s)
     claim = f"After {counted(facts.total, noun, plural)}, somebody else wrote within the hour in "
     claim += f"{facts.answered_soon:,} cases (median {wait}), most often {sketch.name(first)}."
+    if facts.answered_soon == facts.total:
+        claim = f"After each of {counted(facts.total, noun, plural)} somebody else wrote within "
+        claim += f"the hour (median {wait}), most often {sketch.name(first)}."
     if facts.total == 1:
         claim = f"After the one {noun}, {sketch.name(first)} wrote next, {wait} later."
     threads = sketch.facts.threads[signal]

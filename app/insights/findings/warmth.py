@@ -89,7 +89,8 @@ def returned(sketch: Sketch, signal: str, noun: str) -> None:
     if facts.total < 3 or len(sketch.people) < 2:
         return
     part = share(facts.returned, facts.total)
-    claim = f"Of {facts.total:,} {noun}, {facts.returned:,} were returned in kind "
+    were = "was" if facts.returned == 1 else "were"
+    claim = f"Of {facts.total:,} {noun}, {facts.returned:,} {were} returned in kind "
     claim += f"within an hour ({part})."
     if not facts.returned:
         claim = f"None of {facts.total:,} {noun} was returned in kind within an hour."

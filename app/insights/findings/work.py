@@ -8,6 +8,8 @@ from app.insights.findings.friendship import pace_verdict, story_verdict
 from app.insights.findings.prose import counted, lasting, minutes, on_day, share
 from app.insights.findings.sketch import Sketch
 
+INSTEAD = (questions.questions, activity.shares, activity.after_hours, rhythm.pace)
+
 
 def decisions(facts: Facts) -> InsightContent:
     sketch = Sketch(facts)
@@ -26,7 +28,10 @@ def decisions(facts: Facts) -> InsightContent:
     )
     if not made.total or found.last_on is None:
         return none_found(
-            sketch, "No decision is stated here", "No message says that something was decided."
+            sketch,
+            "No decision is stated here",
+            "No message says that something was decided.",
+            instead=INSTEAD,
         )
     top = max(range(len(sketch.people)), key=lambda who: made.by_person[who])
     part = share(made.by_person[top], made.total)
@@ -67,18 +72,16 @@ def action_items(facts: Facts) -> InsightContent:
             sketch,
             "No tasks are given or taken here",
             "No message asks for something to be done, or takes it on.",
+            instead=INSTEAD,
         )
     found = facts.threads["promise"]
-    headline = (
-        f"{counted(asked.total, 'request')}, {taken.total:,} taken on, {done.total:,} reported done"
-    )
+    headline = f"{counted(asked.total, 'request')}, {taken.total or 'none'} taken on, "
+    headline += f"{done.total or 'none'} reported done"
     summary = "The tasks taken on name no subject that could be followed through the chat."
     if found.traced:
-        summary = f"Of {counted(found.traced, 'task')} taken on whose subject can be followed, "
-        summary += (
-            f"{found.done or 'none'} {'was' if found.done == 1 else 'were'} reported done with the "
-        )
-        summary += f"same words and {found.never:,} never came up again."
+        summary = f"Tasks taken on whose subject can be followed: {found.traced:,}. "
+        summary += f"Reported done with the same words: {found.done or 'none'}; never mentioned "
+        summary += f"again: {found.never or 'none'}."
     return sketch.content(headline, summary)
 
 
@@ -104,6 +107,7 @@ def blockers(facts: Facts) -> InsightContent:
             sketch,
             "Nothing is reported blocked",
             "No message says that something is stuck, late or broken.",
+            instead=INSTEAD,
         )
     alone = found.unanswered or "none"
     headline = f"{counted(blocked.total, 'blocker')} reported, {alone} without an answer"
@@ -130,9 +134,11 @@ def workload(facts: Facts) -> InsightContent:
     headline = f"{share(outside, facts.messages)} of messages fall outside working hours"
     if not outside:
         headline = "All within working hours"
+    if outside == facts.messages:
+        headline = "Every message falls outside working hours"
     part = share(people[0].messages, facts.messages)
     summary = f"{sketch.name(0)} writes most ({part} of the messages)"
-    if outside:
+    if 0 < outside < facts.messages and len(people) > 1:
         summary += f"; outside Monday to Friday, 8:00 to 18:00, {sketch.name(late)} does, with "
         summary += f"{people[late].outside:,}"
     return sketch.content(headline, f"{summary}. Messages measure writing, not work.")

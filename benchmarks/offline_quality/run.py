@@ -1,0 +1,66 @@
+"""From a made-up chat to judged claims, through the real importer, context and generator."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.chats.whatsapp import decode_export, parse_export
+from app.insights.catalog import CATEGORIES
+from app.insights.content import InsightContent
+from app.insights.context import build_context
+from app.insights.offline import OfflineGenerator
+from benchmarks.offline_quality.chat import Chat
+from benchmarks.offline_quality.export import date_order, export
+from benchmarks.offline_quality.judge import Claim, Found, Verdict, find_plants, judge_claims
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of all chats."""
+
+    chats: int
+    insights: int
+    verdicts: list[Verdict]
+    found: list[Found]
+
+
+def judge(chats: Sequence[Chat]) -> Judged:
+    """Every insight of every category, written for each chat and judged."""
+    verdicts: list[Verdict] = []
+    found: list[Found] = []
+    insights = 0
+    for chat in chats:
+        contents = asyncio.run(write_all(chat))
+        insights += len(contents)
+        claims = [
+            Claim(place, finding.claim, tuple(finding.evidence))
+            for place, content in contents.items()
+            for finding in content.findings
+        ]
+        claims += [_headline(place, content) for place, content in contents.items()]
+        verdicts += judge_claims(chat, claims)
+        found += find_plants(chat, claims)
+    return Judged(len(chats), insights, verdicts, found)
+
+
+def _headline(place: tuple[str, str], content: InsightContent) -> Claim:
+    evidence = sorted({number for each in content.findings for number in each.evidence})
+    return Claim(place, content.headline, tuple(evidence), is_headline=True)
+
+
+async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
+    """The insights by (category, key), in English.
+
+    Raises RuntimeError if the importer numbers the messages otherwise than they were said.
+    """
+    parsed = parse_export(decode_export(export(chat)), date_order=date_order(chat))
+    got = [(each.number, each.at, each.author, each.text) for each in parsed.messages]
+    if got != [(each.number, each.at, each.author, each.text) for each in chat.said]:
+        raise RuntimeError(f"{chat.name} was not imported as it was said")
+    written: dict[tuple[str, str], InsightContent] = {}
+    for key, category in CATEGORIES.items():
+        context = build_context(parsed.messages, category)
+        for spec in category.insights:
+            draft = await OfflineGenerator().write(spec, context, language="en")
+            written[key, spec.key] = draft.content
+    return written
