@@ -156,22 +156,27 @@ _ON_DAY = """
 
 # Whether a job that was charged took the insight over, from this job or from one that had taken
 # it from this one. An adopter is a later job of the same chat and category: found by their index.
-_USED_LATER = """
+# With LIMIT 1 the planner looks each row up by its whole key, not among all rows of the user.
+_ADOPTERS = """
+    jobs a CROSS JOIN LATERAL (
+        SELECT m.adopted_from FROM insights m
+        WHERE m.user_id = a.user_id AND m.job_id = a.id AND m.ord = n.ord
+        LIMIT 1
+    ) m
+    WHERE a.user_id = j.user_id AND a.chat_id = j.chat_id AND a.category = j.category
+"""
+
+_USED_LATER = f"""
     EXISTS (
         WITH RECURSIVE adopter (id, state) AS (
-            SELECT a.id, a.state FROM jobs a
-            JOIN insights m ON m.user_id = a.user_id AND m.job_id = a.id AND m.ord = n.ord
-            WHERE a.user_id = j.user_id AND a.chat_id = j.chat_id AND a.category = j.category
-              AND m.adopted_from = j.id
+            SELECT a.id, a.state FROM {_ADOPTERS} AND m.adopted_from = j.id
             UNION
-            SELECT a.id, a.state FROM adopter JOIN jobs a
-              ON a.user_id = j.user_id AND a.chat_id = j.chat_id AND a.category = j.category
-            JOIN insights m ON m.user_id = a.user_id AND m.job_id = a.id AND m.ord = n.ord
-            WHERE m.adopted_from = adopter.id
+            SELECT a.id, a.state FROM adopter CROSS JOIN {_ADOPTERS}
+              AND m.adopted_from = adopter.id
         )
         SELECT FROM adopter WHERE state = 'succeeded'
     )
-"""
+"""  # noqa: S608 (a constant of this module)
 
 # The insights of a job, summed by model. Before there was `wasted_microusd`, failed insights
 # carried what they had cost too; so what is not completed is wasted whatever that column says.
