@@ -25,10 +25,10 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.place import ROOT, Place, free_port, make_place
 from tests.chaos.plan import Options, draw_strikes
 from tests.chaos.provider import Provider
-from tests.chaos.proxy import Proxy
 from tests.chaos.report import Report, make_report
 from tests.chaos.spending import judge_spending, recovery_times_s
 from tests.chaos.users import Users
+from tests.proxy import Proxy
 
 READY_S = 60.0
 SAMPLE_EVERY_S = 4.0
@@ -61,7 +61,8 @@ class _Campaign:
         self._history = History()
         self._provider = Provider(options.seed)
         self._provider.is_reliable = options.is_provider_reliable
-        self._proxy = Proxy("127.0.0.1", place.postgres.port)
+        self._proxy = Proxy(place.postgres.url)
+        self._proxy.delay_s = options.database_delay_s
         self._violations: dict[str, list[str]] = {}
         self._worst: dict[str, int] = {}
         self._samples = 0
@@ -103,9 +104,9 @@ class _Campaign:
     @asynccontextmanager
     async def _processes(self) -> AsyncIterator[tuple[Fleet, list[str]]]:
         await self._provider.start()
-        await self._proxy.start()
+        await self._proxy.open()
         environment = self._place.environment(
-            database_port=self._proxy.port,
+            database_url=self._proxy.url,
             provider_port=self._provider.port,
             rescue_s=self._options.rescue_s,
         )
@@ -114,7 +115,7 @@ class _Campaign:
             yield fleet, await _start_all(fleet, self._options)
         finally:
             await fleet.stop()
-            await self._proxy.stop()
+            await self._proxy.close()
             await self._provider.stop()
 
     def _token_of(self) -> Callable[[str], str]:

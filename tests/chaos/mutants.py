@@ -44,7 +44,9 @@ HARSHER = 3.0
 CANCELLED_SHARE = 0.4
 UNLOCKS_PER_S = 6.0
 HEAL_S = 45.0
-"""Few kinds of faults, much of each, and many cancels: what a guard lets through is rare."""
+DATABASE_DELAY_S = 0.004
+"""Few kinds of faults, much of each, many cancels, and a database in another house, so that the
+steps of a transaction lie apart: what a guard lets through is rare."""
 BESIDE_MONEY = {"answers that must not be", "processes that ended by themselves"}
 
 HEAD = (
@@ -159,6 +161,7 @@ def main() -> int:
             harsher=HARSHER,
             only=FAULTS,
             heal_s=HEAL_S,
+            database_delay_s=DATABASE_DELAY_S,
         )
         try:
             told = asyncio.run(run_mutant(mutant, options))

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from app.embedded import Postgres, Valkey, start_postgres, start_valkey
 from tests.chaos import plan
@@ -38,17 +37,15 @@ class Place:
     mark: str
 
     def environment(
-        self, *, database_port: int, provider_port: int, rescue_s: float
+        self, *, database_url: str, provider_port: int, rescue_s: float
     ) -> dict[str, str]:
         """What the product's processes see: the proxy for a database, short times."""
-        url = urlsplit(self.postgres.url)
-        proxied = url._replace(netloc=url.netloc.rpartition(":")[0] + f":{database_port}")
         return self._inherited() | {
             MARK: self.mark,
             FOLDER: str(self.journals),
             "CHAOS_PROVIDER_URL": f"http://127.0.0.1:{provider_port}/",
             "PYTHONPATH": os.pathsep.join((str(self.tree), str(self.tree / "tests/chaos/skew"))),
-            "SIXFOLD_DATABASE_URL": proxied.geturl(),
+            "SIXFOLD_DATABASE_URL": database_url,
             "SIXFOLD_REDIS_URL": self.valkey.url,
             "SIXFOLD_MASTER_KEY": "chaos:" + base64.urlsafe_b64encode(bytes(32)).decode(),
             "SIXFOLD_AUTH_SECRET": self.secret,

@@ -98,6 +98,8 @@ class Options:
     """So many times the usual faults."""
     only: tuple[Fault, ...] = field(default=tuple(Fault))
     rescue_s: float = RESCUE_S
+    database_delay_s: float = 0.0
+    """So much longer takes each round trip to the database, so that races are wider."""
     heal_s: float = HEAL_S
     are_times_advisory: bool = False
     """Times and shares are told, but break nothing: for machines that others use too."""

@@ -27,7 +27,7 @@ CHATS_MAX = 6
 """Chats a user keeps; then the oldest goes."""
 BURST, BURST_SHARE = 6, 0.05
 """Some unlocks are sent so often at once, with one key: one effect, one answer."""
-AIMED_SHARE, AIMED_S, AIM_MAX_S = 0.5, 0.06, 15.0
+AIMED_SHARE, AIMED_S, AIM_MAX_S = 0.5, 0.08, 15.0
 """So many of the cancellations aim at the moment of settlement: within so many seconds after
 the sixth insight was answered, which is waited for so long."""
 WATCH_S = 1.0

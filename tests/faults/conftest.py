@@ -14,9 +14,9 @@ from app import faults
 from app.db import close_engine, open_engine
 from app.logging import configure_logging
 from tests.conftest import POSTGRES, TEMPLATE, url_of
-from tests.faults.proxy import Proxy, proxied
 from tests.faults.world import World
 from tests.faults.zygote import Zygote
+from tests.proxy import Proxy, proxied
 
 
 @pytest.fixture(scope="session", autouse=True)

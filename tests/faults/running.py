@@ -14,10 +14,10 @@ from app.db import in_transaction
 from app.errors import DomainError, Unavailable
 from app.faults import Moment, Spot, Step
 from tests.faults.outcomes import Fault, Reply
-from tests.faults.proxy import Cut, Proxy
 from tests.faults.scenarios import SCENARIOS, Caller, Scenario
 from tests.faults.world import World, until
 from tests.faults.zygote import Zygote
+from tests.proxy import Proxy
 
 SHORT_ATTEMPT_S = 0.3
 REFUSALS_ENDLESS = 10**6
@@ -134,12 +134,12 @@ class Cell:
                 case Fault.HANG:
                     await thaw.wait()
                 case Fault.CUT:
-                    self.proxy.cut = Cut.BEFORE_COMMIT
+                    self.proxy.commits_to_drop = 1
                 case Fault.CUT_AFTER:
-                    self.proxy.cut = Cut.AFTER_COMMIT
+                    self.proxy.commits_to_cut = 1
                 case Fault.FULL | Fault.AWAY:
                     self.proxy.refusals = 1 if self.fault is Fault.FULL else REFUSALS_ENDLESS
-                    self.proxy.lose_all()
+                    self.proxy.cut()
                 case _:
                     await connection.execute(text(_raising(_SQLSTATES[self.fault])))
 

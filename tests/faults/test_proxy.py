@@ -1,13 +1,14 @@
 """The proxy does to a transaction what it says: the fault matrix rests on it."""
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.db import CommitUnknown, in_transaction, snapshot, transaction
 from app.errors import Unavailable
-from tests.faults.proxy import Cut, Proxy
 from tests.faults.world import until
+from tests.proxy import Proxy
 
 NOTE = "INSERT INTO sweeps (name, ran_at) VALUES (:name, now()) ON CONFLICT DO NOTHING"
 
@@ -23,14 +24,14 @@ async def _noted() -> set[str]:
 
 
 async def test_a_commit_lost_on_its_way_back_has_happened(proxy: Proxy) -> None:
-    proxy.cut = Cut.AFTER_COMMIT
+    proxy.commits_to_cut = 1
     with pytest.raises(CommitUnknown):
         await _note("lost reply")
     assert await _noted() == {"lost reply"}
 
 
 async def test_a_commit_lost_on_its_way_there_has_not_happened(proxy: Proxy) -> None:
-    proxy.cut = Cut.BEFORE_COMMIT
+    proxy.commits_to_drop = 1
     with pytest.raises(CommitUnknown):
         await _note("lost")
     assert await _noted() == set()
@@ -54,7 +55,7 @@ async def test_a_transaction_survives_a_lost_connection_and_a_full_database(prox
         tries.append(1)
         if len(tries) == 1:
             proxy.refusals = 2
-            proxy.lose_all()
+            proxy.cut()
             await connection.execute(text("SELECT 1"))
 
     await in_transaction(work)
@@ -65,7 +66,7 @@ async def test_a_transaction_survives_a_lost_connection_and_a_full_database(prox
 async def test_a_read_meets_no_connection_that_was_lost_while_nobody_used_it(proxy: Proxy) -> None:
     async with snapshot() as connection:
         lost = (await connection.get_raw_connection()).driver_connection
-    proxy.lose_all()
+    proxy.cut()
     await until(lost.is_closed)
     assert await _noted() == set()
 
@@ -74,8 +75,25 @@ async def test_a_read_is_refused_while_lost_connections_cannot_be_replaced(proxy
     async with snapshot() as connection:
         lost = (await connection.get_raw_connection()).driver_connection
     proxy.refusals = 1
-    proxy.lose_all()
+    proxy.cut()
     await until(lost.is_closed)
     with pytest.raises(Unavailable):
         await _noted()
     assert await _noted() == set()
+
+
+async def test_a_share_of_the_connections_is_cut_the_oldest_first(proxy: Proxy) -> None:
+    opened = [await asyncpg.connect(proxy.url) for _ in range(4)]
+    proxy.cut(0.5)
+    await until(lambda: sum(one.is_closed() for one in opened) == 2)
+    assert [one.is_closed() for one in opened] == [True, True, False, False]
+    assert [await one.fetchval("SELECT 1") for one in opened[2:]] == [1, 1]
+    assert proxy.connections_cut == 2
+    for one in opened[2:]:
+        await one.close()
+
+
+async def test_a_distant_server_answers_all_the_same(proxy: Proxy) -> None:
+    proxy.delay_s = 0.001
+    await _note("far away")
+    assert await _noted() == {"far away"}
