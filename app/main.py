@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from app import health, telemetry
 from app.chats import routes as chats
@@ -21,6 +22,7 @@ from app.credits import routes as credits_
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound
+from app.event_stream import remember_abort
 from app.gate import Gate
 from app.insights import routes as insights
 from app.insights import sent_routes as sent
@@ -45,6 +47,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 class Api(FastAPI):
     """FastAPI whose description names the problem document and the bearer token."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; the innermost part can cut its connection."""
+        if scope["type"] == "http":
+            remember_abort(scope, receive)
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""

@@ -1,19 +1,19 @@
 """The catalog, unlocking, and what a user sees of a job."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import telemetry
 from app.crypto import KeyRing
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
 from app.errors import DomainError, NotFound
+from app.event_stream import PING, PING_EVERY_S, EventStream
 from app.insights import progress, watching
 from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.catalog import CATEGORIES, UnknownCategory
@@ -249,7 +249,9 @@ async def _after_version(
 
 @router.get(
     "/insights/jobs/{job_id}/events",
-    response_class=EventSourceResponse,
+    status_code=200,
+    response_class=EventStream,
+    response_description="Events `snapshot`: `id` is the version, `data` the job as JSON.",
     responses=refusals(NotFound) | {204: {"description": "Nothing comes after that version."}},
 )
 async def stream_job(
@@ -257,14 +259,22 @@ async def stream_job(
     user_id: UserId,
     job_id: UUID,
     after_version: Annotated[int | None, Depends(_after_version)],
-) -> AsyncIterable[ServerSentEvent]:
+) -> EventStream:
     """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
     board: JobBoard = request.app.state.board
-    changes = watching.watch(board, user_id, job_id, after_version=after_version)
+    return EventStream(_events(board, user_id, job_id, after_version))
+
+
+async def _events(
+    board: JobBoard, user_id: str, job_id: UUID, after_version: int | None
+) -> AsyncGenerator[bytes]:
+    following = watching.follow(
+        board, user_id, job_id, after_version=after_version, quiet_s=PING_EVERY_S
+    )
     with telemetry.event_streams.track_inprogress():
-        async with aclosing(changes):
-            async for news in changes:
-                yield ServerSentEvent(raw_data=news.json, event="snapshot", id=str(news.version))
+        async with aclosing(following):
+            async for news in following:
+                yield PING if news is None else news.chunk
 
 
 @router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))

@@ -7,7 +7,7 @@ share one snapshot, read and encoded once; no connection is held while they wait
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from app.crypto import KeyRing
 from app.db import lone_read
 from app.errors import NotFound, Unavailable
+from app.event_stream import event
 from app.insights.claim import JobRef
 from app.insights.models import JobState
 from app.insights.progress import QueuePositions, Snapshot, load_snapshots
@@ -37,11 +38,13 @@ class News:
     version: int
     is_terminal: bool
     snapshot: Snapshot = field(repr=False)
-    json: str = field(repr=False)
+    chunk: bytes = field(repr=False)
+    """The snapshot as an event of a stream."""
 
     @classmethod
     def of(cls, current: Snapshot) -> "News":
-        return cls(current.version, current.is_terminal, current, current.model_dump_json())
+        chunk = event("snapshot", current.version, current.model_dump_json())
+        return cls(current.version, current.is_terminal, current, chunk)
 
 
 @dataclass(slots=True)
@@ -169,6 +172,21 @@ async def watch(
     Ends after terminal ones, and when the process stops. A listener that is slow misses what was
     in between and gets the latest. The job must exist (`read_version`).
     """
+    async with aclosing(follow(board, user_id, job_id, after_version=after_version)) as following:
+        async for news in following:
+            if news is not None:
+                yield news
+
+
+async def follow(
+    board: JobBoard,
+    user_id: str,
+    job_id: UUID,
+    *,
+    after_version: int | None,
+    quiet_s: float | None = None,
+) -> AsyncGenerator[News | None]:
+    """As `watch`, with None whenever nothing happened for `quiet_s` seconds."""
     with board.watching((user_id, job_id)) as watched:
         told: News | None = None
         while not board.is_stopping:
@@ -180,8 +198,8 @@ async def watch(
                 told = latest
                 if latest.is_terminal:
                     return
-            else:
-                await changed.wait()
+            elif not await _wait(changed, quiet_s):
+                yield None
 
 
 async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
@@ -205,12 +223,13 @@ def _is_news(known: News | None, current: Snapshot) -> bool:
     return known is None or known.version < current.version
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(happening: asyncio.Event, seconds: float | None) -> bool:
+    """Whether it happened within so many seconds."""
     try:
         async with asyncio.timeout(seconds):
-            await event.wait()
+            return await happening.wait()
     except TimeoutError:
-        return
+        return False
 
 
 _VERSIONS = text("""

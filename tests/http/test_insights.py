@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
 from app.insights.unlock import UnlockTerms, unlock_lane
-from app.insights.watching import JobBoard, News, watch
+from app.insights.watching import JobBoard, News, follow, watch
 from app.main import unlock_terms
 from app.settings import Settings
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
@@ -282,6 +283,16 @@ async def test_watching_ends_when_the_process_stops(
     assert seen == 1
 
 
+async def test_a_job_on_which_nothing_happens_is_told_to_be_quiet(
+    app: FastAPI, alice: Client, chat_id: str
+) -> None:
+    job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
+    following = follow(app.state.board, "alice", job_id, after_version=None, quiet_s=0.01)
+    async with asyncio.timeout(10), aclosing(following):
+        news = [await anext(following) for _ in range(3)]
+    assert [one is None for one in news] == [False, True, True]
+
+
 async def test_many_listeners_of_one_job_all_see_its_end(
     alice: Client, chat_id: str, finish: Finish
 ) -> None:
@@ -301,10 +312,10 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     ahead = (await unlock(bob, other_chat)).json()["job_id"]
     mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    places: list[int] = []
+    places: list[int | None] = []
     async with asyncio.timeout(10):
         async for news in watch(app.state.board, "alice", mine, after_version=None):
-            places.append(json.loads(news.json)["progress"]["queue_position"])
+            places.append(news.snapshot.progress.queue_position)
             if len(places) == 2:
                 break
             await bob.post(f"/api/insights/jobs/{ahead}/cancel")
