@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
 from app.bill import bill_text, dollars
-from app.db import after_commit, in_transaction, snapshot
+from app.db import after_commit, in_transaction, snapshot, transaction
 from app.insights import costs
 from app.insights.cancel import cancel_job
 from app.insights.catalog import CATEGORIES, InsightSpec
@@ -63,6 +63,18 @@ def counted(name: str, **labels: str) -> float:
 
 def wasted(reason: str) -> float:
     return counted("sixfold_llm_wasted_microusd_total", reason=reason)
+
+
+async def is_somebody_waiting() -> bool:
+    """Whether a statement waits for a lock."""
+    async with snapshot() as connection:
+        waiting = await connection.execute(
+            text(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+            )
+        )
+        return bool(waiting.scalar_one())
 
 
 async def row_of(job_id: UUID, key: str) -> dict[str, object]:
@@ -273,6 +285,30 @@ async def test_a_drained_worker_stores_what_its_calls_had_cost(
     await running
     assert (await job_row("alice", job.job_id)).state == "queued"
     assert (await row_of(job.job_id, FAILING))["wasted_microusd"] == 11
+
+
+async def test_results_under_way_when_a_worker_is_drained_are_stored_and_billed_once(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.gate = asyncio.Event()
+    labels = {"model": "scripted-1", "category": "friendship", "outcome": "completed"}
+    before = counted("sixfold_llm_cost_microusd_total", **labels)
+    job, engine = await unlock("alice", chat), make_engine()
+    running = asyncio.create_task(engine.run_job("alice", job.job_id))
+    await until(lambda: len(generator.calls) == 6)
+    async with transaction() as connection:
+        await connection.execute(text("SELECT FROM jobs FOR UPDATE"))
+        generator.gate.set()
+        await until(is_somebody_waiting)
+        draining = asyncio.create_task(engine.drain())
+        await until(lambda: engine._draining)
+    await asyncio.gather(draining, running)
+    row = await job_row("alice", job.job_id)
+    assert (row.state, row.insight_states) == ("queued", ["completed"] * 6)
+    async with snapshot() as connection:
+        stored = await connection.execute(text("SELECT sum(cost_microusd) FROM insights"))
+        assert stored.scalar_one() == 6 * EACH
+    assert counted("sixfold_llm_cost_microusd_total", **labels) - before == 6 * EACH
 
 
 async def test_what_comes_after_the_lease_was_lost_is_counted_and_not_stored(

@@ -306,6 +306,45 @@ async def test_a_job_is_written_by_the_model_billed_and_charged_once(
     await assert_healthy()
 
 
+async def test_every_insight_keeps_the_prices_and_the_prompt_version_it_was_billed_by(
+    engine: None,
+    keyring: KeyRing,
+    make_engine: MakeEngine,
+    model: ModelGenerator,
+    stub: ProviderStub,
+) -> None:
+    stub.behaviour.cached_share = 0.5
+    stub.behaviour.plan([Fault.INVALID])
+    unlocked = await unlock("alice", await store_chat(keyring, "alice", friends()))
+    await make_engine(generator=model).run_job("alice", unlocked.job_id)
+    version = (await job_row("alice", unlocked.job_id)).prompt_version
+    for row in await rows_of(unlocked.job_id):
+        prices = (row.price_input, row.price_cached, row.price_output)
+        assert (row.prompt_version, *prices) == (version, 2_000_000, 500_000, 8_000_000)
+        fresh = row.tokens_in - row.tokens_cached
+        counted = zip((fresh, row.tokens_cached, row.tokens_out), prices, strict=True)
+        exact = sum(tokens * price for tokens, price in counted)
+        assert abs(row.cost_microusd * 1_000_000 - exact) <= row.attempts * 500_000
+        was_repaired = row.attempts == 2
+        assert (0 < row.wasted_microusd < row.cost_microusd) == was_repaired
+        assert (row.wasted_microusd == 0) == (not was_repaired)
+
+
+async def test_a_failed_insight_names_the_model_that_was_asked_and_its_prices(
+    engine: None,
+    keyring: KeyRing,
+    make_engine: MakeEngine,
+    model: ModelGenerator,
+    stub: ProviderStub,
+) -> None:
+    stub.behaviour.chances = {Fault.INVALID: 1.0}
+    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
+    await make_engine(generator=model).run_job("alice", unlocked.job_id)
+    for row in await rows_of(unlocked.job_id):
+        assert (row.state, row.model, row.price_output) == ("failed", "gpt-test", 8_000_000)
+        assert 0 < row.cost_microusd == row.wasted_microusd
+
+
 @pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.REFUSED])
 async def test_what_no_other_call_would_mend_gives_the_coins_back_at_once(
     engine: None,
