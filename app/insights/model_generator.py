@@ -44,6 +44,10 @@ ANSWER_TOKENS = 1_000
 """What is reserved for an answer until its real length is known."""
 RATE_LIMITED_WAIT_S = 2.0
 RETURN_SPREAD_S = 1.0
+UNANSWERED_MAX, TIMED_OUT_MAX = 3, 2
+"""Calls of an attempt that were not answered, after which it is given back. Of calls that took
+too long a third would not fit into the attempt."""
+UNANSWERED_WAIT_S = 10.0
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 log = structlog.get_logger()
@@ -84,6 +88,8 @@ class ModelGenerator:
         known = price or price_of(llm.name)
         self._price = known or FREE
         self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
+        self.answers = 0
+        """How often the model answered, whatever it wrote."""
         self._chars_max = chars_max
         self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
         self._briefings = OrderedDict()
@@ -137,6 +143,9 @@ class _Writing:
     spent: Spent = NOTHING_SPENT
     wasted_microusd: int = 0
     """What was spent before the latest call."""
+    unanswered: int = 0
+    answers_before: int = 0
+    """What the generator counted before the first call that was not answered."""
     repair: Repair | None = None
     is_repaired: bool = False
 
@@ -201,16 +210,24 @@ class _Writing:
                 self._repair_next(failure.repair)
             raise self._failed(failure) from None
         passage.succeeded()
+        self.generator.answers += 1
         self._spend(completion.usage, permit)
         return completion
 
     def _learn(self, failure: LLMFailed, passage: Passage) -> None:
         if failure.is_outage:
             passage.failed(is_certain=failure.code == "provider_rejected")
-            return
-        passage.succeeded()
+        else:
+            passage.succeeded()
         if failure.code == "rate_limited":
             self.generator.limits.slow(failure.retry_after_s or RATE_LIMITED_WAIT_S)
+        if failure.is_outage or failure.code == "rate_limited":
+            if not self.unanswered:
+                self.answers_before = self.generator.answers
+            self.unanswered += 1
+        else:
+            self.generator.answers += 1
+            self.unanswered = 0
 
     def _repair_next(self, repair: Repair | None) -> None:
         """The next call shows the model its answer; if that is no better, the last starts anew."""
@@ -225,15 +242,28 @@ class _Writing:
 
     def _failed(self, failure: LLMFailed) -> GenerationFailed:
         """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""
-        breaker = self.generator.breaker
+        breaker, wait_s = self.generator.breaker, failure.retry_after_s or 0.0
         if failure.is_outage and breaker.is_open:
-            return self._given_back(failure.code, max(breaker.wait_s, failure.retry_after_s or 0))
+            return self._given_back(failure.code, max(breaker.wait_s, wait_s))
+        if self._is_provider_at_fault(failure):
+            return self._given_back(failure.code, max(UNANSWERED_WAIT_S, wait_s))
         return GenerationFailed(
             failure.code,
             retry_after_s=failure.retry_after_s,
             is_final=failure.is_final,
             spent=self.spent,
         )
+
+    def _is_provider_at_fault(self, failure: LLMFailed) -> bool:
+        """Whether the calls of this attempt came to nothing through no fault of the job.
+
+        One insight that is left over makes too few calls to open the circuit. When others were
+        answered meanwhile, it may be this prompt that the provider cannot take.
+        """
+        most = TIMED_OUT_MAX if failure.code == "provider_timeout" else UNANSWERED_MAX
+        if self.unanswered < most:
+            return False
+        return failure.code == "rate_limited" or self.generator.answers == self.answers_before
 
     def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
         code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -53,7 +53,9 @@ class Breaker:
         failures_max: int = FAILURES_MAX,
         open_first_s: float = OPEN_FIRST_S,
         open_max_s: float = OPEN_MAX_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._failures_max = failures_max
         self._open_first_s = open_first_s
         self._open_max_s = open_max_s
@@ -70,7 +72,7 @@ class Breaker:
     @property
     def wait_s(self) -> float:
         """Seconds until a probe is let through; 0 when calls are."""
-        return max(0.0, self._open_until - time.monotonic()) if self.is_open else 0.0
+        return max(0.0, self._open_until - self._clock()) if self.is_open else 0.0
 
     def check(self) -> None:
         """Raises CircuitOpen."""
@@ -111,6 +113,6 @@ class Breaker:
         self._failures = self._failures_max if is_certain else self._failures + 1
         if not self.is_open or (was_open and not is_probe):
             return
-        self._open_until = time.monotonic() + self._open_s
+        self._open_until = self._clock() + self._open_s
         log.warning("llm.circuit_opened", open_s=self._open_s)
         self._open_s = min(2 * self._open_s, self._open_max_s)
