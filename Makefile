@@ -55,8 +55,11 @@ lint: setup-dev
 audit: setup-dev
 	@echo "audit";      $(BIN)/python ops/audit.py
 
-bench: setup-bench ## the sync design against this one; ARGS="--quick" or "--only idle,unlock"
+bench: setup-bench ## the sync design against this one; ARGS="--quick", "--peers" or "--only idle,unlock"
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-test: setup-dev setup-bench ## set-up, then the tests of the benchmark: every contestant does the same work
+	@$(PYTEST) benchmarks/tests $(ARGS)
 
 chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only flushall" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
