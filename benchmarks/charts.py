@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH = 760
-LABEL_WIDTH, VALUE_WIDTH = 270, 110
+WIDTH = 820
+LABEL_WIDTH, VALUE_WIDTH = 330, 90
 BAR_HEIGHT, BAR_GAP = 22, 10
 TOP = 56
-TEXT = "#7d8590"
+TEXT = "#6e7781"
 OURS, OTHERS = "#2f81f7", "#8b949e"
 
 

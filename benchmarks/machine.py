@@ -2,8 +2,10 @@
 
 import os
 import platform
+import resource
 import subprocess
 from collections.abc import Iterable
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,14 @@ PACKAGES = (
     "celery",
     "psycopg",
     "gevent",
+    "saq",
+    "arq",
+    "procrastinate",
+    "dramatiq",
 )
+OPEN_FILES = 8_192
+"""Two thousand listeners are as many sockets in the API and in their own process."""
+LOCK = Path(__file__).resolve().parent.parent / "requirements-bench.lock"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _UTIME, _CSTIME = 11, 15  # Places after the command's name in /proc/PID/stat, proc(5).
 _PPID = 1
@@ -37,9 +46,26 @@ def describe() -> dict[str, Any]:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "lock": sha256(LOCK.read_bytes()).hexdigest()[:16],
+        "open_files_max": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         "commit": _commit(),
         "load_average_before": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def allow_open_files() -> None:
+    """Raises the limit of this process and its children, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def require_open_files(count: int) -> None:
+    """RuntimeError, which says what to do, where a process may not have so many open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        raise RuntimeError(f"{count} open files are needed, {soft} allowed: see `ulimit -Hn`")
 
 
 def pss_mb(pids: Iterable[int]) -> float | None:

@@ -2,34 +2,66 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Row, middle
 from benchmarks.charts import Bar, bar_chart
+from benchmarks.pages import PERFORMANCE, README, fill
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 CHART = "throughput.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A bar for the `number` of each row of a scenario."""
+
+    scenario: str
+    title: str
+    unit: str
+    number: str
+    file: str
+    log: bool = True
+
+
+CHARTS = (
+    Chart("realistic", "Jobs a second, LLM 1 s, context 1 s", "jobs/s", "jobs_s", CHART),
+    Chart("overhead", "Jobs a second, LLM 0", "jobs/s", "jobs_s", "overhead.svg"),
+    Chart("growth", "Jobs a second by width", "jobs/s", "jobs_s", "growth.svg"),
+    Chart("growth", "Memory of the workers by width", "MB", "peak_mb", "memory.svg", log=False),
+)
+PUBLISHED = frozenset(
+    {"overhead", "realistic", "unlock", "idle", "connect", "growth", "backlog", "stream", "imports"}
+)
+"""The scenarios with a block in docs/performance.md; a run without one of them fills no page."""
 HEADINGS = {
     "jobs_s": "jobs/s",
     "requests_s": "requests/s",
     "parsed_s": "parsed/s",
     "kb_a_listener": "kB a listener",
+    "cpu_ms_job": "CPU ms a job",
+    "postgres_cpu_ms_job": "PostgreSQL CPU ms a job",
 }
 HIDDEN = frozenset({"max_ms", "seconds", "succeeded"})
 
 
-def write_report(run: dict[str, Any]) -> Path:
-    """Writes everything under `results/`; the path of the tables."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(run, indent=1, default=str) + "\n")
+def write_report(
+    run: dict[str, Any],
+    *,
+    results: Path = RESULTS,
+    readme: Path = README,
+    performance: Path = PERFORMANCE,
+) -> Path:
+    """Writes everything under `results`, and the blocks of both pages; the path of the tables."""
+    results.mkdir(exist_ok=True)
+    (results / "latest.json").write_text(json.dumps(run, indent=1, default=str) + "\n")
     for name, chart in _charts(run["scenarios"]).items():
-        (RESULTS / name).write_text(chart)
-    summary = RESULTS / "summary.md"
+        (results / name).write_text(chart)
+    summary = results / "summary.md"
     summary.write_text(_summary(run))
-    _fill_readme(run)
+    _fill_pages(run, readme=readme, performance=performance)
     return summary
 
 
@@ -64,11 +96,15 @@ def table(rows: Sequence[Row]) -> str:
 def _summary(run: dict[str, Any]) -> str:
     parts = ["# Benchmark\n", _environment(run["environment"])]
     if "realistic" in run["scenarios"]:
-        parts += [_headline(run["scenarios"]["realistic"]["rows"]), f"![Jobs a second]({CHART})\n"]
+        parts += [_headline(run["scenarios"]["realistic"]), f"![Jobs a second]({CHART})\n"]
     parts += ["## Targets\n", targets_table(run["targets"])]
     parts.append("A spread reads median (least to most of the rounds).\n")
     for name, scenario in run["scenarios"].items():
-        parts += [f"## {name.capitalize()}\n", f"{scenario['about']}\n", table(scenario["rows"])]
+        parts += [
+            f"## {name.capitalize()} ({scenario['took_s']:.0f} s)\n",
+            f"{scenario['about']}\n",
+            table(scenario["rows"]),
+        ]
     return "\n".join(parts)
 
 
@@ -86,52 +122,65 @@ def _environment(environment: Mapping[str, Any]) -> str:
 
 
 def _charts(scenarios: Mapping[str, Any]) -> dict[str, str]:
-    charts: dict[str, str] = {}
-    for scenario, title, name in (
-        ("realistic", "Jobs a second, LLM 1 s, context 1 s", CHART),
-        ("overhead", "Jobs a second, LLM 0", "overhead.svg"),
-        ("growth", "Jobs a second by width", "growth.svg"),
-    ):
-        if scenario in scenarios:
-            rows = scenarios[scenario]["rows"]
-            charts[name] = bar_chart(title, "jobs/s", _bars(rows), log=True)
-    return charts
+    return {
+        chart.file: bar_chart(
+            chart.title,
+            chart.unit,
+            _bars(scenarios[chart.scenario]["rows"], chart.number),
+            log=chart.log,
+        )
+        for chart in CHARTS
+        if chart.scenario in scenarios
+    }
 
 
-def _bars(rows: Sequence[Row]) -> list[Bar]:
+def _bars(rows: Sequence[Row], number: str) -> list[Bar]:
     bars: dict[str, Bar] = {}
     for row in rows:
         name = row["contestant"]
-        bars.setdefault(name, Bar(name, middle(row["jobs_s"]), name.startswith("sixfold")))
+        value = middle(row.get(number) or 0.0)
+        bars.setdefault(name, Bar(name, value, name.startswith("sixfold")))
     return list(bars.values())
 
 
-def _fill_readme(run: dict[str, Any]) -> None:
-    """Between the markers of the README; without markers, or in a part of a run, nowhere."""
-    text = README.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or "realistic" not in run["scenarios"] or run["environment"]["quick"]:
+def _fill_pages(run: dict[str, Any], *, readme: Path, performance: Path) -> None:
+    """The blocks of the documents; a quick run or a part of one is no claim and fills none."""
+    scenarios = run["scenarios"]
+    if run["environment"]["quick"] or not set(scenarios) >= PUBLISHED:
         return
-    block = (
-        f"\n{_headline(run['scenarios']['realistic']['rows'])}\n"
-        f"![Jobs a second](benchmarks/results/{CHART})\n\n"
-        f"{_environment(run['environment'])}"
-    )
-    README.write_text(f"{before}{BEGIN}{block}{END}{after}", encoding="utf-8")
+    environment = _environment(run["environment"])
+    headline = _headline(scenarios["realistic"])
+    chart = _picture("Jobs a second", f"benchmarks/results/{CHART}")
+    fill(readme, "benchmark", f"{headline}\n{chart}\n{environment}")
+    fill(performance, "targets", f"{targets_table(run['targets'])}\n{environment}")
+    for name in PUBLISHED:
+        shown = f"{scenarios[name]['about']}\n\n{table(scenarios[name]['rows'])}"
+        pictures = (
+            _picture(chart.title, f"../benchmarks/results/{chart.file}")
+            for chart in CHARTS
+            if chart.scenario == name
+        )
+        fill(performance, name, "\n".join([shown, *pictures]))
 
 
-def _headline(rows: Sequence[Row]) -> str:
+def _picture(title: str, path: str) -> str:
+    return f"![{title}]({path})\n"
+
+
+def _headline(scenario: Mapping[str, Any]) -> str:
+    """The product, the sync design at its best and as configured, which counts as 1 ×."""
+    rows = [scenario[name] for name in ("product", "sync_best", "sync_configured")]
     return table(
         [
             {
                 "design": row["contestant"],
                 "jobs/s": middle(row["jobs_s"]),
+                "×": middle(row["jobs_s"]) / max(middle(rows[-1]["jobs_s"]), 1e-9),
                 "p50 s": middle(row["p50_ms"]) / 1000 if row.get("p50_ms") else None,
                 "memory MB": middle(row["peak_mb"]) if row.get("peak_mb") else None,
                 "database connections": middle(row.get("connections") or 0),
             }
-            for row in rows[:3]
+            for row in rows
         ]
     )
 

@@ -23,7 +23,8 @@ def main() -> None:
     given = _arguments()
     _silence_libraries()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends as on Ctrl-C: in order.
-    environment = machine.describe() | {"quick": given.quick}
+    machine.allow_open_files()
+    environment = machine.describe() | {"quick": given.quick, "peers": given.peers}
     started = time.monotonic()
     try:
         with services() as servers:

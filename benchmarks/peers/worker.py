@@ -19,7 +19,7 @@ from benchmarks.peers.library import PeerSetup
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.ERROR)
     given: dict[str, Any] = json.loads(os.environ[VARIABLE])
     body = given["body"]
     setup = PeerSetup(

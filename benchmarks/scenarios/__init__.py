@@ -24,9 +24,9 @@ NOT_QUICK = frozenset({"connect", "growth", "recovery"})
 
 SCENARIOS: Mapping[str, Scenario] = {
     "overhead": overhead.run,
-    "idle": idle.run,
-    "unlock": unlock.run,
     "realistic": realistic.run,
+    "unlock": unlock.run,
+    "idle": idle.run,
     "connect": connect.run,
     "growth": growth.run,
     "backlog": backlog.run,

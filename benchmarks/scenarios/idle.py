@@ -18,7 +18,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     ours = roster.product(bench.services, tasks=roster.OVERHEAD_IN_FLIGHT)
     sync = roster.IDLE_SETTING.contestant()
     measured: dict[str, list[Row]] = {"product": [], "real_context": [], "sync": []}
-    for _ in range(1 if bench.quick else 2):
+    for _ in range(min(2, bench.rounds)):
         measured["product"].append(await _measure(bench, ours, LOAD, JOBS))
         measured["real_context"].append(await _measure(bench, ours, REAL, JOBS))
         measured["sync"].append(await _measure(bench, sync, LOAD, SYNC_JOBS))

@@ -24,6 +24,7 @@ from benchmarks.services import product_engine
 from benchmarks.throughput import percentiles_ms, seeded_jobs
 
 LISTENERS = 2_000
+SPARE_FILES = 200
 EVENTS_S = 200
 PACED_S = 8.0
 BURST_BATCH = 500
@@ -40,6 +41,7 @@ Commit = tuple[int, int, float]
 async def run(bench: Bench) -> dict[str, Any]:
     """Changes at a steady pace, then a change of every job at once."""
     count = LISTENERS // bench.less
+    machine.require_open_files(count + SPARE_FILES)
     async with bench.services.database() as database_url:
         connection = await asyncpg.connect(database_url)
         try:
