@@ -1,0 +1,22 @@
+"""A worker with the configured model, whose circuit opens for a fifth of a second at most."""
+
+from app.insights.model_generator import ModelGenerator
+from app.llm.breaker import Breaker
+from app.llm.configured import configured_limits, configured_llm
+from app.redis import connect_redis
+from app.settings import load_settings
+from workers.process import GENERATOR
+from workers.tasks import broker
+
+__all__ = ["broker"]
+
+settings = load_settings()
+llm = configured_llm(settings)
+if llm is None:
+    raise SystemExit("this worker is for tests with a model")
+
+broker.state[GENERATOR] = ModelGenerator(
+    llm,
+    configured_limits(settings, connect_redis(settings.redis_url)),
+    breaker=Breaker(open_first_s=0.05, open_max_s=0.2),
+)
