@@ -19,7 +19,7 @@ from app.insights.catalog import InsightSpec
 from app.insights.claim import Claim
 from app.insights.content import Finding, InsightContent
 from app.insights.context import InsightContext
-from app.insights.generator import Draft, GenerationFailed, Generator
+from app.insights.generator import Draft, GenerationFailed
 from app.insights.run import JobEngine
 from tests.chaos.journal import Journal
 from workers.process import GENERATOR
@@ -46,9 +46,7 @@ class JournaledEngine(JobEngine):
 
 
 class JournaledCalls(InsightCalls):
-    async def _call(
-        self, attempt: Attempt, spec: InsightSpec, context: InsightContext, writer: Generator
-    ) -> Draft:
+    async def _call(self, attempt: Attempt, spec: InsightSpec, *rest: Any) -> Draft:
         _call.set(
             {
                 "job": str(attempt.claim.job_id),
@@ -59,7 +57,7 @@ class JournaledCalls(InsightCalls):
                 "number": f"{os.getpid()}-{next(_numbers)}",
             }
         )
-        return await super()._call(attempt, spec, context, writer)
+        return await super()._call(attempt, spec, *rest)
 
 
 class ProviderGenerator:
