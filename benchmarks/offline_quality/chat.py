@@ -46,6 +46,7 @@ class Chat:
     language: str
     said: tuple[Said, ...]
     plants: tuple[Plant, ...]
+    unseen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class Extra:
 class Telling:
     """Collects what is said; times are whole minutes, as Android exports them."""
 
-    def __init__(self, language: str, seed: int, start: datetime) -> None:
-        self.lines: Lines = lines(language)
+    def __init__(self, language: str, seed: int, start: datetime, *, unseen: bool = False) -> None:
+        self.lines: Lines = lines(language, unseen=unseen)
+        self._unseen = unseen
         self.random = random.Random(f"{language}{seed}")
         self.now = start
         self._said: list[tuple[datetime, int, str, Line, str]] = []
@@ -142,4 +144,5 @@ class Telling:
             Said(number, at, author, line.text, line.sure, line.maybe, scene)
             for number, (at, _, author, line, scene) in enumerate(ordered, start=1)
         )
-        return Chat(name, kind, self.lines.language, said, tuple(plants))
+        full = f"{name}-unseen" if self._unseen else name
+        return Chat(full, kind, self.lines.language, said, tuple(plants), self._unseen)

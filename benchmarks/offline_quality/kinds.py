@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.offline_quality.chat import Chat, Extra, Plant, Telling
-from benchmarks.offline_quality.lines import READ, UNREAD
+from benchmarks.offline_quality.lines import READ, UNREAD, UNSEEN
 
 PAIRS = (("Ana", "Ben"), ("Zoë", "Karim"), ("Lucía", "+49 170 1234567"))
 CROWD = (
@@ -40,6 +40,13 @@ def chats(seed: int, *, rounds: int) -> list[Chat]:
                 short(language, turn, quarrel=True),
                 short(language, turn, quarrel=False),
             ]
+        for language in UNSEEN:
+            told += [
+                pair(language, turn, unseen=True),
+                group(language, turn, unseen=True),
+                short(language, turn, quarrel=True, unseen=True),
+                short(language, turn, quarrel=False, unseen=True),
+            ]
         told += [unread(language, turn) for language in UNREAD]
         told.append(monologue(turn))
     return told
@@ -53,9 +60,9 @@ def _start(seed: int) -> datetime:
     return datetime(2024, 3, 2 + seed % 5, tzinfo=UTC)
 
 
-def pair(language: str, seed: int) -> Chat:
+def pair(language: str, seed: int, *, unseen: bool = False) -> Chat:
     """Four months of two people with a quarrel in May, promises, a silence, topics, greetings."""
-    tell = Telling(language, seed, _start(seed))
+    tell = Telling(language, seed, _start(seed), unseen=unseen)
     one, two = PAIRS[seed % len(PAIRS)]
     pace = {one: 3, two: 22}
     extras = _pair_extras(tell, one, two)
@@ -233,9 +240,9 @@ def one_sided(language: str, seed: int) -> Chat:
     return tell.finished(f"one-sided-{language}-{seed}", "one-sided", plants)
 
 
-def group(language: str, seed: int) -> Chat:
+def group(language: str, seed: int, *, unseen: bool = False) -> Chat:
     """Fifteen people; the first opens most, two of them quarrel in May, one decides."""
-    tell = Telling(language, seed + 300, _start(seed))
+    tell = Telling(language, seed + 300, _start(seed), unseen=unseen)
     say = tell.lines.saying
     day = datetime(2024, 4, 8, tzinfo=UTC)
     pace = {name: 1 + place // 4 for place, name in enumerate(CROWD)}
@@ -281,9 +288,9 @@ def group(language: str, seed: int) -> Chat:
     return tell.finished(f"group-{language}-{seed}", "group", plants)
 
 
-def short(language: str, seed: int, *, quarrel: bool) -> Chat:
+def short(language: str, seed: int, *, quarrel: bool, unseen: bool = False) -> Chat:
     """Twenty messages of two people, with a quarrel or without."""
-    tell = Telling(language, seed + 400, _start(seed))
+    tell = Telling(language, seed + 400, _start(seed), unseen=unseen)
     one, two = PAIRS[(seed + 2) % len(PAIRS)]
     day = datetime(2024, 5, 3 + seed % 9, tzinfo=UTC)
     pace = {one: 2, two: 4}

@@ -1,4 +1,7 @@
-"""What people say in the made-up chats, by language: the files of `lines/`."""
+"""What people say in the made-up chats, by language: the files of `lines/`.
+
+Those of `unseen/` say the same things in other words; no word list was ever fitted to them.
+"""
 
 import re
 import tomllib
@@ -7,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).with_name("lines")
+_HERE = Path(__file__).parent
 _LABEL = re.compile(r"\s#(\??)(\w+)")
 LABELLED = (
     "morning", "night", "thanks", "laughter", "affection", "longing", "praise", "apology", "worry",
@@ -15,6 +18,7 @@ LABELLED = (
 )  # fmt: skip
 READ = ("en", "de", "es", "fr", "pt", "it", "nl", "tr")
 UNREAD = ("fi",)
+UNSEEN = ("en", "de", "es", "fr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,10 @@ class Lines:
 
 
 @cache
-def lines(language: str) -> Lines:
+def lines(language: str, *, unseen: bool = False) -> Lines:
     """The lines of one of READ or UNREAD; UNREAD have neutral lines only."""
-    content = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    path = _HERE / ("unseen" if unseen else "lines") / f"{language}.toml"
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
     return Lines(
         language=language,
         neutral=_all(content["neutral"]),

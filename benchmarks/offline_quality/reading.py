@@ -11,7 +11,7 @@ from datetime import date, datetime
 from benchmarks.offline_quality.truth import Truth
 
 Span = tuple[float, float]
-Value = str | int | date | Span | dict[str, str]
+Value = str | int | float | date | Span
 Stated = Mapping[str, Value]
 
 _NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -24,6 +24,7 @@ _SLOTS = {
     "pct": r"[<>]?\d+%",
     "date": r"\d{1,2} [A-Z][a-z]+ \d{4}",
     "span": r"less than a second|[\d,.]+ (?:second|minute|hour|day)s?",
+    "verb": "proposed|made|took on|stated|reported|asked|wrote",
     "any": r".*?",
 }
 _UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -75,7 +76,7 @@ def span_of(text: str) -> Span:
 
 _READERS: Mapping[str, Callable[[str], Value]] = {
     "int": _int,
-    "real": lambda text: float(text.replace(",", "")),  # type: ignore[dict-item,return-value]
+    "real": lambda text: float(text.replace(",", "")),
     "date": _date,
     "span": span_of,
 }

@@ -1,5 +1,6 @@
 """The outcome in numbers, against the targets."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -12,16 +13,36 @@ FALSE_MAX = 0.02
 UNCHECKED_MAX = 0.05
 """A judge who cannot read the claims proves nothing."""
 
+_INVENTED = re.compile(
+    r"tone sharpened|sharper words|tense passage|promises? (?:was|were|whose)|made [\d,]+ promise"
+)
 
-def rates(judged: Judged) -> dict[str, float]:
+
+def rates(judged: Judged, *, unseen_only: bool = False) -> dict[str, float]:
     """Found, of the planted facts; false, of the claims checked; unchecked, of all claims."""
-    outcomes = Counter(each.outcome for each in judged.verdicts)
-    checked = outcomes[TRUE] + outcomes[FALSE]
+    verdicts = [each for each in judged.verdicts if each.chat.unseen or not unseen_only]
+    found = [each.is_found for each in judged.found if each.chat.unseen or not unseen_only]
+    outcomes = Counter(each.outcome for each in verdicts)
     return {
-        "found": sum(each.is_found for each in judged.found) / max(1, len(judged.found)),
-        "false": outcomes[FALSE] / max(1, checked),
-        "unchecked": outcomes[UNCHECKED] / max(1, len(judged.verdicts)),
+        "found": sum(found) / max(1, len(found)),
+        "false": outcomes[FALSE] / max(1, outcomes[TRUE] + outcomes[FALSE]),
+        "unchecked": outcomes[UNCHECKED] / max(1, len(verdicts)),
     }
+
+
+def invented(judged: Judged) -> tuple[int, int]:
+    """(claims of a quarrel or a promise, chats) among the chats that hold neither."""
+    controls = {
+        each.chat.name
+        for each in judged.verdicts
+        if not any(said.sure & {"tension", "promise"} for said in each.chat.said)
+    }
+    told = [
+        each
+        for each in judged.verdicts
+        if each.chat.name in controls and _INVENTED.search(each.claim.text)
+    ]
+    return len(told), len(controls)
 
 
 def is_met(judged: Judged) -> bool:
@@ -31,6 +52,7 @@ def is_met(judged: Judged) -> bool:
         and rate["found"] >= FOUND_MIN
         and rate["false"] <= FALSE_MAX
         and rate["unchecked"] <= UNCHECKED_MAX
+        and not invented(judged)[0]
     )
 
 
@@ -40,6 +62,10 @@ def as_json(judged: Judged) -> dict[str, Any]:
         "insights": judged.insights,
         "claims": len(judged.verdicts),
         "rates": {name: round(rate, 4) for name, rate in rates(judged).items()},
+        "rates_unseen": {
+            name: round(rate, 4) for name, rate in rates(judged, unseen_only=True).items()
+        },
+        "invented": dict(zip(("claims", "chats"), invented(judged), strict=True)),
         "targets": {"found_min": FOUND_MIN, "false_max": FALSE_MAX, "unchecked_max": UNCHECKED_MAX},
         "met": is_met(judged),
         "facts": _named(_facts(judged)),
@@ -76,7 +102,7 @@ def _claims(judged: Judged) -> dict[str, Counter[str]]:
 
 
 def as_text(judged: Judged) -> str:
-    rate = rates(judged)
+    rate, unseen, controls = rates(judged), rates(judged, unseen_only=True), invented(judged)
     lines = [f"{judged.chats} chats, {judged.insights} insights, {len(judged.verdicts)} claims", ""]
     lines += [f"{'planted fact':28}{'found':>7}{'planted':>9}"]
     lines += [f"{kind:28}{found:7}{planted:9}" for kind, (found, planted) in _facts(judged).items()]
@@ -94,6 +120,9 @@ def as_text(judged: Judged) -> str:
         f"planted facts found: {rate['found']:.1%} (at least {FOUND_MIN:.0%})",
         f"claims false:        {rate['false']:.1%} of those checked (at most {FALSE_MAX:.0%})",
         f"claims not checked:  {rate['unchecked']:.1%} (at most {UNCHECKED_MAX:.0%})",
+        f"in words the lists were never fitted to: {unseen['found']:.1%} found, "
+        f"{unseen['false']:.1%} false",
+        f"claims of a quarrel or promise in the {controls[1]} chats that hold none: {controls[0]}",
         "met" if is_met(judged) else "MISSED",
     ]
     return "\n".join(lines)

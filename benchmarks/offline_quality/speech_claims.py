@@ -11,7 +11,7 @@ from benchmarks.offline_quality.truth import Truth
 
 Evidence = list[Said]
 V = dict[str, Any]
-TENSE_FOUND_MIN = 0.5
+TENSE_FOUND_MIN = 2
 _NOUNS = {
     "for something to be done": "request",
     "with thanks": "thanks", "with laughter": "laughter", "with praise": "praise",
@@ -127,9 +127,8 @@ def episode(t: Truth, v: V, e: Evidence) -> bool:
     people = {each.author for each in tense}
     named = set(re.split(r", | and ", v["people"]))
     return (
-        TENSE_FOUND_MIN * len(tense) <= v["count"] <= len(tense)
+        TENSE_FOUND_MIN <= v["count"] <= len(tense)
         and named == people
-        and v.get("first", tense[0].author) == tense[0].author
         and _amends(t, v, e, tense, scene)
     )
 

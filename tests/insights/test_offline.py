@@ -71,8 +71,8 @@ def test_a_quarrel_is_told_with_its_apology_and_the_time_until_calm():
     messages = friends()
     content = insight(messages, "romance", "tension_and_repair")
     told, evidence = claim(content, "tone sharpened")
-    assert told.startswith("On 12 May 2024 the tone sharpened: 3 tense messages")
-    assert "begun by Ana. Ben apologised first, 3 hours later." in told
+    assert told.startswith("On 12 May 2024 the tone sharpened: sharp words in 3 messages by ")
+    assert "Ben apologised first, 3 hours later." in told
     assert "Calm talk was back after 2.2 days." in told
     assert number_of(messages, "leave me alone, you don't care") in evidence
     assert number_of(messages, "I'm sorry, I should have asked") in evidence

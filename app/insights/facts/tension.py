@@ -36,7 +36,7 @@ class Apology:
 class Episode:
     """Tense messages close together; people are places in Facts.people.
 
-    `began_by` wrote the first tense message. `calm_number` begins the first six messages by
+    Who began is not said: a quarrel may begin in words that no list holds. `calm_number` begins the first six messages by
     at least two people, less than an hour apart, without a tense word; None if none came
     within 30 days.
     """
@@ -45,7 +45,6 @@ class Episode:
     score: int
     tense: int
     people: tuple[int, ...]
-    began_by: int
     sample: tuple[int, ...]
     apology: Apology | None
     calm_number: int | None
@@ -124,7 +123,6 @@ def _episode(talk: Talk, passage: Sequence[int], scores: dict[int, int]) -> Epis
         score=sum(scores[at] for at in passage) + _aftermath(talk, passage),
         tense=len(passage),
         people=tuple(sorted({talk.who[at] for at in passage})),
-        began_by=talk.who[passage[0]],
         sample=tuple(map(talk.number, spread_over(passage, SAMPLE_MAX))),
         apology=_apology_after(talk, passage),
         calm_number=None if calm is None else talk.number(calm),

@@ -34,11 +34,8 @@ def tension(sketch: Sketch) -> None:
 
 def _episode(sketch: Sketch, episode: Episode) -> None:
     who = sketch.names(episode.people[:4])
-    claim = (
-        f"On {on_day(episode.on)} the tone sharpened: {counted(episode.tense, 'tense message')} "
-    )
-    claim += f"by {who}"
-    claim += f", begun by {sketch.name(episode.began_by)}." if len(episode.people) > 1 else "."
+    words = f"sharp words in {counted(episode.tense, 'message')} by {who}."
+    claim = f"On {on_day(episode.on)} the tone sharpened: {words}"
     evidence = list(episode.sample)
     if episode.apology is None:
         claim += " No apology followed in the next conversations."
