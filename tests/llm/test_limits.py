@@ -150,6 +150,23 @@ async def test_a_wait_that_one_process_was_told_holds_for_all(make_limits: MakeL
     assert refused.value.retry_after_s > 20
 
 
+async def test_after_a_429_half_as_many_calls_are_under_way_at_once_in_all_processes(
+    make_limits: MakeLimits,
+) -> None:
+    told, other = (make_limits(concurrency=8, wait_max_s=0.5) for _ in range(2))
+    async with AsyncExitStack() as before:
+        permits = await asyncio.gather(*(granted(other, before) for _ in range(9)))
+        assert sum(permit is not None for permit in permits) == 8
+        told.slow(0.001)
+        assert await granted(told, before) is None
+    async with AsyncExitStack() as after:
+        permits = await asyncio.gather(
+            *(granted(limits, after) for limits in (told, other) for _ in range(6))
+        )
+        # Half, and what has grown back since: one in seven or eight seconds.
+        assert 4 <= sum(permit is not None for permit in permits) < 8
+
+
 async def test_a_second_job_of_a_user_comes_after_the_first_of_another(
     make_limits: MakeLimits,
 ) -> None:

@@ -46,6 +46,8 @@ class ProviderStub:
     behaviour: Behaviour = field(default_factory=Behaviour)
     write: Writer = written
     port: int = 0
+    gate: asyncio.Event | None = None
+    """While it is not set, calls are taken and none is answered."""
     meter: Meter = field(default_factory=Meter)
     received: deque[Received] = field(default_factory=lambda: deque[Received](maxlen=KEPT_MAX))
 
@@ -106,6 +108,8 @@ class ProviderStub:
         fault = self.behaviour.next_fault()
         self.meter.begin()
         try:
+            if self.gate is not None:
+                await self.gate.wait()
             await asyncio.sleep(self.behaviour.next_latency_s())
             await self._answer(request, fault, reader, writer)
         finally:
