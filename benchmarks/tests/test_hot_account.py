@@ -7,17 +7,17 @@ import pytest
 from sqlalchemy import text
 
 from app.db import in_transaction
-from benchmarks.hot_account import HotAccount, _watching, measure_hot_account
+from benchmarks.hot_account import LANES, HotAccount, _watching, measure_hot_account
 from benchmarks.services import product_engine
 from tests.conftest import MASTER_KEY
 
 
-@pytest.mark.parametrize("is_shared", [False, True], ids=["alone", "shared"])
+@pytest.mark.parametrize("lanes", LANES)
 async def test_many_unlocks_of_one_account_are_all_booked_and_disturb_no_one(
-    connection: asyncpg.Connection, database_url: str, is_shared: bool
+    connection: asyncpg.Connection, database_url: str, lanes: int
 ) -> None:
     measured = await measure_hot_account(
-        database_url, MASTER_KEY, rounds=2, seconds=0.2, tasks=8, is_shared=is_shared
+        database_url, MASTER_KEY, rounds=2, seconds=0.2, tasks=8, lanes=lanes
     )
     assert measured.is_exact
     assert measured.unlocks == await connection.fetchval("SELECT count(*) FROM jobs") > 0
@@ -40,4 +40,4 @@ async def test_a_serialization_failure_that_is_repeated_unseen_is_counted(
         with _watching() as disturbed:
             await in_transaction(work)
     assert disturbed == {"40001": 1}
-    assert not HotAccount(False, [1.0], 1, Counter(disturbed), 0).is_exact
+    assert not HotAccount(0, [1.0], 1, Counter(disturbed), 0).is_exact
