@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -17,9 +18,11 @@ from app.insights.run import JobEngine
 from app.llm.limits import CallLimits
 from app.llm.scripted import Scripted
 from app.llm.shared import Bounds
+from app.web import routes as web
 from tests.http.calls import Client, refusal, unlock
 from tests.http.conftest import Finish
 
+STATIC = Path(web.__file__).with_name("static")
 ANSWER = json.dumps(
     {
         "headline": "P1 writes most",
@@ -118,6 +121,18 @@ async def test_it_comes_in_pages_of_at_most_six(
     assert page["next_cursor"] is None
     assert refusal(await alice.get(f"{path}?limit=7")) == (422, "validation_failed")
     assert refusal(await alice.get(f"{path}?cursor=%21")) == (422, "validation_failed")
+
+
+async def test_the_console_offers_it_and_none_of_its_scripts_writes_markup(
+    stranger: Client,
+) -> None:
+    scripts = {path.name: path.read_text() for path in STATIC.glob("*.js")}
+    assert "/sent`" in scripts["sent.js"]
+    assert "sentDisclosure(" in scripts["insights.js"]
+    for name, source in scripts.items():
+        assert (await stranger.get(f"/static/{name}")).status_code == 200
+        for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert danger not in source, name
 
 
 async def test_nobody_else_sees_it(

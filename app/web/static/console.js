@@ -202,6 +202,7 @@ function showJob(job) {
   const { signal } = open.streams;
   const title = categories.find((one) => one.key === job.category)?.title ?? job.category;
   const card = jobCard({
+    jobId: job.job_id,
     title,
     chatId: job.chat_id,
     onCancel: (current) => attempt(async () => {

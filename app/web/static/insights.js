@@ -2,13 +2,20 @@
 
 import { read } from "/static/api.js";
 import { duration, element, moment, words } from "/static/dom.js";
+import { sentDisclosure } from "/static/sent.js";
 
 const CANCELLABLE = new Set(["queued", "running"]);
 
 /** The card of a job; it shows each snapshot it is given. */
-export function jobCard({ title, chatId, onCancel }) {
+export function jobCard({ jobId, title, chatId, onCancel }) {
   const root = element("section", { class: "job" });
-  const show = (job) => root.replaceChildren(
+  let titles = new Map();
+  const sent = sentDisclosure(jobId, (key) => titles.get(key) ?? key);
+  const show = (job) => {
+    titles = new Map(job.insights.map((insight) => [insight.key, insight.title]));
+    root.replaceChildren(...parts(job), sent);
+  };
+  const parts = (job) => [
     element("div", { class: "title-row" },
       element("h2", {}, title),
       element("span", { class: `state ${job.state}` }, stateOf(job)),
@@ -19,7 +26,8 @@ export function jobCard({ title, chatId, onCancel }) {
       max: job.progress.total, value: job.progress.completed, "aria-label": "Insights ready",
     }),
     element("p", { class: "quiet", "aria-live": "polite" }, job.message),
-    element("div", { class: "six" }, job.insights.map((insight) => insightCard(insight, chatId))));
+    element("div", { class: "six" }, job.insights.map((insight) => insightCard(insight, chatId))),
+  ];
   return { root, show };
 }
 
