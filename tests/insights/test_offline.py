@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.chats.message import Message, MessageKind
+from app.chats.retrieval import words_of
 from app.insights.catalog import CATEGORIES
 from app.insights.content import InsightContent
 from app.insights.context import build_context
+from app.insights.facts.lexicon import LANGUAGES, Lexicon
 from app.insights.offline import WRITERS, OfflineGenerator
 from tests.insights.chats import ZONE, Telling, friends, number_of
 
@@ -267,3 +269,28 @@ def test_people_who_open_equally_often_are_named_together():
     content = insight(tell.messages(), "family", "who_holds_it_together")
     assert content.headline.endswith("reach out equally often")
     assert all(name in content.headline for name in ("Ana", "Ben", "Cem"))
+
+
+def test_a_phrase_within_a_longer_one_is_no_signal_of_its_own():
+    lines = ["well done!", "this morning was grey", "this morning it rained"] * 8
+    messages = talk(["Ana", "Ben"], lines, minutes=5)
+    assert insight(messages, "work", "action_items").metrics["reported_done"] == {
+        "Ana": 0,
+        "Ben": 0,
+    }
+    assert insight(messages, "romance", "rituals").metrics["good_mornings"] == {"Ana": 0, "Ben": 0}
+
+
+def test_words_are_counted_as_in_the_statistics():
+    messages = talk(["Ana", "Ben"], ["I'll be there at 8", "see www.example.org"], minutes=5)
+    assert insight(messages, "romance", "balance").metrics["words"] == {"Ana": 4, "Ben": 1}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_phrase_of_a_word_list_is_found_where_it_is_said(language: str):
+    lexicon = Lexicon([language])
+    for signal, phrases in lexicon.phrases.items():
+        for phrase in phrases:
+            said = [word.strip("*^") or "so" for word in phrase.split()]
+            assert words_of(" ".join(said)) == said, phrase
+            assert signal in {hit.signal for hit in lexicon.hits(said)}, phrase

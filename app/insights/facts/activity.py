@@ -1,5 +1,6 @@
 """Who writes how much, and when."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ WORK_HOURS = range(8, 18)
 WORK_DAYS = range(1, 6)
 SAMPLE_MAX = 6
 _DAYS_A_WEEK = 7
+_ASCII_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")  # As WORD, and faster.
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,14 @@ def _person(talk: Talk, name: str, mine: list[int]) -> Person:
 
 def _count_words(talk: Talk, mine: list[int]) -> int:
     """As the statistics of the chat count them: "I'll" is one word, a link or a number none."""
-    text = "\n".join(talk.messages[at].text for at in mine)
-    if "http" in text or "www." in text:
-        text = LINK.sub(" ", text)
-    return sum(1 for _ in WORD.finditer(text))
+    texts = [talk.messages[at].text for at in mine]
+    plain = " ".join([text for text in texts if text.isascii()])
+    other = " ".join([text for text in texts if not text.isascii()])
+    if "http" in plain or "www." in plain:
+        plain = LINK.sub(" ", plain)
+    if "http" in other or "www." in other:
+        other = LINK.sub(" ", other)
+    return len(_ASCII_WORD.findall(plain)) + len(WORD.findall(other))
 
 
 def _weekday(talk: Talk, position: int) -> int:

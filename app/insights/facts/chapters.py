@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from math import log, sqrt
 
 from app.chats.retrieval import words_of
@@ -68,12 +69,12 @@ class Chapters:
 
 def measure_chapters(talk: Talk) -> Chapters:
     """The chat cut by the calendar, and the words that belong to each part."""
-    dull = _dull(talk)
+    named = _naming(talk)
     grain, labels = _labels(talk)
     groups: dict[str, list[int]] = {}
     for at, label in enumerate(labels):
         groups.setdefault(label, []).append(at)
-    bags = {label: _bag(talk, positions, dull) for label, positions in groups.items()}
+    bags = {label: _bag(named, positions) for label, positions in groups.items()}
     total: Counter[str] = Counter()
     for bag in bags.values():
         total.update(bag)
@@ -87,7 +88,7 @@ def measure_chapters(talk: Talk) -> Chapters:
         chapters=tuple(_shown(chapters)),
         busiest=busiest,
         lasting=_lasting(talk, list(bags.values()), total),
-        own=_own(talk, total, dull),
+        own=_own(talk, total, named),
     )
 
 
@@ -124,12 +125,16 @@ def _label(day: date, grain: str) -> str:
     return f"{day.day} {day:%B %Y}" if grain == "day" else "the whole chat"
 
 
-def _bag(talk: Talk, positions: Sequence[int], dull: AbstractSet[str]) -> Counter[str]:
+def _naming(talk: Talk) -> list[set[str]]:
+    """The words of each message that may name a subject."""
+    dull = _dull(talk)
+    telling = {word for word in talk.spread if _may_name(word, dull)}
+    return [telling.intersection(words) for words in talk.words]
+
+
+def _bag(named: Sequence[set[str]], positions: Sequence[int]) -> Counter[str]:
     """In how many of the messages each word stands that may name a subject."""
-    bag: Counter[str] = Counter()
-    for at in positions:
-        bag.update(set(talk.words[at]))
-    return Counter({word: n for word, n in bag.items() if _may_name(word, dull)})
+    return Counter(chain.from_iterable([named[at] for at in positions]))
 
 
 def _may_name(word: str, dull: AbstractSet[str]) -> bool:
@@ -240,7 +245,7 @@ def _lasting(talk: Talk, bags: Sequence[Counter[str]], total: Counter[str]) -> t
 
 
 def _own(
-    talk: Talk, total: Counter[str], dull: AbstractSet[str]
+    talk: Talk, total: Counter[str], named: Sequence[set[str]]
 ) -> tuple[tuple[Subject, ...], ...]:
     if len(talk.people) < 2:
         return ((),) * len(talk.people)
@@ -249,7 +254,7 @@ def _own(
         own[who].append(at)
     shown: list[tuple[Subject, ...]] = []
     for positions in own:
-        ranked = _distinct(_bag(talk, positions, dull), total)[:SUBJECTS_MAX]
+        ranked = _distinct(_bag(named, positions), total)[:SUBJECTS_MAX]
         words = [word for word, _ in ranked]
         places = _where(talk, set(words), positions)
         shown.append(tuple(_subject(talk, word, places[word]) for word in words))

@@ -37,8 +37,9 @@ class _Entry:
     """A phrase that a word may begin; `rest` are the words after it, perhaps with stars."""
 
     signal: str
-    rest: tuple[str, ...]
+    rest: list[str]
     is_opening: bool
+    is_starred: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Lexicon:
             entries += tables.prefixes.get(word[:length], ())
             entries += tables.endings.get(word[-length:], ())
         if _LAUGHTER.fullmatch(word):
-            entries.append(_Entry("laughter", (), False))
+            entries.append(_Entry("laughter", [], is_opening=False, is_starred=False))
         phrases: dict[str, list[_Entry]] = {}
         loose: list[_Entry] = []
         for entry in entries:
@@ -155,7 +156,8 @@ def _tables(languages: tuple[str, ...]) -> _Tables:
             table = prefixes
         elif first.startswith("*"):
             table = endings
-        entry = _Entry(signal, tuple(rest), phrase.startswith("^"))
+        starred = any("*" in word for word in rest)
+        entry = _Entry(signal, rest, is_opening=phrase.startswith("^"), is_starred=starred)
         table.setdefault(first.strip("*"), []).append(entry)
     return _Tables(
         common=frozenset(word for each in lists for word in each["common"]),
@@ -171,14 +173,19 @@ def _follow(
     openings: _Openings, words: list[str], at: int, found: list[tuple[str, int, int]]
 ) -> None:
     """Adds the phrases that begin with the word at `at` and are said to their end."""
-    for entry in (*openings.phrases.get(words[at + 1], ()), *openings.loose):
-        after = words[at + 1 : at + 1 + len(entry.rest)]
-        if len(after) == len(entry.rest) and all(map(_is_said, entry.rest, after)):
-            found.append((entry.signal, at, at + 1 + len(entry.rest)))
+    entries = openings.phrases.get(words[at + 1], ())
+    for entry in (*entries, *openings.loose) if openings.loose else entries:
+        rest = entry.rest
+        after = words[at + 1 : at + 1 + len(rest)]
+        if after == rest or (entry.is_starred and _is_said(rest, after)):
+            found.append((entry.signal, at, at + 1 + len(rest)))
 
 
-def _is_said(pattern: str, word: str) -> bool:
-    return pattern == word or (pattern.endswith("*") and word.startswith(pattern[:-1]))
+def _is_said(rest: list[str], after: list[str]) -> bool:
+    return len(rest) == len(after) and all(
+        pattern == word or (pattern.endswith("*") and word.startswith(pattern[:-1]))
+        for pattern, word in zip(rest, after, strict=True)
+    )
 
 
 def _longest(found: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest, nsmallest
 from itertools import pairwise
 
 from app.insights.facts.sampling import median_of, spread_over
@@ -164,10 +165,10 @@ def _replies(talk: Talk) -> tuple[Replies, ...]:
 
 def _replies_of(talk: Talk, mine: Sequence[tuple[float, int]]) -> Replies:
     middle = median_of([seconds for seconds, _ in mine])
-    slowest = sorted(mine, reverse=True)[:PAIRS_MAX]
+    slowest = nlargest(PAIRS_MAX, mine)
     typical: list[tuple[float, int]] = []
     if middle is not None:
-        typical = sorted(mine, key=lambda each: (abs(each[0] - middle), each[1]))[:PAIRS_MAX]
+        typical = nsmallest(PAIRS_MAX, mine, key=lambda each: (abs(each[0] - middle), each[1]))
     by_part: list[list[float]] = [[] for _ in DAYPARTS]
     for seconds, at in mine:
         by_part[talk.hour[at] // 6].append(seconds)

@@ -36,9 +36,9 @@ class Apology:
 class Episode:
     """Tense messages close together; people are places in Facts.people.
 
-    Who began is not said: a quarrel may begin in words that no list holds. `calm_number` begins the first six messages by
-    at least two people, less than an hour apart, without a tense word; None if none came
-    within 30 days.
+    Who began is not said: a quarrel may begin in words that no list holds. `calm_number` begins
+    the first six messages by at least two people, less than an hour apart, without a tense word;
+    None if none came within 30 days.
     """
 
     on: str
