@@ -190,6 +190,15 @@ def greeting_part(t: Truth, v: V, e: Evidence) -> bool:
     return is_share(v.get("part", "100%"), len(days), len(t.days()))
 
 
+def fullest_hour_told(t: Truth, v: V, e: Evidence) -> bool:
+    hours = [each.at.hour for each in t.said]
+    return hours.count(v["hour"]) == max(map(hours.count, hours))
+
+
+def writes_alone(t: Truth, v: V, e: Evidence) -> bool:
+    return t.people == [v["who"]] and v["count"] == len(t.conversations) - 1
+
+
 def no_greeting(t: Truth, v: V, e: Evidence) -> bool:
     hours = [each.at.hour for each in t.said]
     return (

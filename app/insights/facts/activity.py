@@ -133,8 +133,8 @@ def measure_activity(talk: Talk) -> Activity:
         middle_on=talk.date(middle),
         days=max(by_day) - min(by_day) + 1,
         active_days=len(by_day),
-        early_a_week=_a_week(talk, 0, middle),
-        late_a_week=_a_week(talk, middle, len(talk.day) - 1),
+        early_a_week=_a_week(middle, days=talk.day[middle] - talk.day[0]),
+        late_a_week=_a_week(len(talk.day) - middle, days=talk.day[-1] - talk.day[middle] + 1),
         busiest_on=date.fromordinal(busiest_day).isoformat(),
         busiest_messages=by_day[busiest_day],
         busiest_sample=_where(talk, talk.day, busiest_day),
@@ -154,12 +154,9 @@ def _where(talk: Talk, column: list[int], value: int) -> tuple[int, ...]:
     return tuple(map(talk.number, spread_over(positions, SAMPLE_MAX)))
 
 
-def _a_week(talk: Talk, first: int, last: int) -> float | None:
-    """Messages a week between two positions; None below two weeks."""
-    days = talk.day[last] - talk.day[first] + 1
-    if days < 2 * _DAYS_A_WEEK:
-        return None
-    return round((last - first) / days * _DAYS_A_WEEK, 1)
+def _a_week(messages: int, *, days: int) -> float | None:
+    """Messages a week; None below two weeks."""
+    return round(messages / days * _DAYS_A_WEEK, 1) if days >= 2 * _DAYS_A_WEEK else None
 
 
 def _streak(talk: Talk) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from app.insights.content import InsightContent
+from app.insights.findings import activity
 from app.insights.findings.sketch import Sketch
 
 UNREAD_HEADLINE = "These words cannot be read without a model"
@@ -20,7 +21,7 @@ def none_found(
     claim that nothing was there.
     """
     sketch.is_lexical = sketch.can_read
-    for write in instead:
+    for write in instead if len(sketch.people) > 1 else (activity.hours, activity.busiest):
         write(sketch)
     sketch.observations = 0
     if sketch.can_read:

@@ -126,7 +126,8 @@ def after_hours(sketch: Sketch) -> None:
         return
     were = "was" if outside == 1 else "were"
     claim = f"{outside:,} of {total:,} messages ({share(outside, total)}) {were} written outside "
-    claim += f"Monday to Friday, 8:00 to 18:00: {listed(shown)}."
+    claim += "Monday to Friday, 8:00 to 18:00"
+    claim += f": {listed(shown)}." if len(people) > 1 else "."
     sketch.add(claim, [n for who in order[:3] for n in people[who].outside_sample[:4]])
     _after_hours_shift(sketch)
 

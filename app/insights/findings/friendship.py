@@ -13,6 +13,7 @@ from app.insights.findings.prose import (
     quoted,
     share,
     spelt,
+    times,
 )
 from app.insights.findings.sketch import Sketch
 
@@ -59,6 +60,8 @@ def opening_verdict(sketch: Sketch) -> tuple[str, str]:
         headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
     if opened[top] == total:
         headline = f"{name} opens every conversation: all {total:,}"
+    if len(opened) == 1:
+        headline = f"{name} writes alone, and came back after a silence {times(total - 1)}"
     if not sketch.is_pair and len(leaders) > 1:
         headline = f"{sketch.names(leaders[:4])} reach out equally often"
     silences = [each.ended_by for each in flow.silences]

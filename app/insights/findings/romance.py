@@ -118,8 +118,11 @@ def rituals(facts: Facts) -> InsightContent:
         f"On {counted(days, 'day')} of writing, a good morning stands on {morning.days:,} and a "
     )
     summary += f"good night on {night.days:,}."
+    hour = facts.activity.busiest_hour
+    if not sketch.can_read:
+        summary = f"You wrote on {counted(days, 'day')} of {facts.activity.days:,}."
+        return sketch.content(f"Your hour is {hour}:00", summary)
     if morning.total + night.total < 3:
-        hour = facts.activity.busiest_hour
         return sketch.content(f"No greeting ritual; your hour is {hour}:00", summary)
     often, what = max((morning.days, "good morning"), (night.days, "good night"))
     if often == days:
@@ -175,8 +178,8 @@ def what_changes(facts: Facts) -> InsightContent:
         headline = f"You write less: {since:.0f} messages a week, {before:.0f} before"
     return sketch.content(
         headline,
-        f"The two halves of the chat, parted on {on_day(when.middle_on)}, side by side. "
-        f"{_tone(love.early, early_of, love.late, late_of) if love.total else ''}",
+        f"The two halves of the chat, parted on {on_day(when.middle_on)}, side by side."
+        + (f" {_tone(love.early, early_of, love.late, late_of)}" if love.total else ""),
     )
 
 

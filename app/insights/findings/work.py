@@ -138,6 +138,8 @@ def workload(facts: Facts) -> InsightContent:
         headline = "Every message falls outside working hours"
     part = share(people[0].messages, facts.messages)
     summary = f"{sketch.name(0)} writes most ({part} of the messages)"
+    if len(people) == 1:
+        summary = f"{sketch.name(0)} writes alone"
     if 0 < outside < facts.messages and len(people) > 1:
         summary += f"; outside Monday to Friday, 8:00 to 18:00, {sketch.name(late)} does, with "
         summary += f"{people[late].outside:,}"
