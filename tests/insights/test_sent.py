@@ -181,6 +181,29 @@ async def test_nothing_is_sent_by_a_worker_that_lost_its_lease_to_another(
     await assert_healthy()
 
 
+async def test_nothing_is_sent_while_another_worker_has_the_job(
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+) -> None:
+    """The job runs as it did, under another fence."""
+    job = (await unlock("alice", chat)).job_id
+    owner = Silent(lambda _: GOOD)
+    owning = make_engine(generator=model_of(owner, redis))
+    running: list[asyncio.Task[None]] = []
+
+    async def overtake() -> None:
+        await end_lease(job)
+        running.append(asyncio.create_task(owning.run_job("alice", job)))
+        await until(lambda: len(owner.prompts) == 6)
+
+    late = Late(overtake)
+    await make_engine(generator=model_of(late, redis)).run_job("alice", job)
+    assert late.prompts == []
+    assert [one.run for one in (await sent(keyring, job)).prompts] == [2] * 6
+    assert (await job_row("alice", job)).state == "running"
+    running[0].cancel()
+    await asyncio.wait(running)
+
+
 async def test_without_a_provider_nothing_is_written_down(
     chat: UUID, keyring: KeyRing, make_engine: MakeEngine
 ) -> None:
