@@ -16,7 +16,8 @@ LATE_S, VERY_LATE_S = 120.0, 330.0
 """A run that is this old takes two rounds in place of three, then one, to end in ten minutes. What
 comes last has no rounds, and takes about four of them.
 """
-_NAMES = frozenset({"contestant", "jobs", "violations"})
+_NAMES = frozenset({"contestant", "jobs"})
+_ADDED_UP = frozenset({"violations", "failed"})
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def interleaved(
 
 
 def summary(rows: Sequence[Row]) -> Row:
-    """One row of several: numbers as median, min and max; violations added up; how many."""
+    """One row of several: numbers as median, min and max; violations and failures added up."""
     names = dict.fromkeys(name for row in rows for name in row)
     joined = {
         name: _joined(name, [row[name] for row in rows if row.get(name) is not None])
@@ -91,7 +92,7 @@ def middle(value: Any) -> float:
 
 
 def _joined(name: str, values: list[Any]) -> Any:
-    if name == "violations":
+    if name in _ADDED_UP:
         return sum(values)
     if not values or name in _NAMES or isinstance(values[0], str):
         return values[0] if values else None

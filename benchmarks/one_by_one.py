@@ -52,11 +52,13 @@ async def measure_one_by_one(
                     overheads.append(totals[-1] - slowest - load.context_s)
             finally:
                 await asyncio.to_thread(contestant.stop)
+            failed = await connection.fetchval(_FAILED)
         finally:
             await connection.close()
         return {
             "contestant": contestant.name,
             "jobs": jobs,
+            "failed": failed,
             "first_ms": 1000 * overheads[0],
             "end_to_end_p50_ms": percentiles_ms(totals[1:])["p50_ms"],
             **percentiles_ms(overheads[1:]),
@@ -80,4 +82,5 @@ async def _finished_at(connection: asyncpg.Connection, job_id: object) -> Any:
             await asyncio.sleep(POLL_S)
 
 
+_FAILED = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL AND state <> 'succeeded'"
 _FINISHED = "SELECT finished_at FROM jobs WHERE id = $1"

@@ -44,7 +44,7 @@ HEADINGS = {
     "cpu_ms_job": "CPU ms a job",
     "postgres_cpu_ms_job": "PostgreSQL CPU ms a job",
 }
-HIDDEN = frozenset({"max_ms", "seconds", "succeeded"})
+HIDDEN = frozenset({"max_ms", "seconds"})
 
 
 def write_report(

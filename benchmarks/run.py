@@ -36,7 +36,7 @@ def main() -> None:
     summary = write_report({"environment": environment, "scenarios": measured, "targets": targets})
     print(f"\n{targets_table(targets)}\nAll tables: {summary}")
     if wrong := _wrong(measured):
-        sys.exit(f"invariants were violated, so no figure counts: {', '.join(wrong)}")
+        sys.exit(f"invariants were violated or jobs failed: no figure counts: {', '.join(wrong)}")
 
 
 async def _measure(
@@ -56,12 +56,12 @@ async def _measure(
 
 
 def _wrong(measured: dict[str, Any]) -> list[str]:
-    """Who ended with a row that violates an invariant."""
+    """Who violated an invariant, or ended a job without its six insights, though no call fails."""
     return [
         f"{name}: {row.get('contestant', row.get('load'))}"
         for name, scenario in measured.items()
         for row in scenario["rows"]
-        if row.get("violations")
+        if row.get("violations") or row.get("failed")
     ]
 
 

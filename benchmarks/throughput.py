@@ -82,7 +82,7 @@ async def _run(
         "contestant": entry.contestant.name,
         "jobs": len(jobs),
         "ended": len(ended),
-        "succeeded": sum(row["state"] == "succeeded" for row in ended),
+        "failed": sum(row["state"] != "succeeded" for row in ended),
         "seconds": seconds,
         "jobs_s": len(ended) / seconds,
         **percentiles_ms(waits),

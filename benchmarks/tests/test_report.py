@@ -7,6 +7,8 @@ import pytest
 from benchmarks.bench import middle, summary
 from benchmarks.charts import Bar, bar_chart
 from benchmarks.report import table
+from benchmarks.run import _wrong
+from benchmarks.sync_design.watched import OTHER_LOOP, shortened
 from benchmarks.targets import judged
 from benchmarks.throughput import percentiles_ms
 
@@ -22,6 +24,7 @@ def test_rounds_become_medians_with_their_spread_and_violations_add_up():
     assert joined["contestant"] == "one"
     assert joined["jobs_s"] == {"median": 20.0, "min": 10.0, "max": 30.0}
     assert joined["violations"] == 2
+    assert joined["rounds"] == 3
 
 
 def test_a_round_in_which_nothing_ended_leaves_the_others_their_median():
@@ -70,3 +73,21 @@ def test_a_chart_is_valid_and_its_longest_bar_is_the_largest_value(log: bool):
     widths = [float(each.get("width", 0)) for each in chart if each.tag.endswith("rect")]
     assert widths.index(max(widths)) == 2
     assert widths[1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["violations", "failed"])
+def test_a_run_with_a_violation_or_a_failed_job_is_named_as_wrong(name: str):
+    rows = [{"contestant": "good", name: 0}, summary([{"contestant": "bad", name: 1}] * 2)]
+
+    assert _wrong({"overhead": {"rows": rows}}) == ["overhead: bad"]
+
+
+def test_errors_of_two_loops_are_told_from_others_and_equal_ones_look_equal():
+    one, other = (
+        f"RuntimeError: Task-{number} got Future <0x7f{number}> attached to a different loop"
+        for number in (12, 345)
+    )
+
+    assert shortened(one) == shortened(other)
+    assert OTHER_LOOP.search(one)
+    assert not OTHER_LOOP.search("ConnectionError: the server closed the connection")
