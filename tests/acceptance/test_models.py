@@ -25,6 +25,7 @@ EVERY_KIND = {
     Fault.CUT: 0.03,
     Fault.CUT_BODY: 0.02,
     Fault.NOT_JSON: 0.01,
+    Fault.ENDLESS_BODY: 0.01,
     Fault.HANG: 0.01,
     Fault.TRUNCATED: 0.02,
     Fault.INVALID: 0.02,

@@ -153,7 +153,7 @@ async def test_a_wait_that_one_process_was_told_holds_for_all(make_limits: MakeL
 async def test_after_a_429_half_as_many_calls_are_under_way_at_once_in_all_processes(
     make_limits: MakeLimits,
 ) -> None:
-    told, other = (make_limits(concurrency=8, wait_max_s=0.5) for _ in range(2))
+    told, other = (make_limits(concurrency=8, wait_max_s=1.0) for _ in range(2))
     async with AsyncExitStack() as before:
         permits = await asyncio.gather(*(granted(other, before) for _ in range(9)))
         assert sum(permit is not None for permit in permits) == 8
