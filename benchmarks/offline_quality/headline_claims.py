@@ -20,7 +20,7 @@ def _opened(t: Truth) -> dict[str, float]:
     return {name: len(t.opened(name)) for name in t.people}
 
 
-def _words(t: Truth) -> dict[str, float]:
+def words_by_person(t: Truth) -> dict[str, float]:
     return {name: t.words(name) for name in t.people}
 
 
@@ -62,22 +62,22 @@ def paces(t: Truth, v: V, e: Evidence) -> bool:
 
 def writes_begins(t: Truth, v: V, e: Evidence) -> bool:
     writes = v.get("who") or v["begins"]
-    return _most(t, _words(t), writes) and _most(t, _opened(t), v.get("begins") or writes)
+    return _most(t, words_by_person(t), writes) and _most(t, _opened(t), v.get("begins") or writes)
 
 
 def equal_words(t: Truth, v: V, e: Evidence) -> bool:
-    words = sorted(_words(t).values())
+    words = sorted(words_by_person(t).values())
     return words[1] - words[0] <= 0.081 * sum(words) and (
         "begins" not in v or _most(t, _opened(t), v["begins"])
     )
 
 
 def writes_more(t: Truth, v: V, e: Evidence) -> bool:
-    return _most(t, _words(t), v["who"])
+    return _most(t, words_by_person(t), v["who"])
 
 
 def words_part(t: Truth, v: V, e: Evidence) -> bool:
-    words = _words(t)
+    words = words_by_person(t)
     return is_share(v["part"], words[v["who"]], sum(words.values()))
 
 

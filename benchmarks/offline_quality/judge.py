@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.offline_quality import headline_claims, rhythm_claims, speech_claims
+from benchmarks.offline_quality import (
+    headline_claims,
+    rhythm_claims,
+    speech_claims,
+    summary_claims,
+)
 from benchmarks.offline_quality.chat import Chat, Plant
 from benchmarks.offline_quality.reading import compiled, stated
 from benchmarks.offline_quality.truth import Truth
@@ -28,24 +33,27 @@ def _forms(section: str) -> list[Form]:
 def _check(named: str) -> Check:
     """The function of that name; further words are what it is asked about."""
     name, *about = named.split()
-    for module in (rhythm_claims, speech_claims, headline_claims):
+    for module in (rhythm_claims, speech_claims, headline_claims, summary_claims):
         found = getattr(module, name, None)
         if found is not None:
             return lambda truth, values, evidence: found(truth, values, evidence, *about)
     raise LookupError(f"no check is called {name}")
 
 
-_FINDINGS, _HEADLINES = _forms("findings"), _forms("headlines")
+_FORMS = {section: _forms(section) for section in ("findings", "headlines", "summaries", "notes")}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A finding or a headline as the user gets it; a headline rests on all the evidence."""
+    """A sentence as the user gets it; one of a headline or summary rests on all the evidence.
+
+    `section` is that of forms.toml.
+    """
 
     insight: tuple[str, str]
     text: str
     evidence: tuple[int, ...]
-    is_headline: bool = False
+    section: str = "findings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ def judge_claims(chat: Chat, claims: Iterable[Claim]) -> list[Verdict]:
 
 
 def _judged(truth: Truth, claim: Claim) -> Verdict:
-    for kind, pattern, check in _HEADLINES if claim.is_headline else _FINDINGS:
+    for kind, pattern, check in _FORMS[claim.section]:
         match = pattern.fullmatch(claim.text)
         if match is None:
             continue
@@ -83,7 +91,7 @@ def _judged(truth: Truth, claim: Claim) -> Verdict:
         except (ValueError, LookupError, ZeroDivisionError, TypeError):
             outcome = FALSE  # It names a day, a message or a person that does not exist.
         if outcome is not None:
-            shown = f"headline: {kind}" if claim.is_headline else kind
+            shown = kind if claim.section == "findings" else f"{claim.section}: {kind}"
             return Verdict(truth.chat, claim, shown, outcome)
     return Verdict(truth.chat, claim, "unknown", UNCHECKED)
 
@@ -100,6 +108,11 @@ def _outcome(truth: Truth, claim: Claim, values: dict[str, Any], check: Check) -
     return TRUE if right else FALSE
 
 
+def is_note(sentence: str) -> bool:
+    """Whether a sentence says how to read the rest, and nothing of the chat."""
+    return any(pattern.fullmatch(sentence) for _, pattern, _ in _FORMS["notes"])
+
+
 def find_plants(chat: Chat, claims: Iterable[Claim]) -> list[Found]:
     """Which planted facts came out, with the right messages."""
     told = list(claims)
@@ -111,7 +124,7 @@ def find_plants(chat: Chat, claims: Iterable[Claim]) -> list[Found]:
 
 def _tells(chat: Chat, plant: Plant, claim: Claim) -> bool:
     if (
-        claim.is_headline
+        claim.section != "findings"
         or claim.insight != plant.insight
         or not all(word in claim.text for word in plant.words)
     ):

@@ -40,7 +40,9 @@ def invented(judged: Judged) -> tuple[int, int]:
     told = [
         each
         for each in judged.verdicts
-        if each.chat.name in controls and _INVENTED.search(each.claim.text)
+        if each.chat.name in controls
+        and each.claim.section != "summaries"
+        and _INVENTED.search(each.claim.text)
     ]
     return len(told), len(controls)
 

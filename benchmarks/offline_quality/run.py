@@ -1,7 +1,8 @@
 """From a made-up chat to judged claims, through the real importer, context and generator."""
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.chats.whatsapp import decode_export, parse_export
@@ -11,7 +12,16 @@ from app.insights.context import build_context
 from app.insights.offline import OfflineGenerator
 from benchmarks.offline_quality.chat import Chat
 from benchmarks.offline_quality.export import date_order, export
-from benchmarks.offline_quality.judge import Claim, Found, Verdict, find_plants, judge_claims
+from benchmarks.offline_quality.judge import (
+    Claim,
+    Found,
+    Verdict,
+    find_plants,
+    is_note,
+    judge_claims,
+)
+
+_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z+\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +47,19 @@ def judge(chats: Sequence[Chat]) -> Judged:
             for place, content in contents.items()
             for finding in content.findings
         ]
-        claims += [_headline(place, content) for place, content in contents.items()]
+        claims += [claim for place, content in contents.items() for claim in _told(place, content)]
         verdicts += judge_claims(chat, claims)
         found += find_plants(chat, claims)
     return Judged(len(chats), insights, verdicts, found)
 
 
-def _headline(place: tuple[str, str], content: InsightContent) -> Claim:
-    evidence = sorted({number for each in content.findings for number in each.evidence})
-    return Claim(place, content.headline, tuple(evidence), is_headline=True)
+def _told(place: tuple[str, str], content: InsightContent) -> Iterator[Claim]:
+    """The headline and the sentences of the summary; they rest on the evidence of all findings."""
+    evidence = tuple(sorted({number for each in content.findings for number in each.evidence}))
+    yield Claim(place, content.headline, evidence, "headlines")
+    for sentence in _SENTENCE_END.split(content.summary):
+        if not is_note(sentence):
+            yield Claim(place, sentence, evidence, "summaries")
 
 
 async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:

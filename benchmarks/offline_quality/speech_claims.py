@@ -147,7 +147,8 @@ def _amends(t: Truth, v: V, e: Evidence, tense: Evidence, scene: Evidence) -> bo
     calm = re.search(r"Calm talk was back after (.*?)\.$", rest)
     later = [each for each in e if each.number > tense[-1].number]
     gaps = [(c.at - each.at).total_seconds() for c in later for each in tense]
-    if calm and not any(fits(span_of(calm[1]), 360 * round(gap / 360)) for gap in gaps):
+    # The product tells hours to a tenth: three minutes either way are its rounding.
+    if calm and not any(fits(span_of(calm[1]), gap + by) for gap in gaps for by in (-180, 0, 180)):
         return False
     calm_from = {each.number for each in t.said if each.number > tense[-1].number}
     outside = [each.number for each in e if each.number not in allowed]

@@ -202,12 +202,10 @@ def worries(facts: Facts) -> InsightContent:
             "No word of illness, fear or loss was found; that may be told elsewhere.",
             instead=(questions.questions, rhythm.silences, rhythm.pace, activity.shares),
         )
-    summary = (
-        f"{counted(worry.total, 'message')} of {facts.messages:,} hold a word of illness, fear, "
-    )
-    summary += (
-        f"stress or loss; {counted(support.total, 'message')} comfort or ask how somebody is."
-    )
+    verb = "holds" if worry.total == 1 else "hold"
+    summary = f"{counted(worry.total, 'message')} of {facts.messages:,} {verb} a word of illness, "
+    summary += "fear, stress or loss. Messages that comfort or ask how somebody is: "
+    summary += f"{support.total or 'none'}."
     part = share(worry.answered_soon, worry.total)
     headline = f"After {part} of worries somebody else writes within the hour"
     if worry.total < TOP_MIN:

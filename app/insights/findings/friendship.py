@@ -199,11 +199,12 @@ def plans_told(sketch: Sketch) -> InsightContent:
             "or the chat ends within a week of them.",
         )
     comes = "comes" if traced - never == 1 else "come"
-    summary = (
-        f"Found were {total}. Of the {traced:,} that can be followed (they name a subject, and "
-    )
-    summary += f"a week of chat follows), {traced - never or 'none'} {comes} up again in a later "
-    summary += "conversation within 60 days. "
+    later = "up again in a later conversation within 60 days. "
+    summary = f"Found were {total}. Of the {traced:,} that can be followed (they name a subject, "
+    summary += f"and a week of chat follows), {traced - never or 'none'} {comes} {later}"
+    if traced == 1:
+        summary = f"Found were {total}. The one that can be followed (it names a subject, and a "
+        summary += f"week of chat follows) {'does not come' if never else 'comes'} {later}"
     summary += "What is not written about again may still have happened."
     if traced < FEW:
         return sketch.content(f"{total}: {never or 'none'} never spoken of again", summary)

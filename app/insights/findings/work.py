@@ -43,7 +43,8 @@ def decisions(facts: Facts) -> InsightContent:
     summary += f"{on_day(found.last_on)}."
     if found.traced:
         followed = counted(found.traced, "decision")
-        summary += f" Of {followed} whose subject can be followed, {found.came_up:,} came up again."
+        summary += f" Of {followed} whose subject can be followed, {found.came_up or 'none'} came "
+        summary += "up again."
     return sketch.content(headline, summary)
 
 
