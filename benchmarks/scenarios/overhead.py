@@ -15,7 +15,8 @@ PEER_ROUNDS = 2
 """With other queues beside them, all take two rounds, to leave the other scenarios their time."""
 REAL_JOBS = 300
 SYNC_JOBS = 120
-SWEEP_JOBS = 30
+SWEEP_JOBS = 60
+"""Fewer would be over before the children of a large pool have warmed up."""
 LOSING_JOBS = 150
 SECONDS_MAX = 60.0
 LOSING_S = 22.0
