@@ -12,6 +12,8 @@ NOT_HERE = (
     'metrics count it: sixfold_llm_wasted_microusd_total{reason="fenced"}.'
 )
 
+MODEL_CHARS_MAX = 60
+
 Row = Sequence[str]
 
 
@@ -49,13 +51,18 @@ def _spending(bill: Bill) -> list[Row]:
             (
                 str(one.day),
                 one.category,
-                one.model or "-",
+                _shown(one.model or "-"),
                 *(f"{count:,}" for count in counts),
                 dollars(one.cost_microusd),
                 dollars(one.wasted_microusd),
             )
         )
     return rows
+
+
+def _shown(model: str) -> str:
+    """A name that a provider chose: short, and nothing a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in model[:MODEL_CHARS_MAX])
 
 
 def _trading(bill: Bill) -> list[Row]:

@@ -374,6 +374,13 @@ def test_the_bill_as_text_is_exact_and_names_every_reason() -> None:
     )
 
 
+def test_no_name_of_a_model_commands_a_terminal() -> None:
+    name = "m\x1b[2J\n" + "x" * 100
+    shown = bill_text(Bill(TODAY, [Cost(TODAY, name, "work", 1, 6, 1, 0, 1, 1, 0, 0, 0)], []))
+    assert "m?[2J?xxx" in shown
+    assert all(len(line) < 200 for line in shown.splitlines())
+
+
 def test_dollars_keep_every_micro_dollar() -> None:
     assert [dollars(one) for one in (0, 1, 1_000_000, -1_234_567_890)] == (
         ["0.000000", "0.000001", "1.000000", "-1,234.567890"]
