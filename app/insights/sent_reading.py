@@ -20,6 +20,10 @@ PROMPTS_MAX = 6
 """In one answer: a prompt may be a hundred thousand characters long."""
 
 
+UNSTORED = "[The beginning of this prompt could not be stored.]\n"
+"""In place of a shared part that the database refused."""
+
+
 class SentMessage(BaseModel):
     """One turn, as it was sent: names and numbers of people are redacted in it."""
 
@@ -86,7 +90,7 @@ def _opened(key: ChatKey, calls: Sequence[Row[Any]], parts: Sequence[Row[Any]]) 
     prompts: list[SentPrompt] = []
     for row in calls:
         opened = key.open(row.sealed, *sent_place(_lease(row), ord_=row.ord, call=row.call))
-        words = words_of(opened, shared[row.fence])
+        words = words_of(opened, shared.get(row.fence, UNSTORED))
         prompts.append(
             SentPrompt(
                 insight=row.key,

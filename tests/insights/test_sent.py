@@ -16,7 +16,7 @@ from app.errors import NotFound
 from app.insights.catalog import CATEGORIES
 from app.insights.deletion import delete_chat
 from app.insights.model_generator import ModelGenerator
-from app.insights.sent_reading import PROMPTS_MAX, SentPage, load_sent
+from app.insights.sent_reading import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from app.insights.sweeps import delete_unused_chats
 from app.llm.limits import CallLimits
 from app.llm.openai_compatible import OpenAICompatible
@@ -266,6 +266,18 @@ async def test_a_refused_note_is_logged_and_costs_the_user_nothing(
     await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
     assert (await job_row("alice", job)).state == "succeeded"
     assert [one.insight for one in (await sent(keyring, job)).prompts] == KEYS[:2] + KEYS[3:]
+
+
+async def test_a_refused_shared_part_is_said_to_be_missing(
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+) -> None:
+    await execute("ALTER TABLE sent_prompts ADD CONSTRAINT refused CHECK (ord <> 0)")
+    job = (await unlock("alice", chat)).job_id
+    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    assert (await job_row("alice", job)).state == "succeeded"
+    prompts = (await sent(keyring, job)).prompts
+    assert 0 < len(prompts) < 6
+    assert all(one.messages[1].content.startswith(UNSTORED) for one in prompts)
 
 
 async def test_a_long_list_comes_in_pages(
