@@ -23,7 +23,9 @@ def makers(sketch: Sketch, signal: str, doing: str, noun: str, plural: str | Non
     claim = f"{sketch.name(order[0])} {doing} {counted(facts.by_person[order[0]], noun, plural)}"
     rest = [f"{sketch.name(who)} {facts.by_person[who]:,}" for who in order[1:4]]
     claim += f", {listed(rest)}" if rest else ""
-    claim += ", nobody else any." if len(sketch.people) > 1 and not rest else "."
+    if not rest and len(sketch.people) > 1:
+        claim += f", {sketch.name(1 - order[0])} none" if sketch.is_pair else ", the others none"
+    claim += "."
     sketch.add(claim, [n for who in order[:3] for n in facts.samples[who][:4]])
 
 
