@@ -14,7 +14,9 @@ from benchmarks.offline_quality.run import judge
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=2, help="each adds 50 chats")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="each adds every kind of chat in every language"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--false", action="store_true", help="show the claims judged false")
