@@ -36,6 +36,7 @@ class Setting:
     pool: Pool
     concurrency: int
     prefetch: int = 1
+    """Greenlets take `concurrency × prefetch` tasks every two seconds (sync_design/README.md)."""
 
     def contestant(self) -> Contestant:
         """Without the bridge, which only costs."""
@@ -51,9 +52,9 @@ IDLE_SETTING = Setting("prefork", 8)
 def sync_sweep(*, quick: bool) -> list[Setting]:
     """Settings at which the sync design may do best with waiting jobs: many at once."""
     if quick:
-        return [Setting("prefork", 16)]
-    prefork = [Setting("prefork", count) for count in (16, 32, 64)]
-    return [*prefork, Setting("threads", 64), Setting("gevent", 64)]
+        return [Setting("prefork", 32)]
+    prefork = [Setting("prefork", count) for count in (32, 64)]
+    return [*prefork, Setting("threads", 64), Setting("gevent", 64, prefetch=8)]
 
 
 def sync_sweep_llm_0(*, quick: bool) -> list[Setting]:
@@ -61,7 +62,6 @@ def sync_sweep_llm_0(*, quick: bool) -> list[Setting]:
     if quick:
         return [Setting("prefork", 8)]
     prefork = [Setting("prefork", count) for count in (8, 16, 32)]
-    # Greenlets take `concurrency × prefetch` tasks every two seconds (sync_design/README.md).
     return [*prefork, Setting("threads", 16), Setting("gevent", 32, prefetch=8)]
 
 

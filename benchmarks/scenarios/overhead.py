@@ -10,16 +10,16 @@ from benchmarks.throughput import Entry, measure
 LOAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
 REAL = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=True, seed=SEED)
 JOBS = 2_000
-PEER_JOBS = 600
+PEER_JOBS = 400
 PEER_ROUNDS = 2
 """With other queues beside them, all take two rounds, to leave the other scenarios their time."""
 REAL_JOBS = 300
 SYNC_JOBS = 120
 SWEEP_JOBS = 60
 """Fewer would be over before the children of a large pool have warmed up."""
-LOSING_JOBS = 150
+LOSING_JOBS = 100
 SECONDS_MAX = 60.0
-LOSING_S = 22.0
+LOSING_S = 25.0
 """A failed charge is tried again after 5 s and once more after 10 s: what has not ended by then,
 with nothing under way, does not end.
 """

@@ -15,7 +15,7 @@ from benchmarks.seed import release_jobs
 from benchmarks.throughput import percentiles_ms, seeded_jobs
 
 LOAD = Load(llm_s=60.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
-JOBS = 40
+JOBS = 30
 POLL_S = 0.05
 RUNNING_S_MAX = 20.0
 LEFT_OF_LEASE_S = 3

@@ -26,7 +26,7 @@ from benchmarks.throughput import percentiles_ms, seeded_jobs
 LISTENERS = 2_000
 SPARE_FILES = 200
 EVENTS_S = 200
-PACED_S, PACED_S_IF_QUICK = 8.0, 4.0
+PACED_S, PACED_S_IF_QUICK = 6.0, 4.0
 BURST_BATCH = 500
 SETTLE_S = 3.0
 ARRIVALS_S_MAX = 30.0
