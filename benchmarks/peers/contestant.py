@@ -1,13 +1,12 @@
 """A queue library as a contestant: one worker process that runs the body it is given."""
 
+import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any, Literal, cast
-
-import uvloop
 
 from benchmarks.bare.body import BodySetup
 from benchmarks.child import Child
@@ -72,4 +71,4 @@ def library_named(name: str) -> Library:
 def _await(work: Coroutine[Any, Any, None]) -> None:
     """From a function that may itself be called on an event loop: in a thread, on another loop."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(uvloop.run, work).result()
+        thread.submit(asyncio.run, work).result()
