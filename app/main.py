@@ -28,7 +28,7 @@ from app.insights import routes as insights
 from app.insights import sent_routes as sent
 from app.insights.nudges import JOB_CHANGED, Nudges, listen
 from app.insights.progress import QueuePositions
-from app.insights.unlock import UnlockTerms, unlock_lane
+from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
 from app.insights.watching import JobBoard
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
@@ -160,8 +160,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         open_wakeups(settings.redis_url)
         stack.push_async_callback(close_wakeups)
         app.state.unlock_terms = unlock_terms(settings)
-        app.state.unlock_lane = unlock_lane(app.state.unlock_terms)
-        stack.push_async_callback(app.state.unlock_lane.close)
+        app.state.unlock_lanes = UnlockLanes(app.state.unlock_terms)
+        stack.push_async_callback(app.state.unlock_lanes.close)
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()

@@ -4,10 +4,10 @@ python -m benchmarks.hot_account [--rounds 5] [--seconds 4] [--tasks 32]
 
 Every unlock is the product's own: the account is locked, coins are reserved, the job and its six
 rows are queued. First each in a transaction of its own, all of them competing for the account;
-then through the lane in which the unlocks of an API process share transactions; then through two
-lanes, which compete as two API processes do. Counted are the
-errors a database answers with when transactions disturb each other, also those that
-`in_transaction` repeats unseen. Exit 1 if there was one, or if an invariant is violated afterwards.
+then through the lanes in which the unlocks of an API process share transactions; then through
+those of two, which compete as two API processes do. Counted are the errors a database answers
+with when transactions disturb each other, also those that `in_transaction` repeats unseen.
+Exit 1 if there was one, or if an invariant is violated afterwards.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from sqlalchemy.engine import ExceptionContext
 from app.credits.invariants import check_invariants
 from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
 from app.insights.catalog import CATEGORIES
-from app.insights.unlock import UnlockLane, UnlockOrder, UnlockTerms, unlock_category, unlock_lane
+from app.insights.unlock import unlock_category
+from app.insights.unlock_lanes import UnlockLanes, UnlockOrder, UnlockTerms
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 from benchmarks.services import Services, product_engine, services
 
@@ -76,7 +77,7 @@ async def measure_hot_account(
     orders = await _seed(database_url, master_key, chats=_chats_for(rounds * seconds))
     per_s: list[float] = []
     unlocks = 0
-    ways = cycle([unlock_lane(TERMS) for _ in range(lanes)] or [None])
+    ways = cycle([UnlockLanes(TERMS) for _ in range(lanes)] or [None])
     async with product_engine(database_url):
         with _watching() as disturbed:
             for _ in range(rounds):
@@ -105,15 +106,15 @@ def _watching() -> Generator[Counter[str]]:
 
 
 async def _round(
-    orders: Iterator[UnlockOrder], ways: Iterator[UnlockLane | None], seconds: float, tasks: int
+    orders: Iterator[UnlockOrder], ways: Iterator[UnlockLanes | None], seconds: float, tasks: int
 ) -> tuple[int, float]:
     done = 0
     started = time.perf_counter()
 
-    async def work(lane: UnlockLane | None) -> None:
+    async def work(lanes: UnlockLanes | None) -> None:
         nonlocal done
         while time.perf_counter() - started < seconds:
-            await unlock_category(next(orders), wake=_no_wake, terms=TERMS, lane=lane)
+            await unlock_category(next(orders), wake=_no_wake, terms=TERMS, lanes=lanes)
             done += 1
 
     async with asyncio.TaskGroup() as group:

@@ -2,10 +2,12 @@
 
 It reads just enough of the frontend's protocol (PostgreSQL manual, "Message Formats") to see a
 COMMIT: a start-up message is a length and a body, every later one a type byte, a length and a
-body; asyncpg ends a transaction by a simple query, type `Q`.
+body. asyncpg begins and ends a transaction by a simple query, type `Q`. A statement that writes
+outside of one commits at its Sync.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +22,43 @@ REPLY_WAIT_S = 2.0
 """A server that has not answered COMMIT by then has been stopped, or its client has."""
 
 _LOST = (OSError, asyncio.IncompleteReadError)
+_WRITES = re.compile(rb"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
+
+
+class _Frontend:
+    """What a client has said: knows which message ends a transaction that may have written."""
+
+    def __init__(self) -> None:
+        self._writing: set[bytes] = set()
+        self._is_in_transaction = False
+        self._writes = False
+
+    def commits(self, kind: bytes, body: bytes) -> bool:
+        """Whether this message, the next one, commits."""
+        match kind:
+            case b"Q":
+                return self._queries(body.rstrip(b"\0; ").upper())
+            case b"P":
+                name, statement, _ = body.split(b"\0", 2)
+                self._writing.discard(name)
+                if _WRITES.search(statement):
+                    self._writing.add(name)
+            case b"B":
+                _, name, _ = body.split(b"\0", 2)
+                self._writes = name in self._writing
+            case b"S":
+                written, self._writes = self._writes, False
+                return written and not self._is_in_transaction
+            case _:
+                pass
+        return False
+
+    def _queries(self, query: bytes) -> bool:
+        if query.startswith(b"BEGIN"):
+            self._is_in_transaction = True
+        elif query in (b"COMMIT", b"ROLLBACK"):
+            self._is_in_transaction = False
+        return query == b"COMMIT"
 
 
 @dataclass(eq=False)
@@ -135,12 +174,13 @@ class Proxy:
             await asyncio.gather(replies, asks, return_exceptions=True)
 
     async def _ask(self, link: _Link, replies: "asyncio.Task[None]") -> None:
+        frontend = _Frontend()
         while True:
             head = await link.client.readexactly(5)
             body = await link.client.readexactly(unpack("!I", head[1:])[0] - 4)
             if self.delay_s and head[:1] in ROUND_TRIPS:
                 await asyncio.sleep(self.delay_s)
-            if _is_commit(head, body):
+            if frontend.commits(head[:1], body):
                 if self.commits_to_drop > 0:
                     self.commits_to_drop -= 1
                     self.commits_dropped += 1
@@ -189,10 +229,6 @@ async def _until_ready(server: asyncio.StreamReader) -> None:
         await server.readexactly(unpack("!I", head[1:])[0] - 4)
         if head[:1] == b"Z":
             return
-
-
-def _is_commit(head: bytes, body: bytes) -> bool:
-    return head[:1] == b"Q" and body.rstrip(b"\0; ").upper() == b"COMMIT"
 
 
 def _error_response(code: str, message: str) -> bytes:

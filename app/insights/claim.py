@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import in_transaction
+from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.insights.models import ATTEMPTS_MAX
 
@@ -114,12 +114,9 @@ async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim |
 
 async def renew_leases(held: Sequence[HeldLease], times: LeaseTimes) -> list[bool]:
     """Renews each lease that is still held under its fence; False for a lost one."""
-
-    async def renew(connection: AsyncConnection) -> set[JobRef]:
-        renewed = await connection.execute(_RENEW, _leases(held) | {"lease_s": times.lease_s})
-        return {(row.user_id, row.id) for row in renewed}
-
-    still = await in_transaction(renew, step=Step.RENEW)
+    values = _leases(held) | {"lease_s": times.lease_s}
+    renewed = await in_statement(_RENEW, values, step=Step.RENEW)
+    still = {(row.user_id, row.id) for row in renewed}
     return [(lease.user_id, lease.job_id) in still for lease in held]
 
 

@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import in_transaction
+from app.db import in_statement
 from app.faults import Step
-from app.insights.claim import HeldLease, JobRef
+from app.insights.claim import HeldLease
 from app.insights.models import InsightState
 from app.llm.prices import Price
 
@@ -54,12 +53,8 @@ async def store_results(results: Sequence[InsightResult]) -> list[bool]:
     A repeat is harmless: a completed insight is never written again, and under the same fence
     it is the result that is there already.
     """
-
-    async def store(connection: AsyncConnection) -> set[JobRef]:
-        owned = await connection.execute(_STORE, bound(results))
-        return {(row.user_id, row.id) for row in owned}
-
-    owned = await in_transaction(store, step=Step.STORE)
+    rows = await in_statement(_STORE, bound(results), step=Step.STORE)
+    owned = {(row.user_id, row.id) for row in rows}
     return [(one.lease.user_id, one.lease.job_id) in owned for one in results]
 
 

@@ -29,12 +29,10 @@ from app.insights.unlock import (
     InsufficientCoins,
     PriceChanged,
     UnlockInProgress,
-    UnlockLane,
-    UnlockOrder,
-    UnlockTerms,
     Wake,
     unlock_category,
 )
+from app.insights.unlock_lanes import UnlockLanes, UnlockOrder, UnlockTerms
 from app.insights.watching import JobBoard
 from app.problems import Forbidden, refusals
 from app.users.auth import REFUND_SCOPE
@@ -195,7 +193,7 @@ async def unlock(
     """Reserves the price and starts the six insights; coins are charged when all six exist."""
     wake: Wake = request.app.state.wake
     terms: UnlockTerms = request.app.state.unlock_terms
-    lane: UnlockLane = request.app.state.unlock_lane
+    lanes: UnlockLanes = request.app.state.unlock_lanes
     order = UnlockOrder(
         user_id=user_id,
         chat_id=given.chat_id,
@@ -204,7 +202,7 @@ async def unlock(
         language=given.language,
         idempotency_key=idempotency_key,
     )
-    unlocked = await unlock_category(order, wake=wake, terms=terms, lane=lane)
+    unlocked = await unlock_category(order, wake=wake, terms=terms, lanes=lanes)
     if unlocked.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     job = f"/api/insights/jobs/{unlocked.job_id}"

@@ -40,8 +40,9 @@ _COST_OF_DAY = f"""
 # `seq`: while the two are equal, the snapshot is still true of everything that is decided here.
 # The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
 # by another transaction is skipped: nobody waits for a stranger. `needed` and `place` count the
-# orders of one user before each, as if all of them were written: what is refused by that, and
-# whatever else is not written, is looked at alone.
+# orders of one user before each, as if all of them were written. `decided` are the users whose
+# orders were decided: what is not written of theirs has something against it. Those of others
+# were not looked at: their account was locked by somebody else, moved just now, or is not there.
 UNLOCK = text(f"""
     WITH o AS (
         SELECT asked.*, sold.price, sold.prompt_version,
@@ -89,7 +90,9 @@ UNLOCK = text(f"""
         WHERE c.user_id = opened.user_id AND c.id = opened.chat_id
           AND c.used_at < clock_timestamp() - interval '1 day'
     )
-    SELECT id, available, held FROM money
+    SELECT id, available, held, NULL AS decided FROM money
+    UNION ALL
+    SELECT NULL, NULL, NULL, user_id FROM account JOIN seen USING (user_id, seq)
 """)  # noqa: S608 (constants of this package)
 
 # One order, its account locked before: all that decides what it is answered.

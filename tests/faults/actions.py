@@ -25,7 +25,8 @@ from app.insights.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
-from app.insights.unlock import UnlockOrder, UnlockTerms, job_id_of, unlock_category
+from app.insights.unlock import job_id_of, unlock_category
+from app.insights.unlock_lanes import UnlockOrder, UnlockTerms
 from app.llm.limits import CallLimits
 from app.llm.scripted import Scripted
 from app.llm.shared import Bounds

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
@@ -76,6 +76,8 @@ class Cell:
     world: World
     proxy: Proxy
     zygote: Zygote
+    thaws: list[asyncio.Event] = field(default_factory=list)
+    """What hung when its caller went away, and goes on when the fault is gone."""
 
     @property
     def scenario(self) -> Scenario:
@@ -96,6 +98,8 @@ class Cell:
 
     async def heal(self) -> None:
         """The fault is gone: callers repeat what they did not get, workers and sweeps go on."""
+        for thaw in self.thaws:
+            thaw.set()
         self.proxy.refusals = 0
         if self.fault in {Fault.FULL, Fault.AWAY}:
             await in_transaction(_touch)
@@ -103,6 +107,7 @@ class Cell:
             with suppress(DomainError):  # A repeat may learn that it was done before.
                 await self.scenario.act(self.world)
         await self.world.finish()
+        await until(lambda: not _flushing())
 
     async def _act(self) -> Reply:
         if self.fault in {Fault.KILL_BEGIN, Fault.KILL, Fault.KILL_AFTER}:
@@ -150,10 +155,13 @@ class Cell:
         await self.world.fired.wait()
         if self.scenario.caller is Caller.CLIENT:
             acting.cancel()
-            return await _reply(acting)
+            reply = await _reply(acting)
+            await self._end_idle_transactions()  # One that was shared with others goes on.
+            self.thaws.append(thaw)
+            return reply
         if isinstance(self.step, Spot):
             return await _reply(acting)
-        await self._end_idle_transactions()
+        assert await self._end_idle_transactions(), "nothing was frozen"
         await self.world.finish()
         overtaken = await self.world.fingerprint()
         thaw.set()
@@ -161,10 +169,9 @@ class Cell:
         assert await self.world.fingerprint() == overtaken, "the frozen one wrote"
         return reply
 
-    async def _end_idle_transactions(self) -> None:
-        """As the server does by idle_in_transaction_session_timeout."""
-        ended = await self.world.sql.fetch(f"SELECT pg_terminate_backend(pid, 10000) {_IDLE}")
-        assert ended, "nothing was frozen"
+    async def _end_idle_transactions(self) -> int:
+        """As the server does by idle_in_transaction_session_timeout; how many there were."""
+        return len(await self.world.sql.fetch(f"SELECT pg_terminate_backend(pid, 10000) {_IDLE}"))
 
     async def _learn_job(self) -> None:
         """The child that was killed may have opened the user's job."""
@@ -172,6 +179,11 @@ class Cell:
             "SELECT id FROM jobs WHERE user_id = $1", self.world.user_id
         )
         self.world.job_id = job_id or self.world.job_id
+
+
+def _flushing() -> bool:
+    """Whether a lane still writes, for whomever."""
+    return any("Lane._flush_all" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def _reply(acting: "asyncio.Task[Any]") -> Reply:

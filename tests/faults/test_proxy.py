@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.db import CommitUnknown, in_transaction, snapshot, transaction
+from app.db import CommitUnknown, in_statement, in_transaction, lone_read, snapshot, transaction
 from app.errors import Unavailable
+from app.faults import Step
 from tests.faults.world import until
 from tests.proxy import Proxy
 
@@ -35,6 +36,33 @@ async def test_a_commit_lost_on_its_way_there_has_not_happened(proxy: Proxy) -> 
     with pytest.raises(CommitUnknown):
         await _note("lost")
     assert await _noted() == set()
+
+
+async def test_a_statement_that_is_its_own_transaction_loses_its_reply_and_is_repeated(
+    proxy: Proxy,
+) -> None:
+    await _note("before")  # The statement is prepared by now.
+    proxy.commits_to_cut = 1
+    rows = await in_statement(text(f"{NOTE} RETURNING name"), {"name": "alone"}, step=Step.STORE)
+    assert proxy.commits_cut == 1
+    assert rows == []  # The second run found it there.
+    assert await _noted() == {"before", "alone"}
+
+
+async def test_a_statement_that_is_its_own_transaction_and_never_arrives_is_repeated(
+    proxy: Proxy,
+) -> None:
+    proxy.commits_to_drop = 1
+    rows = await in_statement(text(f"{NOTE} RETURNING name"), {"name": "alone"}, step=Step.STORE)
+    assert proxy.commits_dropped == 1
+    assert [row.name for row in rows] == ["alone"]
+
+
+async def test_what_only_reads_commits_nothing(proxy: Proxy) -> None:
+    proxy.commits_to_cut = proxy.commits_to_drop = 1
+    async with lone_read() as connection:
+        assert (await connection.execute(text("SELECT name FROM sweeps"))).all() == []
+    assert (proxy.commits_cut, proxy.commits_dropped) == (0, 0)
 
 
 async def test_a_full_database_is_an_unavailable_one(proxy: Proxy) -> None:

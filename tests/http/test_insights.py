@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
-from app.insights.unlock import UnlockTerms, unlock_lane
+from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
 from app.insights.watching import JobBoard, News, follow, watch
 from app.main import unlock_terms
 from app.settings import Settings
@@ -95,7 +95,7 @@ async def test_the_daily_limit_tells_when_to_come_back(
     app: FastAPI, settings: Settings, alice: Client, chat_id: str
 ) -> None:
     terms = unlock_terms(settings.model_copy(update={"daily_jobs_max": 1}))
-    app.state.unlock_terms, app.state.unlock_lane = terms, unlock_lane(terms)
+    app.state.unlock_terms, app.state.unlock_lanes = terms, UnlockLanes(terms)
     assert (await unlock(alice, chat_id)).status_code == 202
     refused = await unlock(alice, chat_id, "family")
     assert refusal(refused) == (429, "daily_limit")

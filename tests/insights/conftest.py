@@ -25,7 +25,8 @@ from app.insights.contexts import ContextStore
 from app.insights.generator import Draft
 from app.insights.nudges import Nudges
 from app.insights.run import JobEngine
-from app.insights.unlock import Unlocked, UnlockOrder, UnlockTerms, unlock_category
+from app.insights.unlock import unlock_category
+from app.insights.unlock_lanes import Unlocked, UnlockOrder, UnlockTerms
 from app.settings import Settings
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)

@@ -15,14 +15,10 @@ from app.insights.catalog import CATEGORIES
 from app.insights.unlock import (
     DailyLimit,
     IdempotencyKeyReused,
-    Unlocked,
     UnlockInProgress,
-    UnlockLane,
-    UnlockOrder,
-    UnlockTerms,
     unlock_category,
-    unlock_lane,
 )
+from app.insights.unlock_lanes import Unlocked, UnlockLanes, UnlockOrder, UnlockTerms
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,
@@ -42,14 +38,14 @@ async def _together(
     orders: Sequence[UnlockOrder], *, terms: UnlockTerms = TERMS
 ) -> list[Unlocked | BaseException]:
     """The answers to orders of one moment; all but the first share a transaction."""
-    lane = unlock_lane(terms)
+    lanes = UnlockLanes(terms)
     return await asyncio.gather(
-        *(_unlock(order, lane, terms) for order in orders), return_exceptions=True
+        *(_unlock(order, lanes, terms) for order in orders), return_exceptions=True
     )
 
 
-def _unlock(order: UnlockOrder, lane: UnlockLane, terms: UnlockTerms) -> Awaitable[Unlocked]:
-    return unlock_category(order, wake=no_wake, terms=terms, lane=lane)
+def _unlock(order: UnlockOrder, lanes: UnlockLanes, terms: UnlockTerms) -> Awaitable[Unlocked]:
+    return unlock_category(order, wake=no_wake, terms=terms, lanes=lanes)
 
 
 async def _rich(user_id: str, coins: int) -> None:
@@ -150,13 +146,13 @@ async def test_a_locked_account_holds_up_no_stranger_of_the_same_moment(
     chats = {user: await store_chat(keyring, user) for user in ("alice", "bob", "carol")}
     for user in chats:
         await opened_balance(user)
-    lane = unlock_lane(TERMS)
+    lanes = UnlockLanes(TERMS)
     async with asyncio.timeout(DEADLINE_S):
         async with transaction() as connection:
             await CreditService(connection).lock_accounts(["bob"])
             answers = {
                 user: asyncio.ensure_future(
-                    _unlock(UnlockOrder(user, chat, "friendship"), lane, TERMS)
+                    _unlock(UnlockOrder(user, chat, "friendship"), lanes, TERMS)
                 )
                 for user, chat in chats.items()
             }
@@ -207,7 +203,7 @@ async def test_the_daily_limit_of_cost_counts_what_a_provider_was_paid(
 ) -> None:
     await _rich("alice", 20 * PRICE)
     terms = UnlockTerms(3600, daily_cost_max=42)
-    first = await _unlock(UnlockOrder("alice", chat, "friendship"), unlock_lane(terms), terms)
+    first = await _unlock(UnlockOrder("alice", chat, "friendship"), UnlockLanes(terms), terms)
     await make_engine().run_job("alice", first.job_id)  # Six insights of 7 micro-dollars each.
     order = UnlockOrder("alice", await store_chat(keyring, "alice"), "friendship")
     with pytest.raises(DailyLimit):
