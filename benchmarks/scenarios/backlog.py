@@ -16,7 +16,8 @@ from benchmarks.services import product_engine
 SHORT, LONG, LONG_IF_QUICK = 100, 100_000, 20_000
 CALLS = 40
 BATCH = 50
-ROOM = 300
+ROOM = SHORT
+"""As many rows as the short queue has: more would measure what is fetched, not how it is found."""
 MESSAGES = 24
 UNHEARD_S = 1.5
 TIMES = LeaseTimes(lease_s=45, attempt_s=110)
@@ -64,6 +65,7 @@ async def _fill(connection: asyncpg.Connection, bench: Bench, waiting: int) -> l
         jobs += await seed_jobs(connection, chats[start : start + JOBS_AT_ONCE])
     await release_jobs(connection, jobs)
     await connection.execute("VACUUM ANALYZE")
+    await connection.execute("CHECKPOINT")  # What the filling left to write is not the queue's.
     await connection.execute("SELECT pg_sleep($1)", UNHEARD_S)
     return jobs
 
@@ -76,8 +78,10 @@ async def _claim_and_return(jobs: list[Job]) -> None:
 
 
 async def _times(call: Callable[[int], Awaitable[object]]) -> Any:
+    """Of calls whose rows have been written since the checkpoint: the next ones log them whole."""
+    for number in range(CALLS):
+        await call(number)
     taken: list[float] = []
-    await call(0)
     for number in range(CALLS):
         started = time.perf_counter()
         await call(number)
