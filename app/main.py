@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app import health, telemetry
 from app.chats import routes as chats
 from app.chats.upload import Uploads
+from app.collector import settle_collector
 from app.credits import routes as credits_
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
@@ -133,6 +134,10 @@ class _Server(uvicorn.Server):
     async def serve(self, sockets: Any = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        settle_collector()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Not the original: it raises the signal again at the end, and a clean end is no failure.

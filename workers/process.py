@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
+from app.collector import settle_collector
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
@@ -70,6 +71,8 @@ async def start_worker(state: TaskiqState) -> None:
     if settings.metrics_port is not None:
         state.stop_metrics = _serve_metrics(settings.metrics_port)
     broker.rescue_with(_rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
+    if _is_child():
+        settle_collector()
 
 
 @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
@@ -109,9 +112,14 @@ def _settings_or_end() -> Settings:
     try:
         return load_settings()
     except SettingsError:
-        if multiprocessing.parent_process() is not None:
+        if _is_child():
             os.kill(os.getppid(), signal.SIGTERM)
         raise
+
+
+def _is_child() -> bool:
+    """Whether this is a process that taskiq's master made, and no test."""
+    return multiprocessing.parent_process() is not None
 
 
 def _serve_metrics(first_port: int) -> Callable[[], None]:

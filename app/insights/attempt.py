@@ -63,6 +63,11 @@ class Attempt:
     def is_lease_over(self) -> bool:
         return time.monotonic() >= self.lease_deadline
 
+    @property
+    def is_granted(self) -> bool:
+        """Whether the lease was confirmed so recently that a call may begin."""
+        return time.monotonic() - self.confirmed_at < GRANT_FRESH_S
+
     def confirm(self, *, sent_at: float, lease_s: float) -> None:
         """The lease was renewed by a statement sent at `sent_at`."""
         self.lease_deadline = sent_at + lease_s

@@ -5,8 +5,9 @@ only, so nothing here ever raises or makes its caller wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ JOB_CANCELLED = "sixfold:job-cancelled"
 
 WAITING_MAX = 10_000
 """Nudges kept while Redis is slow; beyond that they are dropped."""
+TOGETHER_MAX = 500
+"""Jobs named by one message: a command for each would cost more than all else here."""
 LISTEN_S = 1.0
 RECONNECT_S = 1.0
 
@@ -31,7 +34,7 @@ class Nudges:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: list[tuple[str, UUID]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._is_away = False
 
@@ -53,7 +56,7 @@ class Nudges:
 
     def _add(self, channel: str, job_id: UUID) -> None:
         if len(self._waiting) < WAITING_MAX:
-            self._waiting.append((channel, str(job_id)))
+            self._waiting.append((channel, job_id))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
 
@@ -62,14 +65,25 @@ class Nudges:
             batch, self._waiting = self._waiting, []
             try:
                 async with self._redis.pipeline(transaction=False) as pipeline:
-                    for channel, job_id in batch:
-                        pipeline.publish(channel, job_id)  # pyright: ignore[reportUnknownMemberType]
+                    for channel, told in _messages(batch):
+                        pipeline.publish(channel, told)  # pyright: ignore[reportUnknownMemberType]
                     await pipeline.execute()
                 self._is_away = False
             except (RedisError, OSError, TimeoutError) as error:
                 if not self._is_away:
                     log.warning("nudges.redis_away", error=type(error).__name__)
                 self._is_away = True
+
+
+def _messages(nudges: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]]:
+    """The channel and the text of each message: job ids with spaces between them."""
+    of_channel: dict[str, dict[UUID, None]] = {}
+    for channel, job_id in nudges:
+        of_channel.setdefault(channel, {})[job_id] = None
+    for channel, jobs in of_channel.items():
+        waiting = iter(jobs)
+        while together := list(islice(waiting, TOGETHER_MAX)):
+            yield channel, " ".join(map(str, together))
 
 
 async def listen(redis: Redis, channel: str, heard: Callable[[UUID], Awaitable[None]]) -> None:
@@ -81,8 +95,8 @@ async def listen(redis: Redis, channel: str, heard: Callable[[UUID], Awaitable[N
                 await subscription.subscribe(channel)
                 while True:
                     message = await subscription.get_message(timeout=LISTEN_S)
-                    if message is not None:
+                    for told in message["data"].split() if message is not None else ():
                         with suppress(ValueError):  # Not from us: nobody is hurt by it.
-                            await heard(UUID(message["data"].decode()))
+                            await heard(UUID(told.decode()))
         except (RedisError, OSError, TimeoutError):
             await asyncio.sleep(RECONNECT_S)
