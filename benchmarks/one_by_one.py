@@ -44,11 +44,12 @@ async def measure_one_by_one(
                     load=load,
                 )
                 for job in queued:
-                    released_at = await release_jobs(connection, [job])
+                    await release_jobs(connection, [job])
+                    woken_at = await connection.fetchval("SELECT clock_timestamp()")
                     contestant.enqueue([job])
                     finished_at = await _finished_at(connection, job[1])
                     slowest = max(model.latency_s(job[1], spec.key) for spec in CATEGORY.insights)
-                    totals.append((finished_at - released_at).total_seconds())
+                    totals.append((finished_at - woken_at).total_seconds())
                     overheads.append(totals[-1] - slowest - load.context_s)
             finally:
                 await asyncio.to_thread(contestant.stop)

@@ -34,10 +34,11 @@ class Product:
         self._tasks = tasks
         self._processes = processes
         self._master: Process | None = None
-        self._redis_url = ""
+        self._formatter = WakeUpBroker().formatter
+        self._redis: redis.Redis | None = None  # Kept open, as that of an API process is.
 
     def start(self, *, database_url: str, redis_url: str, master_key: str, load: Load) -> None:
-        self._redis_url = redis_url
+        self._redis = redis.Redis.from_url(redis_url)
         log = self._services.folder / "worker.log"
         with tempfile.TemporaryDirectory(dir=self._services.folder) as ready:
             environment = self._services.environment(
@@ -53,21 +54,20 @@ class Product:
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
         """What `wake_worker` sends, for many jobs in few round trips."""
-        formatter = WakeUpBroker().formatter
-        with redis.Redis.from_url(self._redis_url) as client:
-            for start in range(0, len(jobs), WAKEUPS_AT_ONCE):
-                pipeline = client.pipeline(transaction=False)
-                for user_id, job_id in jobs[start : start + WAKEUPS_AT_ONCE]:
-                    wakeup = TaskiqMessage(
-                        task_id=job_id.hex,
-                        task_name=RUN_JOB_TASK,
-                        labels={},
-                        args=[],
-                        kwargs={"user_id": user_id, "job_id": str(job_id)},
-                    )
-                    fields = {b"data": formatter.dumps(wakeup).message}
-                    pipeline.xadd(QUEUE, fields, maxlen=STREAM_LENGTH_MAX)
-                pipeline.execute()
+        assert self._redis is not None, "start it first"
+        for start in range(0, len(jobs), WAKEUPS_AT_ONCE):
+            pipeline = self._redis.pipeline(transaction=False)
+            for user_id, job_id in jobs[start : start + WAKEUPS_AT_ONCE]:
+                wakeup = TaskiqMessage(
+                    task_id=job_id.hex,
+                    task_name=RUN_JOB_TASK,
+                    labels={},
+                    args=[],
+                    kwargs={"user_id": user_id, "job_id": str(job_id)},
+                )
+                fields = {b"data": self._formatter.dumps(wakeup).message}
+                pipeline.xadd(QUEUE, fields, maxlen=STREAM_LENGTH_MAX)
+            pipeline.execute()
 
     def pids(self) -> list[int]:
         return machine.family(self._master.pid) if self._master is not None else []
@@ -78,6 +78,9 @@ class Product:
             if not self._master.wait(STOP_TIMEOUT_S):
                 self._master.kill_group()
             self._master = None
+        if self._redis is not None:
+            self._redis.close()
+            self._redis = None
 
     def _argv(self) -> Sequence[str]:
         return (
