@@ -30,6 +30,8 @@ class Product:
         self.name = f"sixfold, {tasks:,} in flight" + (
             f" in each of {processes} processes" if processes > 1 else ""
         )
+        self.broker = "benchmarks.worker:broker"
+        self.variables: dict[str, str] = {}
         self._services = services
         self._tasks = tasks
         self._processes = processes
@@ -47,9 +49,10 @@ class Product:
                 SIXFOLD_MASTER_KEY=master_key,
                 BENCH_LOAD=json.dumps(asdict(load)),
                 BENCH_READY_DIR=ready,
+                **self.variables,
             )
             self._master = self._services.spawn(self._argv(), environment, log=log.name)
-            if not wait_until(lambda: self._is_ready(Path(ready)), START_TIMEOUT_S):
+            if not wait_until(lambda: self.is_ready(Path(ready)), START_TIMEOUT_S):
                 raise RuntimeError(f"the workers do not start:\n{log_tail(log)}")
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
@@ -84,13 +87,14 @@ class Product:
 
     def _argv(self) -> Sequence[str]:
         return (
-            *(sys.executable, "-m", "taskiq", "worker", "benchmarks.worker:broker"),
+            *(sys.executable, "-m", "taskiq", "worker", self.broker),
             *("--workers", str(self._processes), "--max-async-tasks", str(self._tasks)),
             *("--wait-tasks-timeout", "1", "--shutdown-timeout", "5"),
             "--no-configure-logging",
         )
 
-    def _is_ready(self, ready: Path) -> bool:
+    def is_ready(self, ready: Path) -> bool:
+        """Whether all processes listen, or the master has ended."""
         if self._master is None or not self._master.is_alive():
             return True
         return len(list(ready.iterdir())) >= self._processes

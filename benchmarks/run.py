@@ -21,7 +21,7 @@ from benchmarks.targets import judged
 
 def main() -> None:
     given = _arguments()
-    _silence_libraries()
+    silence_libraries()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends as on Ctrl-C: in order.
     machine.allow_open_files()
     environment = machine.describe() | {"quick": given.quick, "peers": given.peers}
@@ -80,7 +80,8 @@ def _scenarios(given: str) -> list[str]:
     return names
 
 
-def _silence_libraries() -> None:
+def silence_libraries() -> None:
+    """What they tell at INFO is of no use here."""
     for name in ("alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -1,0 +1,212 @@
+"""A hundred jobs against a provider that takes a second: how near to what its limit allows?
+
+python -m benchmarks.provider [--rounds 3] [--jobs 100]
+
+Three real worker processes, the provider's stub in a process of its own (1 s ± 0.3 s a call), 60
+calls at once allowed to all of them together. The ideal time is that of calls which follow each
+other without a gap: calls / 60 × 1 s. Then once more with a worker killed on the way, for the
+limit alone. What the stub counts as under way includes calls whose caller was killed. Exit 1 when
+a call was one too many, an invariant is violated or a job has not succeeded.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import asyncpg
+import redis
+
+from app.insights.models import INSIGHTS_PER_JOB
+from app.insights.nudges import JOB_CANCELLED
+from benchmarks import machine
+from benchmarks.bench import SEED
+from benchmarks.contestant import Load
+from benchmarks.product import Product
+from benchmarks.run import silence_libraries
+from benchmarks.seed import release_jobs
+from benchmarks.services import ROOT, Services, services, violations
+from benchmarks.throughput import seeded_jobs
+
+LIMIT, LATENCY_S, SPREAD_S = 60, 1.0, 0.3
+WORKERS, TASKS = 3, 100
+RATIO_MAX, CPU_MS_MAX = 1.25, 3.0
+KILL_AFTER_S = 3.0
+LEASE_S = 6
+"""Where a worker is killed: its jobs go on when that is over."""
+JOBS_S_MAX = 120.0
+POLL_S = 0.1
+NO_LOAD = Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=True, seed=SEED)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a round came to; `seconds` is None where a worker was killed."""
+
+    seconds: float | None
+    calls: int
+    at_once: int
+    cpu_ms_call: float
+    succeeded: int
+    violations: int
+
+
+class ProvidedWorkers(Product):
+    """The product's own workers, with their own broker and a model behind a network."""
+
+    def __init__(self, services: Services, base_url: str) -> None:
+        super().__init__(services, tasks=TASKS, processes=WORKERS)
+        self.broker = "workers.tasks:broker"
+        self.variables = {
+            "SIXFOLD_LLM_BASE_URL": base_url,
+            "SIXFOLD_LLM_API_KEY": "sk-benchmark",
+            "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
+            "SIXFOLD_LLM_CONCURRENCY": str(LIMIT),
+            "SIXFOLD_LEASE_S": str(LEASE_S),
+            "SIXFOLD_HEARTBEAT_S": str(LEASE_S / 3),
+        }
+        self._redis_url = services.redis_url
+
+    def is_ready(self, _ready: object) -> bool:
+        """Each process hears of cancelled jobs just before it asks for work."""
+        with redis.Redis.from_url(self._redis_url) as client:
+            heard: Any = client.pubsub_numsub(JOB_CANCELLED)
+            return heard[0][1] >= WORKERS
+
+    def kill_one(self) -> None:
+        """SIGKILL to the process that worked most; the master, which works least, goes on."""
+        os.kill(max(self.pids(), key=lambda pid: machine.cpu_s([pid])), signal.SIGKILL)
+
+
+async def measure(servers: Services, *, jobs: int, kills: bool) -> Measured:
+    """One round, on a database and with a stub of its own."""
+    async with servers.database() as database_url:
+        connection = await asyncpg.connect(database_url)
+        try:
+            queued = await seeded_jobs(connection, servers, jobs)
+            with _stub() as base_url:
+                workers = ProvidedWorkers(servers, base_url)
+                workers.start(
+                    database_url=database_url,
+                    redis_url=servers.redis_url,
+                    master_key=servers.master_key,
+                    load=NO_LOAD,
+                )
+                try:
+                    before_s = machine.cpu_s(workers.pids())
+                    started_at = await release_jobs(connection, queued)
+                    workers.enqueue(queued)
+                    if kills:
+                        await asyncio.sleep(KILL_AFTER_S)
+                        workers.kill_one()
+                    await _until_ended(connection)
+                    cpu_s = machine.cpu_s(workers.pids()) - before_s
+                    stats = await asyncio.to_thread(_stats, base_url)
+                finally:
+                    await asyncio.to_thread(workers.stop)
+            ended = await connection.fetchrow(_ENDED)
+        finally:
+            await connection.close()
+        return Measured(
+            seconds=None if kills else (ended["last"] - started_at).total_seconds(),
+            calls=stats["calls"],
+            at_once=stats["under_way_max"],
+            cpu_ms_call=1000 * cpu_s / stats["calls"],
+            succeeded=ended["succeeded"],
+            violations=await violations(database_url),
+        )
+
+
+@contextmanager
+def _stub() -> Generator[str]:
+    """The base URL of a provider's stub in a process of its own."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.provider_stub", "--seed", str(SEED)),
+            *("--latency", str(LATENCY_S), "--spread", str(SPREAD_S)),
+        ],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def _stats(base_url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats") as answer:  # noqa: S310
+        return json.load(answer)
+
+
+async def _until_ended(connection: asyncpg.Connection) -> None:
+    async with asyncio.timeout(JOBS_S_MAX):
+        while True:
+            if not await connection.fetchval(_IS_WORK_LEFT):
+                return
+            await asyncio.sleep(POLL_S)
+
+
+def report(rounds: list[Measured], killed: Measured, *, jobs: int) -> list[str]:
+    """Prints what was measured against the targets; what must not be."""
+    ideal_s = jobs * INSIGHTS_PER_JOB / LIMIT * LATENCY_S
+    ratios = [one.seconds / ideal_s for one in rounds if one.seconds is not None]
+    cpu_ms = median(one.cpu_ms_call for one in rounds)
+    at_once = max(one.at_once for one in [*rounds, killed])
+    print(f"{jobs} jobs, {rounds[0].calls} calls of {LATENCY_S} ± {SPREAD_S} s, {WORKERS} workers")
+    spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+    print(f"  time / ideal          {median(ratios):.2f} {spread}, target ≤ {RATIO_MAX}")
+    print(f"  CPU of workers a call {cpu_ms:.2f} ms, target ≤ {CPU_MS_MAX}")
+    print(f"  calls at once         {at_once}, limit {LIMIT}; {killed.at_once} with one killed")
+    wrong: list[str] = []
+    if at_once > LIMIT:
+        wrong.append(f"{at_once} calls at once")
+    for one in [*rounds, killed]:
+        if one.violations:
+            wrong.append(f"{one.violations} rows violate an invariant")
+        if one.succeeded < jobs:
+            wrong.append(f"{jobs - one.succeeded} jobs have not succeeded")
+    return wrong
+
+
+async def _measure_all(servers: Services, given: argparse.Namespace) -> list[str]:
+    rounds = [await measure(servers, jobs=given.jobs, kills=False) for _ in range(given.rounds)]
+    killed = await measure(servers, jobs=given.jobs, kills=True)
+    return report(rounds, killed, jobs=given.jobs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.provider", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=100)
+    given = parser.parse_args()
+    silence_libraries()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with services() as servers:
+        wrong = asyncio.run(_measure_all(servers, given))
+    if wrong:
+        sys.exit("; ".join(wrong))
+
+
+_IS_WORK_LEFT = "SELECT EXISTS (SELECT FROM jobs WHERE finished_at IS NULL)"
+_ENDED = """
+    SELECT max(finished_at) AS last, count(*) FILTER (WHERE state = 'succeeded') AS succeeded
+    FROM jobs
+"""
+
+if __name__ == "__main__":
+    main()
