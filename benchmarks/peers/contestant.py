@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from benchmarks.bare.body import BodySetup
 from benchmarks.child import Child
 from benchmarks.contestant import Job, Load
-from benchmarks.peers.library import Library, PeerSetup
+from benchmarks.peers.interface import Library, PeerSetup
 
 VARIABLE = "PEER"
 IN_FLIGHT = 64

@@ -9,7 +9,7 @@ from redis.asyncio import ConnectionPool
 
 from benchmarks.bare.body import Body
 from benchmarks.contestant import Job
-from benchmarks.peers.library import REDIS_CONNECTIONS_MAX, PeerSetup, run_job, some_at_once
+from benchmarks.peers.interface import REDIS_CONNECTIONS_MAX, PeerSetup, run_job, some_at_once
 
 POLL_S = 0.05
 """In its favour: by default it looks for new jobs every half second."""

@@ -9,7 +9,7 @@ from dramatiq.middleware import AsyncIO
 
 from benchmarks.bare.body import Body
 from benchmarks.contestant import Job
-from benchmarks.peers.library import REDIS_CONNECTIONS_MAX, PeerSetup, run_job
+from benchmarks.peers.interface import REDIS_CONNECTIONS_MAX, PeerSetup, run_job
 
 
 async def prepare(setup: PeerSetup) -> None:

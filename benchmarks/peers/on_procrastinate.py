@@ -7,7 +7,7 @@ from procrastinate import App, PsycopgConnector
 
 from benchmarks.bare.body import Body
 from benchmarks.contestant import Job
-from benchmarks.peers.library import PeerSetup, run_job
+from benchmarks.peers.interface import PeerSetup, run_job
 
 CONNECTIONS = 16
 

@@ -8,7 +8,7 @@ from saq.queue.redis import RedisQueue
 
 from benchmarks.bare.body import Body
 from benchmarks.contestant import Job
-from benchmarks.peers.library import PeerSetup, redis_of, run_job, some_at_once
+from benchmarks.peers.interface import PeerSetup, redis_of, run_job, some_at_once
 
 TIMEOUT_S = 120
 

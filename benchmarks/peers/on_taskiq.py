@@ -7,7 +7,7 @@ from taskiq_redis import RedisStreamBroker
 
 from benchmarks.bare.body import Body
 from benchmarks.contestant import Job
-from benchmarks.peers.library import REDIS_CONNECTIONS_MAX, PeerSetup, run_job, some_at_once
+from benchmarks.peers.interface import REDIS_CONNECTIONS_MAX, PeerSetup, run_job, some_at_once
 
 QUEUE = "peer"
 

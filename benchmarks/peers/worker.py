@@ -15,7 +15,7 @@ from benchmarks.bare.body import BodySetup
 from benchmarks.child import READY
 from benchmarks.contestant import Load
 from benchmarks.peers.contestant import VARIABLE, library_named
-from benchmarks.peers.library import PeerSetup
+from benchmarks.peers.interface import PeerSetup
 
 
 def main() -> None:
