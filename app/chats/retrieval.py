@@ -189,6 +189,17 @@ def select_context(
     return _chunks(index.messages, sorted(chosen))
 
 
+def whole_chat(
+    messages: Sequence[Message], tokens: Sequence[list[str]], *, words_max: int
+) -> list[Chunk] | None:
+    """All messages as one passage if they are at most `words_max` words; None if they are more.
+
+    A small chat needs no search: whatever is asked, all of it fits.
+    """
+    words = sum(_cost(message.text, each) for message, each in zip(messages, tokens, strict=True))
+    return _chunks(messages, range(len(messages))) if 0 < words <= words_max else None
+
+
 def rank_windows(index: ChatIndex, query: str) -> list[int]:
     """Window positions by falling score, at most 400; windows without a match are left out.
 

@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.chats.message import Message
-from app.chats.retrieval import ChatIndex, build_index, select_context
+from app.chats.retrieval import ChatIndex, Chunk, build_index, select_context, whole_chat
 from app.insights.catalog import Category, InsightSpec
 from app.insights.facts.measure import Facts, measure
 from app.insights.facts.talk import Talk, prepare, words_of_messages
@@ -81,7 +81,6 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
     words = words_of_messages(messages)
     talk = prepare(messages, words)
     facts = measure(talk)
-    index = build_index(messages, tokens=words)
     return InsightContext(
         category=category.key,
         message_count=len(messages),
@@ -89,21 +88,36 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
         names=tuple(dict.fromkeys(message.author for message in messages)),
         first_at=messages[0].at,
         last_at=messages[-1].at,
-        passages={spec.key: _passages(index, spec, talk) for spec in category.insights},
+        passages=_passages(messages, words, category, talk),
         facts=facts,
     )
 
 
-def _passages(index: ChatIndex, spec: InsightSpec, talk: Talk) -> tuple[tuple[Row, ...], ...]:
+def _passages(
+    messages: Sequence[Message], words: list[list[str]], category: Category, talk: Talk
+) -> dict[str, tuple[tuple[Row, ...], ...]]:
+    """What each insight is written from: of a small chat everything, else what it asks for."""
+    whole = whole_chat(messages, words, words_max=WORDS_MAX)
+    if whole is not None:
+        rows = _rows(whole)
+        return {spec.key: rows for spec in category.insights}
+    index = build_index(messages, tokens=words)
+    return {spec.key: _rows(_found(index, spec, talk)) for spec in category.insights}
+
+
+def _found(index: ChatIndex, spec: InsightSpec, talk: Talk) -> list[Chunk]:
     """What the insight's queries find, and its signals in the languages of the chat."""
     phrases = talk.lexicon.phrases
     spoken = [" ".join(phrases[signal][:SIGNAL_PHRASES_MAX]) for signal in spec.signals]
-    chunks = select_context(
+    return select_context(
         index,
         [*spec.queries, *(query for query in spoken if query)],
         words_max=WORDS_MAX,
         sample_words=SAMPLE_WORDS,
     )
+
+
+def _rows(chunks: Sequence[Chunk]) -> tuple[tuple[Row, ...], ...]:
     return tuple(
         tuple(
             Row(each.number, each.at, each.author, each.text[:TEXT_MAX]) for each in chunk.messages

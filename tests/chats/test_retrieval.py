@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.chats.message import Message
-from app.chats.retrieval import build_index, rank_windows, select_context, words_of
+from app.chats.retrieval import build_index, rank_windows, select_context, whole_chat, words_of
 
 START = datetime(2024, 1, 1, 9, tzinfo=UTC)
 
@@ -103,3 +103,15 @@ def test_a_person_can_be_asked_for_by_name():
 def test_a_chat_without_text_gives_no_context():
     assert select_context(build_index([]), ["anything"], words_max=100) == []
     assert select_context(build_index(chat(["", ""])), ["anything"], words_max=100) == []
+
+
+def test_a_chat_that_fits_is_one_passage_and_one_word_more_is_searched() -> None:
+    messages = chat(["one two three", "", "four five six"])
+    tokens = [words_of(message.text) for message in messages]
+    whole = whole_chat(messages, tokens, words_max=6)
+    assert whole is not None
+    assert [(chunk.first, chunk.last, chunk.messages) for chunk in whole] == [
+        (1, 3, tuple(messages))
+    ]
+    assert whole_chat(messages, tokens, words_max=5) is None
+    assert whole_chat(chat(["", ""]), [[], []], words_max=5) is None
