@@ -29,7 +29,7 @@ from benchmarks.throughput import seeded_jobs
 SECONDS = 10.0
 WARM_UP_S = 1.0
 JOBS_S_MAX = 1_500
-UNLOCKS_S_MAX = 1_500
+UNLOCKS_S_MAX = 3_500
 IDLE_JOBS_S_MAX = 60
 CONNECTIONS = 32
 MESSAGES = 24
