@@ -17,7 +17,7 @@ from benchmarks.throughput import percentiles_ms
 CONNECTIONS = 32
 LOAD_S, LOAD_S_IF_QUICK = 3.0, 1.5
 WARM_UP_REQUESTS = 300
-RATE_MAX = 3_000
+RATE_MAX = 4_500
 """No API process on this kind of machine answers more a second; so many chats are prepared."""
 HOT_COINS = 10_000_000
 MESSAGES = 24
