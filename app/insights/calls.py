@@ -54,15 +54,21 @@ class _Trouble:
         return self.is_crash or self.is_final or self.gives_back
 
 
+@dataclass(frozen=True, slots=True)
+class _ByTurns:
+    """A generator whose calls wait for a place."""
+
+    taking: TurnTaking
+
+
 class InsightCalls:
     """Asks the generator, checks the evidence, stores each result as it completes."""
 
     def __init__(
         self, generator: Generator | TurnTaking, writer: JobWriter, times: LeaseTimes
     ) -> None:
-        self._generator = generator
-        # Asked once: it takes as long as a tenth of all else that a call costs here.
-        self._takes_turns = isinstance(generator, TurnTaking)
+        # Asked here, once: of a protocol it takes as long as a tenth of all that a call costs.
+        self._generator = _ByTurns(generator) if isinstance(generator, TurnTaking) else generator
         self._writer = writer
         self._times = times
         self._sent = SentLog(writer)
@@ -134,7 +140,7 @@ class InsightCalls:
 
     def _begin(self, attempt: Attempt, key: ChatKey, spec: InsightSpec) -> Generator:
         """What writes one insight of this attempt."""
-        if not isinstance(self._generator, TurnTaking):
+        if not isinstance(self._generator, _ByTurns):
             return self._generator
 
         async def confirm() -> None:
@@ -143,7 +149,7 @@ class InsightCalls:
                 raise LeaseLost
 
         note = self._sent.of(attempt, key, spec.ord)
-        return self._generator.begin(
+        return self._generator.taking.begin(
             Turn(attempt.claim.user_id, attempt.claim.job_id, confirm, note)
         )
 

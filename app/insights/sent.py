@@ -12,13 +12,12 @@ from itertools import count
 import structlog
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.crypto import ChatKey, Part
-from app.db import in_transaction
+from app.db import in_statement
 from app.faults import Step
 from app.insights.attempt import Attempt, LeaseLost
-from app.insights.claim import HeldLease, JobRef
+from app.insights.claim import HeldLease
 from app.insights.generator import NoteSent
 from app.insights.lanes import Lane
 from app.insights.writer import JobWriter
@@ -98,23 +97,20 @@ def words_of(opened: bytes, shared: str) -> Outgoing:
 
 async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
     """Stores each call whose lease is still held; False for a lost one. A repeat is harmless."""
-
-    async def store(connection: AsyncConnection) -> set[JobRef]:
-        owned = await connection.execute(
-            _STORE,
-            {
-                "user_ids": [one.lease.user_id for one in calls],
-                "job_ids": [one.lease.job_id for one in calls],
-                "fences": [one.lease.fence for one in calls],
-                "ords": [one.ord for one in calls],
-                "calls": [one.call for one in calls],
-                "sealed": [one.sealed for one in calls],
-                "shared": [one.sealed_shared for one in calls],
-            },
-        )
-        return {(row.user_id, row.id) for row in owned}
-
-    owned = await in_transaction(store, step=Step.NOTE_SENT)
+    rows = await in_statement(
+        _STORE,
+        {
+            "user_ids": [one.lease.user_id for one in calls],
+            "job_ids": [one.lease.job_id for one in calls],
+            "fences": [one.lease.fence for one in calls],
+            "ords": [one.ord for one in calls],
+            "calls": [one.call for one in calls],
+            "sealed": [one.sealed for one in calls],
+            "shared": [one.sealed_shared for one in calls],
+        },
+        step=Step.NOTE_SENT,
+    )
+    owned = {(row.user_id, row.id) for row in rows}
     return [(one.lease.user_id, one.lease.job_id) in owned for one in calls]
 
 
