@@ -10,6 +10,7 @@ from tests.chaos.history import History
 from tests.chaos.nemesis import Blow
 from tests.chaos.plan import HEAL_PATIENT_S, RESCUE_IN_PRODUCTION_S, RESCUE_S, Fault
 from tests.chaos.promises import Promise
+from tests.chaos.results import table
 
 FLUSH = Blow(Fault.FLUSHALL, 100.0, 100.01)
 
@@ -86,3 +87,22 @@ def test_where_times_are_advisory_a_job_gets_longer_to_end_but_must() -> None:
     options = parse_options(["--times-advisory"])
     assert options.are_times_advisory
     assert options.heal_s == HEAL_PATIENT_S
+
+
+def test_campaigns_are_summed_in_a_table() -> None:
+    told = {
+        "seed": 1,
+        "seconds": 600.0,
+        "sums": {"SIGKILLs": 190, "freezes": 72, "database stops": 16, "jobs": 3},
+        "jobs": {"succeeded": 2, "expired": 1},
+        "violations": {},
+        "stuck": [],
+        "calls": {"all": 20, "granted_after_settlement": 0, "wasted": 1, "wasted_percent": 5.0},
+        "recovery_s": {"p99": 9.9},
+        "all_ended_after_s": 12.2,
+    }
+    broken = told | {"seed": 2, "violations": {"I1": 2, "I4": 1}, "stuck": ["a"]}
+    first, second, total = table([told, broken]).splitlines()[2:]
+    assert first == "| 1 | 600 | 190 | 72 | 16 | 3 | 1 | 0 | 0 | 20 | 0 | 5.0 % | 9.9 s | 12.2 s |"
+    assert second.startswith("| 2 | 600 | 190 | 72 | 16 | 3 | 1 | 3 | 1 |")
+    assert total == "| all | 1200 | 380 | 144 | 32 | 6 | 2 | 3 | 1 | 40 | 0 | 5.00 % |  |  |"
