@@ -196,7 +196,7 @@ class InsightCalls:
         draft = await writer.write(spec, context, language=attempt.claim.language)
         tally.spent = draft.spent
         content = checked_evidence(draft.content, message_count=context.message_count)
-        return replace(draft, content=content)
+        return draft if content is draft.content else replace(draft, content=content)
 
     async def _confirm_lease(self, attempt: Attempt) -> None:
         """The lease is this attempt's just now, by the database's word. Raises LeaseLost."""
