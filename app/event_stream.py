@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 PING = b": ping\n\n"
 """A comment: keeps proxies from closing a connection on which nothing happens."""
@@ -69,11 +69,18 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         async with aclosing(self._events):
-            await send(start)
+            await self._send(send, start)
             async for chunk in self._events:
-                async with asyncio.timeout(self._send_s_max):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._send(send, _body(chunk, more=True))
+        await self._send(send, _body(b"", more=False))
+
+    async def _send(self, send: Send, message: Message) -> None:
+        async with asyncio.timeout(self._send_s_max):
+            await send(message)
+
+
+def _body(chunk: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": more}
 
 
 async def _until_left(receive: Receive, staying: asyncio.Timeout) -> None:

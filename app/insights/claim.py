@@ -199,7 +199,7 @@ _CLAIM = text(f"""
     ), again AS (
         UPDATE insights n SET state = 'queued', error_code = NULL
         FROM claimed c
-        WHERE c.attempt > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
+        WHERE c.fence > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
     )
     SELECT CAST(pg_current_xact_id() AS text) AS xid, c.user_id, c.id, c.fence, c.attempt,
            c.chat_id, c.category, c.language, c.prompt_version, c.content_hmac,

@@ -28,14 +28,16 @@ class Lane(Generic[Item, Outcome]):
         *,
         kind: str,
         batch_max: int = BATCH_MAX,
+        idle: Callable[[], object] | None = None,
     ) -> None:
         """`flush` answers one outcome for each item, in order; its effects are one transaction.
 
-        `kind` names the lane in the metrics.
+        `kind` names the lane in the metrics; `idle` is called whenever nothing is left to flush.
         """
         self._flush = flush
         self._sizes = telemetry.batch_size.labels(kind)
         self._batch_max = batch_max
+        self._idle = idle
         self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -66,6 +68,8 @@ class Lane(Generic[Item, Outcome]):
                     await self._flush_batch(batch)
         finally:
             self._flushing = None
+            if self._idle is not None:
+                self._idle()
 
     async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         self._sizes.observe(len(batch))

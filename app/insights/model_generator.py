@@ -37,7 +37,7 @@ from app.llm.protocol import (
 )
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
-BRIEFINGS_KEPT = 16
+BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
 MODEL_CHARS_MAX = 200
 CHARS_A_TOKEN = 3
 ANSWER_TOKENS = 1_000
@@ -115,6 +115,10 @@ class ModelGenerator:
             making = asyncio.to_thread(brief, context, chars_max=self._chars_max)
             kept = (context, asyncio.create_task(making))
             self._briefings[id(context)] = kept
+            # No longer than an attempt: it is a chat's text, and the chat may be deleted.
+            asyncio.get_running_loop().call_later(
+                BRIEFING_KEPT_S, self._briefings.pop, id(context), None
+            )
             if len(self._briefings) > BRIEFINGS_KEPT:
                 self._briefings.popitem(last=False)
         return await asyncio.shield(kept[1])

@@ -50,8 +50,9 @@ def insight_place(
 async def store_results(results: Sequence[InsightResult]) -> list[bool]:
     """Stores each result whose lease is still held; False for a lost one.
 
-    A repeat is harmless: a completed insight is never written again, and under the same fence
-    it is the result that is there already.
+    A repeat costs no coin: a completed insight is never written again, and under the same fence
+    it is the result that is there already. What a failed one has cost may be added twice, when
+    the reply to the first statement was lost.
     """
     rows = await in_statement(_STORE, bound(results), step=Step.STORE)
     owned = {(row.user_id, row.id) for row in rows}

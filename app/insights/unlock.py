@@ -74,12 +74,14 @@ async def unlock_category(
     apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
-    unlocked = await _write(order, job_id, lanes or UnlockLanes(terms))
+    lanes = lanes or UnlockLanes(terms)
+    unlocked = await _write(order, job_id, lanes)
     if unlocked is None:
-        unlocked = await _look_closer(order, job_id, terms)
-    if not unlocked.replayed:
-        await reach(Spot.WAKE)
-        await wake(order.user_id, unlocked.job_id)
+        async with lanes.waiting:
+            unlocked = await _look_closer(order, job_id, terms)
+    # For a replay too: the first answer may have been lost before anybody was woken.
+    await reach(Spot.WAKE)
+    await wake(order.user_id, unlocked.job_id)
     return unlocked
 
 

@@ -1,6 +1,6 @@
 """Orders to unlock that come together, and are written together: the usual case of T1."""
 
-from collections import Counter
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +21,8 @@ from app.insights.unlock_sql import UNLOCK
 
 TOGETHER_MAX = 64
 """Unlocks in one transaction: its accounts are locked while it lasts."""
+WAITING_MAX = 4
+"""Transactions of a process that wait for an account; the other connections are for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +92,21 @@ class UnlockLanes:
         self._terms = terms
         self._first = Lane[Opening, Outcome](self._write, kind="unlocks", batch_max=TOGETHER_MAX)
         self._of_users: dict[str, Lane[Opening, Outcome]] = {}
-        self._waiting: Counter[str] = Counter()
+        self.waiting = asyncio.Semaphore(WAITING_MAX)
+        """To be held by whoever locks an account that may be busy."""
 
     async def submit(self, opening: Opening) -> Outcome:
         """What became of the order; UNDECIDED only if its user has no account."""
         outcome = await self._first.submit(opening)
         if outcome is not Unwritten.UNDECIDED:
             return outcome
-        user_id = opening.order.user_id
-        self._waiting[user_id] += 1
-        try:
-            return await self._of_user(user_id).submit(opening)
-        finally:
-            self._waiting[user_id] -= 1
-            if not self._waiting[user_id]:
-                del self._waiting[user_id], self._of_users[user_id]
+        return await self._of_user(opening.order.user_id).submit(opening)
 
     async def close(self) -> None:
         """Waits for what was submitted."""
-        for lane in (self._first, *self._of_users.values()):
-            await lane.close()
+        await self._first.close()
+        while self._of_users:
+            await next(iter(self._of_users.values())).close()
 
     def _of_user(self, user_id: str) -> Lane[Opening, Outcome]:
         if user_id not in self._of_users:
@@ -117,6 +114,7 @@ class UnlockLanes:
                 partial(self._write_waiting, user_id),
                 kind="unlocks_of_user",
                 batch_max=TOGETHER_MAX,
+                idle=partial(self._of_users.pop, user_id),
             )
         return self._of_users[user_id]
 
@@ -133,7 +131,8 @@ class UnlockLanes:
             values = unlock_values(openings, self._terms)
             return outcomes_of(openings, await connection.execute(UNLOCK, values))
 
-        return await in_transaction(write, step=Step.UNLOCK)
+        async with self.waiting:
+            return await in_transaction(write, step=Step.UNLOCK)
 
 
 def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, Any]:

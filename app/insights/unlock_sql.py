@@ -21,25 +21,28 @@ def _unlocked_before(order: str, content_hmac: str) -> str:
 DAY = "interval '24 hours'"
 
 # What a user has started and what it has cost in the last 24 hours, read only where there is a
-# limit. Costs are known once an insight is stored: what runs just now is not counted yet.
+# limit. Costs are known once an insight is stored: what runs just now is not counted yet. Not by
+# clock_timestamp(), which is no condition for an index.
 _JOBS_OF_DAY = f"""
     SELECT count(*) FROM (
         SELECT FROM jobs j
-        WHERE j.user_id = o.user_id AND j.created_at > clock_timestamp() - {DAY}
+        WHERE j.user_id = o.user_id AND j.created_at > statement_timestamp() - {DAY}
         LIMIT CAST(:jobs_max AS bigint)
     ) d
 """  # noqa: S608 (constants of this module)
 _COST_OF_DAY = f"""
     SELECT coalesce(sum(i.cost_microusd), 0)
     FROM jobs d JOIN insights i ON i.user_id = d.user_id AND i.job_id = d.id
-    WHERE d.user_id = o.user_id AND d.created_at > clock_timestamp() - {DAY}
+    WHERE d.user_id = o.user_id AND d.created_at > statement_timestamp() - {DAY}
 """  # noqa: S608 (constants of this module)
 
 # Orders of many users in one statement. `seen` is an account in the statement's snapshot,
 # `account` the same one as it was locked. Every unlock, settlement and refund of a user moves
 # `seq`: while the two are equal, the snapshot is still true of everything that is decided here.
 # The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
-# by another transaction is skipped: nobody waits for a stranger. `needed` and `place` count the
+# by another transaction is skipped: nobody waits for a stranger. Jobs that are there are looked
+# for, and not left to ON CONFLICT, which would wait for whoever works on one of them; it only
+# meets rows of this very statement. `needed` and `place` count the
 # orders of one user before each, as if all of them were written. `decided` are the users whose
 # orders were decided: what is not written of theirs has something against it. Those of others
 # were not looked at: their account was locked by somebody else, moved just now, or is not there.
@@ -76,6 +79,12 @@ UNLOCK = text(f"""
                <= CAST(:jobs_max AS bigint))
           AND (CAST(:cost_max AS bigint) IS NULL OR ({_COST_OF_DAY}) < CAST(:cost_max AS bigint))
           AND NOT EXISTS ({_unlocked_before("o", "o.content_hmac")})
+          AND NOT EXISTS (SELECT FROM jobs j WHERE j.user_id = o.user_id AND j.id = o.id)
+          AND NOT EXISTS (
+              SELECT FROM jobs j
+              WHERE j.user_id = o.user_id AND j.chat_id = o.chat_id AND j.category = o.category
+                AND j.state IN ('queued', 'running', 'settling')
+          )
         ON CONFLICT DO NOTHING
         RETURNING user_id, id, price_coins AS price, chat_id, category
     ), {RESERVE_CTES}, six AS (
@@ -120,9 +129,9 @@ LOOK = text(f"""
 # When the user may start another job: 24 hours after the `jobs_max`-th newest was started; after
 # the first one of the day where it is the cost that is too high.
 WAIT_OF_DAY = text(f"""
-    SELECT greatest(1, ceil(extract(epoch FROM created_at + {DAY} - clock_timestamp())))::int
+    SELECT greatest(1, ceil(extract(epoch FROM created_at + {DAY} - statement_timestamp())))::int
     FROM jobs
-    WHERE user_id = :user_id AND created_at > clock_timestamp() - {DAY}
+    WHERE user_id = :user_id AND created_at > statement_timestamp() - {DAY}
     ORDER BY created_at DESC, id DESC
     OFFSET CAST(:newer AS bigint) LIMIT 1
 """)  # noqa: S608 (constants of this module)

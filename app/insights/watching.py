@@ -145,12 +145,25 @@ class JobBoard:
     async def _read(self, jobs: set[JobRef]) -> None:
         waiting = iter(jobs)
         while batch := list(islice(waiting, READ_MAX)):
-            for job, current in (
-                await load_snapshots(batch, self._keyring, self._positions)
-            ).items():
+            for job, current in (await self._load(batch)).items():
                 watched = self._watched.get(job)
                 if watched is not None and _is_news(watched.latest, current):
                     watched.tell(News.of(current))
+
+    async def _load(self, jobs: list[JobRef]) -> dict[JobRef, Snapshot]:
+        """Their snapshots; without those that cannot be read, which are logged."""
+        try:
+            return await load_snapshots(jobs, self._keyring, self._positions)
+        except (Unavailable, DBAPIError):
+            raise
+        except Exception:
+            if len(jobs) == 1:
+                log.exception("job_board.unreadable", job_id=str(jobs[0][1]))
+                return {}
+        loaded: dict[JobRef, Snapshot] = {}
+        for job in jobs:
+            loaded |= await self._load([job])
+        return loaded
 
     async def _tell_positions(self) -> None:
         """Who waits in the queue hears when it moves; nothing else of the job is read for it."""

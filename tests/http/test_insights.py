@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
+from app.db import transaction
 from app.insights.catalog import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
 from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
@@ -338,6 +340,25 @@ async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
             await board.nudge(job_id)
             await changed.wait()
             assert watched.latest.snapshot.state == "cancelled"
+
+
+async def test_a_job_that_cannot_be_read_silences_nobody_else(
+    app: FastAPI, alice: Client, bob: Client, chat_id: str, finish: Finish
+) -> None:
+    broken = (await unlock(alice, chat_id)).json()["job_id"]
+    await finish("alice", broken)
+    async with transaction() as connection:
+        await connection.execute(text("UPDATE insights SET sealed = 'not what was sealed'"))
+    other_chat = (await upload(bob, CHAT.encode())).json()["id"]
+    mine = (await unlock(bob, other_chat)).json()
+    board: JobBoard = app.state.board
+    async with asyncio.timeout(10):
+        with board.watching(("alice", UUID(broken))):
+            hearing = asyncio.create_task(bob.get(mine["links"]["events"]))
+            await asyncio.wait({hearing}, timeout=0.05)
+            await bob.post(f"{mine['links']['self']}/cancel")
+            reply = await hearing
+    assert events(reply.text)[-1][1]["state"] == "cancelled"
 
 
 async def test_listeners_of_one_job_share_one_read(

@@ -226,3 +226,47 @@ async def test_a_refused_order_leaves_nothing_behind(chat: UUID) -> None:
         jobs = await connection.execute(text("SELECT count(*) FROM jobs"))
         assert jobs.scalar_one() == 1
     await assert_healthy()
+
+
+async def test_who_works_on_a_job_holds_up_no_order_for_it_and_no_strangers(
+    chat: UUID, keyring: KeyRing
+) -> None:
+    await _rich("alice", 10 * PRICE)
+    await opened_balance("bob")
+    first = UnlockOrder("alice", chat, "friendship", idempotency_key="k")
+    job_id = (await unlock_category(first, wake=no_wake, terms=TERMS)).job_id
+    again = UnlockOrder("alice", chat, "friendship")
+    stranger = UnlockOrder("bob", await store_chat(keyring, "bob"), "friendship")
+    async with asyncio.timeout(DEADLINE_S), transaction() as connection:
+        await connection.execute(
+            text("UPDATE jobs SET version = version + 1 WHERE id = :id"), {"id": job_id}
+        )
+        replayed, refused, sold = await _together([first, again, stranger])
+    assert isinstance(replayed, Unlocked)
+    assert replayed.replayed
+    assert isinstance(refused, UnlockInProgress)
+    assert isinstance(sold, Unlocked)
+
+
+async def test_many_busy_accounts_leave_connections_for_everybody_else(
+    engine: None, keyring: KeyRing
+) -> None:
+    busy = [f"busy-{number}" for number in range(12)]
+    chats = {user: await store_chat(keyring, user) for user in [*busy, "alice"]}
+    for user in chats:
+        await opened_balance(user)
+    lanes = UnlockLanes(TERMS)
+    async with asyncio.timeout(DEADLINE_S):
+        async with transaction() as connection:
+            await CreditService(connection).lock_accounts(busy)
+            waiting = [
+                asyncio.ensure_future(_unlock(UnlockOrder(user, chats[user], "work"), lanes, TERMS))
+                for user in busy
+            ]
+            free = UnlockOrder("alice", chats["alice"], "friendship")
+            assert (await _unlock(free, lanes, TERMS)).held == PRICE
+            assert await opened_balance("alice") == Balance(0, PRICE)
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, InsufficientCoins) for one in refused)
+    await lanes.close()
+    await assert_healthy()
