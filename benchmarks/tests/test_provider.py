@@ -16,6 +16,6 @@ def test_real_workers_write_by_a_provider_within_its_limit() -> None:
 def test_one_call_too_many_a_lost_job_and_a_wrong_ledger_fail_the_run() -> None:
     good = Measured(10.0, 600, LIMIT, 2.0, 100, 0)
     killed = Measured(None, 640, LIMIT, 2.0, 100, 0)
-    assert report([good], killed, jobs=100) == []
+    assert report([good], killed, path_ms=2.0, jobs=100) == []
     bad = Measured(None, 640, LIMIT + 1, 2.0, 99, 1)
-    assert len(report([good], bad, jobs=100)) == 3
+    assert len(report([good], bad, path_ms=2.0, jobs=100)) == 3
