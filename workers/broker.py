@@ -136,22 +136,23 @@ class WakeUpBroker(RedisStreamBroker):
 
     async def _read_stream(self, wakeups: asyncio.Queue[bytes]) -> None:
         pause_s = RECONNECT_FIRST_S
-        while True:
-            try:
-                async with Redis(connection_pool=self.connection_pool) as redis:
+        # One for all reads: a busy worker reads for each job, and making it costs as much as that.
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            while True:
+                try:
                     for data in await self._read(redis):
                         await wakeups.put(data)
-                pause_s = RECONNECT_FIRST_S
-            except ResponseError as error:
-                if "NOGROUP" not in str(error):
-                    log.warning("wakeups.refused", error=str(error))
+                    pause_s = RECONNECT_FIRST_S
+                except ResponseError as error:
+                    if "NOGROUP" not in str(error):
+                        log.warning("wakeups.refused", error=str(error))
+                        await asyncio.sleep(pause_s)
+                    with suppress(RedisError, OSError, TimeoutError):
+                        await self._declare_consumer_group()
+                except (RedisError, OSError, TimeoutError) as error:
+                    log.warning("wakeups.redis_away", error=type(error).__name__, pause_s=pause_s)
                     await asyncio.sleep(pause_s)
-                with suppress(RedisError, OSError, TimeoutError):
-                    await self._declare_consumer_group()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("wakeups.redis_away", error=type(error).__name__, pause_s=pause_s)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, RECONNECT_MAX_S)
+                    pause_s = min(pause_s * 2, RECONNECT_MAX_S)
 
     async def _read(self, redis: Redis) -> list[bytes]:
         """What is in the stream, at most as much as there is room for; waits a while for it."""
