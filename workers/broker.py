@@ -174,11 +174,14 @@ class WakeUpBroker(RedisStreamBroker):
 
 
 def _async_tasks_max() -> int:
-    """taskiq tells the broker nothing of `--max-async-tasks`; its own parser reads it here."""
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] != "worker":
-        return ASYNC_TASKS_DEFAULT
-    try:
-        return max(1, WorkerArgs.from_cli(arguments[1:]).max_async_tasks)
-    except SystemExit:
-        return ASYNC_TASKS_DEFAULT
+    """taskiq tells the broker nothing of `--max-async-tasks`; its own parser reads it here.
+
+    By then taskiq has taken its own name off the front of `sys.argv`.
+    """
+    for at, word in enumerate(sys.argv[:2]):
+        if word == "worker":
+            try:
+                return max(1, WorkerArgs.from_cli(sys.argv[at + 1 :]).max_async_tasks)
+            except SystemExit:
+                break
+    return ASYNC_TASKS_DEFAULT

@@ -1,4 +1,5 @@
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 from taskiq import AckableMessage
 
 from app.ids import new_id
-from workers.broker import GROUP, QUEUE, WakeUpBroker
+from workers.broker import ASYNC_TASKS_DEFAULT, GROUP, QUEUE, WakeUpBroker
 
 DEADLINE_S = 15
 
@@ -141,3 +142,23 @@ async def test_the_stream_does_not_grow_for_ever(make_broker: MakeBroker, redis:
         await pipeline.execute()
     await _kick(broker)
     assert await redis.xlen(QUEUE) < 500
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["taskiq", "worker", "workers.tasks:broker", "--max-async-tasks", "7"],
+        # As a worker process finds it: taskiq has taken its own name off.
+        ["worker", "workers.tasks:broker", "--max-async-tasks", "7"],
+    ],
+)
+def test_a_process_has_room_for_what_its_command_line_allows(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert WakeUpBroker().room == 7
+
+
+def test_a_process_that_is_no_worker_has_the_default_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["sixfold", "serve"])
+    assert WakeUpBroker().room == ASYNC_TASKS_DEFAULT
