@@ -183,6 +183,15 @@ def test_a_taken_port_is_named_before_anything_starts(data_dir, up):
     assert f"Port {port} is taken" in said
 
 
+@pytest.fixture
+def hearing_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores SIGINT, and so would what is started here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hearing_ctrl_c")
 def test_a_given_port_is_used_and_ctrl_c_stops_cleanly(up):
     port = free_port()
     running = up(port=port)

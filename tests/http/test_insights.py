@@ -291,8 +291,9 @@ async def test_a_job_on_which_nothing_happens_is_told_to_be_quiet(
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     following = follow(app.state.board, "alice", job_id, after_version=None, quiet_s=0.01)
     async with asyncio.timeout(10), aclosing(following):
-        news = [await anext(following) for _ in range(3)]
-    assert [one is None for one in news] == [False, True, True]
+        while await anext(following) is None:
+            pass  # The first look at the job may take longer than the quiet.
+        assert [await anext(following) for _ in range(2)] == [None, None]
 
 
 async def test_many_listeners_of_one_job_all_see_its_end(
