@@ -16,6 +16,7 @@ from app.chats.whatsapp import DateOrder
 from app.crypto import KeyRing
 from app.ids import new_id
 from app.insights.catalog import CATEGORIES
+from app.insights.claim import REQUEUE_MAX_S
 from app.settings import parse_master_key
 from benchmarks.contestant import Job
 
@@ -155,14 +156,14 @@ _COPY_CHAT = """
 """
 
 # The effects of an unlock (app.insights.unlock) for users who each unlock once.
-_JOBS = """
+_JOBS = f"""
     WITH asked AS (
         SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS t (user_id, id, chat_id)
     ), opened AS (
         INSERT INTO jobs (user_id, id, chat_id, category, next_run_at, price_coins, content_hmac,
                           prompt_version)
-        SELECT a.user_id, a.id, a.chat_id, $4, clock_timestamp() + interval '50 min', $5,
-               c.content_hmac, $6
+        SELECT a.user_id, a.id, a.chat_id, $4,
+               clock_timestamp() + make_interval(secs => {REQUEUE_MAX_S}), $5, c.content_hmac, $6
         FROM asked a JOIN chats c ON c.user_id = a.user_id AND c.id = a.chat_id
         RETURNING user_id, id, price_coins AS price
     ), six AS (
@@ -183,7 +184,7 @@ _JOBS = """
     SELECT user_id, seq, 'reserve', 'available', 'held', price, available, held,
            'reserve:' || id, id, user_id
     FROM money
-"""
+"""  # noqa: S608 (a constant)
 
 _RELEASE = """
     WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now), released AS (

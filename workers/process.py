@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -70,7 +71,8 @@ async def start_worker(state: TaskiqState) -> None:
     state.listener = asyncio.create_task(listen(state.redis, JOB_CANCELLED, state.engine.recheck))
     if settings.metrics_port is not None:
         state.stop_metrics = _serve_metrics(settings.metrics_port)
-    broker.rescue_with(_rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
+    rescue = partial(_rescue, expires_s=settings.expires_s)
+    broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
     if _is_child():
         settle_collector()
 
@@ -141,11 +143,11 @@ def engine() -> JobEngine:
     return running
 
 
-async def _rescue(room: int) -> list[dict[str, Any]]:
+async def _rescue(room: int, *, expires_s: float) -> list[dict[str, Any]]:
     """Arguments of the jobs to start; ends and sweeps what needs no worker. Never raises."""
     await _spared(end_abandoned_jobs())
     await _spared(run_overdue_sweeps())
-    due = await _spared(find_due_jobs(room))
+    due = await _spared(find_due_jobs(room, expires_s=expires_s))
     return [{"user_id": user_id, "job_id": str(job_id)} for user_id, job_id in due or ()]
 
 

@@ -27,6 +27,15 @@ LEASE_OVER = (
 )
 """Also a lease that lies further ahead than any can: the database's clock jumped back."""
 
+REQUEUE_MAX_S = 900
+"""A job waits no longer for its next attempt, whatever a provider asks for."""
+LEAP_S = 2 * REQUEUE_MAX_S
+_DUE = (
+    "(j.next_run_at <= clock_timestamp()"
+    f" OR j.next_run_at > clock_timestamp() + make_interval(secs => {LEAP_S}))"
+)
+"""Here too what lies further ahead than it can was written before the clock jumped back."""
+
 JobRef = tuple[str, UUID]
 
 
@@ -76,7 +85,10 @@ class HeldLease:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Another attempt after `delay_s` seconds; `give_back` when this one was no failure."""
+    """Another attempt after `delay_s` seconds, REQUEUE_MAX_S at most.
+
+    `give_back` when this one was no failure.
+    """
 
     lease: HeldLease
     delay_s: float
@@ -181,7 +193,7 @@ _CLAIM = text(f"""
     ), due AS (
         SELECT j.user_id, j.id
         FROM jobs j JOIN asked USING (user_id, id) JOIN reservations r USING (user_id, id)
-        WHERE ((j.state = 'queued' AND j.next_run_at <= clock_timestamp())
+        WHERE ((j.state = 'queued' AND {_DUE})
                OR (j.state = 'running' AND {LEASE_OVER}))
           AND j.attempt < {ATTEMPTS_MAX}
           AND r.state = 'held' AND r.expires_at > clock_timestamp()
@@ -251,7 +263,8 @@ _REQUEUE = text(f"""
     UPDATE jobs j
     SET state = 'queued', attempt = j.attempt - a.given_back, lease_until = NULL,
         attempt_until = NULL, version = j.version + 1, error_code = a.error_code,
-        next_run_at = clock_timestamp() + make_interval(secs => a.delay_s)
+        next_run_at = clock_timestamp()
+            + make_interval(secs => least(a.delay_s, {REQUEUE_MAX_S}))
     FROM held JOIN asked a USING (user_id, id)
     WHERE j.user_id = held.user_id AND j.id = held.id
     RETURNING j.user_id, j.id

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.db import lone_read
 from app.faults import Step
-from app.insights.claim import JobRef
+from app.insights.claim import LEAP_S, JobRef
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.settle import Ending, Guard, settle_alone
 from app.insights.spending import count_uncharged
@@ -21,10 +21,16 @@ ABANDONED_MAX = 200
 log = structlog.get_logger()
 
 
-async def find_due_jobs(limit: int) -> list[JobRef]:
-    """At most `limit` jobs that wait for an attempt or whose lease is over, oldest first."""
+async def find_due_jobs(limit: int, *, expires_s: float) -> list[JobRef]:
+    """At most `limit` jobs that wait for an attempt or whose lease is over, oldest first.
+
+    Coins are held for `expires_s` seconds: only of jobs older than that the reservation is
+    looked up, lest overdue ones, which no claim takes, hide the others behind them.
+    """
     async with lone_read() as connection:
-        rows = await connection.execute(_DUE, {"limit": limit, "unheard_s": UNHEARD_S})
+        rows = await connection.execute(
+            _DUE, {"limit": limit, "unheard_s": UNHEARD_S, "expires_s": expires_s}
+        )
         return [(row.user_id, row.id) for row in rows]
 
 
@@ -53,31 +59,34 @@ async def end_abandoned_jobs() -> int:
     return ended
 
 
-# LIMIT 1 keeps the planner from joining all reservations first: with it the indexes of the jobs
-# drive the search, which ends at :limit, however many wait behind.
 _OPEN = """
-    CROSS JOIN LATERAL (
-        SELECT FROM reservations r
-        WHERE r.user_id = j.user_id AND r.id = j.id AND r.expires_at > statement_timestamp()
-        LIMIT 1
-    ) open
+    (j.created_at > statement_timestamp() - make_interval(secs => :expires_s)
+     OR EXISTS (SELECT FROM reservations r WHERE r.user_id = j.user_id AND r.id = j.id
+                AND r.expires_at > statement_timestamp()))
 """
 
+# Each branch is driven by an index of the jobs and ends at :limit, however many wait behind.
 _DUE = text(f"""
-    (SELECT j.user_id, j.id FROM jobs j {_OPEN}
-     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX}
+    (SELECT j.user_id, j.id FROM jobs j
+     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
        AND j.next_run_at <= statement_timestamp() - make_interval(secs => :unheard_s)
      ORDER BY j.next_run_at LIMIT :limit)
     UNION ALL
-    (SELECT j.user_id, j.id FROM jobs j {_OPEN}
-     WHERE j.lease_until <= statement_timestamp() AND j.attempt < {ATTEMPTS_MAX}
+    (SELECT j.user_id, j.id FROM jobs j
+     WHERE j.lease_until <= statement_timestamp() AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
      ORDER BY j.lease_until LIMIT :limit)
     UNION ALL
-    (SELECT j.user_id, j.id FROM jobs j {_OPEN}
-     WHERE j.lease_until > statement_timestamp() + interval '90 s' AND j.attempt < {ATTEMPTS_MAX}
+    (SELECT j.user_id, j.id FROM jobs j
+     WHERE j.lease_until > statement_timestamp() + interval '90 s'
+       AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
+     LIMIT :limit)
+    UNION ALL
+    (SELECT j.user_id, j.id FROM jobs j
+     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
+       AND j.next_run_at > statement_timestamp() + make_interval(secs => {LEAP_S})
      LIMIT :limit)
     LIMIT :limit
-""")  # noqa: S608 (constants of this module)
+""")  # noqa: S608 (constants of this package)
 
 _ABANDONED = text(f"""
     SELECT user_id, id FROM jobs

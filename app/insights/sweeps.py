@@ -28,6 +28,9 @@ RETENTION_PERIOD_S = 3600
 ROWS_MAX = 1_000
 """Of one sweep; what is left over waits for the next."""
 PAYMENT_GIVEN_UP_AFTER_S = 24 * 3600
+PAYMENT_RETRY_MAX_S = 3600
+LEAP_S = 2 * PAYMENT_RETRY_MAX_S
+"""What lies further ahead than any pause between two tries: the clock jumped back since then."""
 
 log = structlog.get_logger()
 
@@ -171,14 +174,17 @@ _UNUSED = text(f"""
     ORDER BY used_at LIMIT :rows_max
 """)  # noqa: S608 (a constant of this package)
 
-_UNPAID = text("""
+_UNPAID = text(f"""
     SELECT user_id, id FROM jobs
-    WHERE state = 'settling' AND next_run_at <= statement_timestamp()
+    WHERE state = 'settling'
+      AND (next_run_at <= statement_timestamp()
+           OR (next_run_at > statement_timestamp() + make_interval(secs => {LEAP_S})
+               AND next_run_at < 'infinity'))
     ORDER BY next_run_at LIMIT :rows_max
-""")
+""")  # noqa: S608 (a constant of this module)
 
 # A job's `attempt_until` stays as its last claim set it: its age tells how long charging fails.
-_POSTPONE = text("""
+_POSTPONE = text(f"""
     WITH job AS (
         SELECT user_id, id,
                extract(epoch FROM clock_timestamp() - coalesce(attempt_until, created_at)) AS age_s
@@ -188,10 +194,11 @@ _POSTPONE = text("""
     UPDATE jobs j
     SET next_run_at = CASE WHEN job.age_s > :given_up_s THEN 'infinity'::timestamptz
         ELSE clock_timestamp()
-             + make_interval(secs => least(3600, greatest(60, job.age_s / 2))::float8) END
+             + make_interval(
+                 secs => least({PAYMENT_RETRY_MAX_S}, greatest(60, job.age_s / 2))::float8) END
     FROM job WHERE j.user_id = job.user_id AND j.id = job.id
     RETURNING job.age_s > :given_up_s
-""")
+""")  # noqa: S608 (a constant of this module)
 
 _NOTE = text("""
     INSERT INTO sweeps (name, ran_at) VALUES (:name, clock_timestamp())
@@ -203,5 +210,6 @@ _TAKE_OVER = text("""
     INSERT INTO sweeps (name, ran_at) VALUES (:name, clock_timestamp())
     ON CONFLICT (name) DO UPDATE SET ran_at = EXCLUDED.ran_at
     WHERE sweeps.ran_at < clock_timestamp() - make_interval(secs => :after_s)
+       OR sweeps.ran_at > clock_timestamp() + make_interval(secs => :after_s)
     RETURNING name
 """)

@@ -10,7 +10,7 @@ from app.insights.claim import LeaseTimes, Requeue, claim_jobs, requeue_jobs
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from benchmarks.bench import Bench, Row, spread
 from benchmarks.contestant import Job
-from benchmarks.seed import copy_chat, encoded_chat, release_jobs, seed_chats, seed_jobs
+from benchmarks.seed import EXPIRES_S, copy_chat, encoded_chat, release_jobs, seed_chats, seed_jobs
 from benchmarks.services import product_engine
 
 SHORT, LONG, LONG_IF_QUICK = 100, 100_000, 20_000
@@ -49,7 +49,7 @@ async def _measure(bench: Bench, waiting: int) -> Row:
                 "waiting": waiting,
                 "claim_one_ms": await _times(lambda n: _claim_and_return(jobs[n % SHORT :][:1])),
                 "claim_batch_ms": await _times(lambda _: _claim_and_return(jobs[:BATCH])),
-                "find_due_ms": await _times(lambda _: find_due_jobs(ROOM)),
+                "find_due_ms": await _times(lambda _: find_due_jobs(ROOM, expires_s=EXPIRES_S)),
                 "abandoned_ms": await _times(lambda _: end_abandoned_jobs()),
             }
     bench.say(f"{waiting:,} waiting: claim {row['claim_one_ms']['median']:.2f} ms")

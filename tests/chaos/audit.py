@@ -140,14 +140,14 @@ async def refuse_charges(url: str, seconds: float) -> None:
         await connection.close()
 
 
-async def shift_leases(url: str, *, count: int, draw: float) -> int:
-    """Leases of at most `count` running jobs lie an hour ahead; how many there were.
+async def shift_times(url: str, *, count: int, draw: float) -> int:
+    """What at most `count` jobs wait for lies three hours ahead; how many there were.
 
-    That is what they look like when the database's clock was set back by an hour.
+    That is what they look like when the database's clock was set back by three hours.
     """
     connection = await asyncpg.connect(url, timeout=2)
     try:
-        return len(await connection.fetch(_SHIFT_LEASES, count, f"{draw}"))
+        return len(await connection.fetch(_SHIFT_TIMES, count, f"{draw}"))
     finally:
         await connection.close()
 
@@ -235,15 +235,16 @@ async def _read_all(connection: Any, clock: Clock) -> Evidence:
 
 _REFUSE = "UPDATE chaos.refusal SET until = clock_timestamp() + $1"
 
-_SHIFT_LEASES = """
+_SHIFT_TIMES = """
     WITH struck AS (
-        SELECT user_id, id FROM jobs WHERE state = 'running' AND lease_until IS NOT NULL
+        SELECT user_id, id FROM jobs WHERE lease_until IS NOT NULL OR next_run_at IS NOT NULL
         ORDER BY md5(id::text || $2) LIMIT $1
         FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE jobs j
-    SET lease_until = lease_until + interval '1 hour',
-        attempt_until = attempt_until + interval '1 hour'
+    SET lease_until = lease_until + interval '3 hours',
+        attempt_until = attempt_until + interval '3 hours',
+        next_run_at = next_run_at + interval '3 hours'
     FROM struck WHERE j.user_id = struck.user_id AND j.id = struck.id
     RETURNING j.id
 """

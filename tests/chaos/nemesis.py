@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.embedded import Postgres, Valkey
 from app.embedded.processes import wait_until
-from tests.chaos.audit import refuse_charges, shift_leases
+from tests.chaos.audit import refuse_charges, shift_times
 from tests.chaos.fleet import Fleet, Member, Role
 from tests.chaos.plan import LEASE_S, Fault, Strike
 from tests.proxy import Proxy
@@ -202,7 +202,7 @@ class Nemesis:
     async def _set_clock_back(self, strike: Strike) -> bool:
         count = 1 + int(strike.size * SHIFTED_MAX)
         try:
-            return await shift_leases(self._postgres.url, count=count, draw=strike.draw) > 0
+            return await shift_times(self._postgres.url, count=count, draw=strike.draw) > 0
         except _AWAY:
             return False
 

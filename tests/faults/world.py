@@ -106,7 +106,7 @@ class World:
             await cleanup_expired_reservations()
             await retry_payment()
             await end_abandoned_jobs()
-            if (self.user_id, self.job_id) in await find_due_jobs(100):
+            if (self.user_id, self.job_id) in await find_due_jobs(100, expires_s=3600):
                 await self.run_job()
 
     async def job(self) -> Any:

@@ -13,32 +13,28 @@ from app.insights.cancel import NotCancellable, cancel_job
 from app.insights.deletion import delete_chat
 from app.insights.models import JobState
 from app.insights.operations import JobEnded, find_job, list_jobs, release_job, requeue_job
-from app.insights.rescue import end_abandoned_jobs, find_due_jobs
+from app.insights.rescue import end_abandoned_jobs
 from app.insights.sweeps import (
     cleanup_expired_reservations,
     delete_unused_chats,
     retry_payment,
-    run_overdue_sweeps,
     run_sweep,
 )
 from tests.insights.conftest import (
     MakeEngine,
     ScriptedGenerator,
     assert_healthy,
-    end_lease,
     execute,
     job_row,
     unlock,
     until,
 )
-
-OVERDUE = "UPDATE reservations SET expires_at = clock_timestamp() - interval '1 s'"
-COMPLETE_ALL = "UPDATE insights SET state = 'completed', sealed = 'x'"
-HALF_COMPLETE = COMPLETE_ALL + " WHERE ord <= 3"
-REFUSE_CAPTURES = """
-    ALTER TABLE entries ADD CONSTRAINT no_captures CHECK (kind <> 'capture') NOT VALID
-"""
-ALLOW_CAPTURES = "ALTER TABLE entries DROP CONSTRAINT no_captures"
+from tests.insights.forcing import (
+    ALLOW_CAPTURES,
+    COMPLETE_ALL,
+    OVERDUE,
+    REFUSE_CAPTURES,
+)
 
 
 async def test_cancelling_gives_the_coins_back_at_once(chat: UUID) -> None:
@@ -215,69 +211,6 @@ async def test_an_operator_gives_back_the_coins_of_a_charge_that_never_went_thro
     await assert_healthy()
 
 
-async def test_a_job_that_kills_its_workers_ends_after_three_attempts(
-    chat: UUID, make_engine: MakeEngine
-) -> None:
-    unlocked = await unlock("alice", chat)
-    await execute(
-        "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
-        " lease_until = clock_timestamp() - interval '1 s'"
-    )
-    assert await find_due_jobs(10) == []
-    assert sum(await asyncio.gather(*(end_abandoned_jobs() for _ in range(4)))) == 1
-    row = await job_row("alice", unlocked.job_id)
-    assert (row.state, row.error_code) == ("failed", "attempts_exhausted")
-    assert await opened_balance("alice") == Balance(50, 0)
-    await assert_healthy()
-
-
-async def test_a_job_abandoned_with_six_insights_is_charged(chat: UUID) -> None:
-    unlocked = await unlock("alice", chat)
-    await execute(COMPLETE_ALL)
-    await execute(
-        "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
-        " lease_until = clock_timestamp() - interval '1 s'"
-    )
-    assert await end_abandoned_jobs() == 1
-    assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
-    await assert_healthy()
-
-
-async def test_a_job_left_with_six_insights_is_charged_without_a_call(
-    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
-) -> None:
-    unlocked = await unlock("alice", chat)
-    await execute(COMPLETE_ALL)
-    await make_engine().run_job("alice", unlocked.job_id)
-    assert generator.calls == []
-    assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
-
-
-async def test_rescue_finds_queued_jobs_ended_leases_and_leases_of_a_clock_that_jumped(
-    chat: UUID,
-) -> None:
-    unlocked = await unlock("alice", chat)
-    assert await find_due_jobs(10) == []  # Young: left to its wake-up.
-    await execute("UPDATE jobs SET next_run_at = clock_timestamp() - interval '3 s'")
-    assert await find_due_jobs(10) == [("alice", unlocked.job_id)]
-    await execute("UPDATE jobs SET state = 'running', fence = 1, attempt = 1, lease_until = now()")
-    await execute("UPDATE jobs SET lease_until = clock_timestamp() + interval '30 s'")
-    assert await find_due_jobs(10) == []
-    await end_lease(unlocked.job_id)
-    assert await find_due_jobs(10) == [("alice", unlocked.job_id)]
-    await execute("UPDATE jobs SET lease_until = clock_timestamp() + interval '1 h'")
-    assert await find_due_jobs(10) == [("alice", unlocked.job_id)]
-
-
-async def test_an_overdue_sweep_runs_once_without_a_scheduler(chat: UUID) -> None:
-    unlocked = await unlock("alice", chat)
-    await execute(OVERDUE)
-    await run_overdue_sweeps()  # A new database only starts their clocks.
-    await execute("UPDATE sweeps SET ran_at = ran_at - interval '10 min'")
-    await asyncio.gather(*(run_overdue_sweeps() for _ in range(3)))
-    assert (await job_row("alice", unlocked.job_id)).state == "expired"
-
-
 async def test_deleting_a_chat_empties_its_insights_and_ends_its_jobs(
     chat: UUID, make_engine: MakeEngine
 ) -> None:
@@ -324,26 +257,6 @@ async def test_deleting_the_chat_voids_a_charge_that_never_went_through(
     row = await job_row("alice", unlocked.job_id)
     assert (row.state, row.error_code) == ("failed", "chat_deleted")
     assert await opened_balance("alice") == Balance(50, 0)
-    await assert_healthy()
-
-
-async def test_a_job_that_cannot_be_settled_does_not_hold_up_the_other_abandoned_ones(
-    chat: UUID,
-) -> None:
-    await grant_coins("alice", coins=500, reason="gift", reference="g", actor="ops")
-    jobs = [(await unlock("alice", chat, key)).job_id for key in ("friendship", "family")]
-    await execute(
-        "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
-        " lease_until = clock_timestamp() - interval '1 s'"
-    )
-    for refused, other in (jobs, reversed(jobs)):
-        await execute(
-            "ALTER TABLE entries ADD CONSTRAINT refused CHECK"
-            f" (op_key <> 'settle:{refused}') NOT VALID"
-        )
-        await end_abandoned_jobs()
-        assert (await job_row("alice", other)).state == "failed"
-        await execute("ALTER TABLE entries DROP CONSTRAINT refused")
     await assert_healthy()
 
 
@@ -401,21 +314,6 @@ async def test_a_refused_charge_of_a_job_that_nobody_runs_is_put_aside_too(
     await execute(ALLOW_CAPTURES)
     await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
     assert await retry_payment() == 1
-    await assert_healthy()
-
-
-async def test_rescue_leaves_an_expired_job_to_the_cleanup(chat: UUID) -> None:
-    unlocked = await unlock("alice", chat)
-    await execute(OVERDUE)
-    await execute("UPDATE jobs SET next_run_at = clock_timestamp() - interval '3 s'")
-    assert await find_due_jobs(10) == []
-    await execute(
-        "UPDATE jobs SET state = 'running', attempt = 1, fence = 1, next_run_at = NULL,"
-        " lease_until = clock_timestamp()"
-    )
-    await end_lease(unlocked.job_id)
-    assert await find_due_jobs(10) == []
-    assert await cleanup_expired_reservations() == 1
     await assert_healthy()
 
 
