@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -39,6 +40,12 @@ class _Services:
 
 
 _SERVICES = pytest.StashKey[_Services]()
+
+# How long an example takes, or is thought up, is up to the machine.
+hypothesis.settings.register_profile(
+    "sixfold", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("sixfold")
 
 
 def pytest_configure(config: pytest.Config) -> None:

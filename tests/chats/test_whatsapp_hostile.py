@@ -38,7 +38,7 @@ def test_a_binary_is_refused(raw):
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_random_bytes_raise_nothing_but_refusals(raw):
     with contextlib.suppress(DomainError):
         parse_export(decode_export(raw))
@@ -50,7 +50,7 @@ PIECES = [*STAMPS, *BODIES, *'<>[]: \n\0"', "Ann: ", "\u200e", "\ud800", "2566",
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_scrambled_exports_raise_nothing_but_refusals(pieces):
     with contextlib.suppress(DomainError):
         messages = parse_export("".join(pieces)).messages
