@@ -18,7 +18,7 @@ SSL_REQUEST = 80877103
 ROUND_TRIPS = frozenset((b"Q", b"S", b"H"))
 """Query, Sync and Flush: after these a client waits for the server."""
 READ_BYTES = 65_536
-REPLY_WAIT_S = 2.0
+REPLY_WAIT_S = 15.0
 """A server that has not answered COMMIT by then has been stopped, or its client has."""
 
 _LOST = (OSError, asyncio.IncompleteReadError)

@@ -21,6 +21,7 @@ from tests.proxy import Proxy
 
 SHORT_ATTEMPT_S = 0.3
 REFUSALS_ENDLESS = 10**6
+REPLY_MAX_S = 60
 REFUSALS_OUTLASTING = 6
 """More than one call of `in_transaction` makes: whoever still waits has begun another."""
 
@@ -188,7 +189,7 @@ def _flushing() -> bool:
 
 async def _reply(acting: "asyncio.Task[Any]") -> Reply:
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(REPLY_MAX_S):
             await asyncio.wait({acting})
         acting.result()
     except asyncio.CancelledError:

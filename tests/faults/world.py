@@ -142,7 +142,7 @@ def as_json(address: Address) -> dict[str, str]:
     return asdict(address)
 
 
-async def until(condition: Callable[[], bool], *, deadline_s: float = 20) -> None:
+async def until(condition: Callable[[], bool], *, deadline_s: float = 60) -> None:
     """Returns once `condition` holds; fails after `deadline_s`."""
     async with asyncio.timeout(deadline_s):
         while True:

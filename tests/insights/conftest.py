@@ -181,7 +181,7 @@ async def assert_healthy() -> None:
     assert [finding for finding in await check_invariants() if finding.violations] == []
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], *, deadline_s: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool] | bool], *, deadline_s: float = 60) -> None:
     """Returns once `condition` holds; fails after `deadline_s`."""
     async with asyncio.timeout(deadline_s):
         while True:
