@@ -59,10 +59,11 @@ async def end_abandoned_jobs() -> int:
     return ended
 
 
+# A value that is looked up, and no EXISTS: of that the planner may read all reservations.
 _OPEN = """
     (j.created_at > statement_timestamp() - make_interval(secs => :expires_s)
-     OR EXISTS (SELECT FROM reservations r WHERE r.user_id = j.user_id AND r.id = j.id
-                AND r.expires_at > statement_timestamp()))
+     OR statement_timestamp() < (SELECT r.expires_at FROM reservations r
+                                 WHERE r.user_id = j.user_id AND r.id = j.id))
 """
 
 # Each branch is driven by an index of the jobs and ends at :limit, however many wait behind.

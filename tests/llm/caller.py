@@ -23,9 +23,9 @@ class Report(BaseModel):
 async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
     redis = connect_redis(redis_url)
     llm = OpenAICompatible(
-        model="gpt-test", api_key="sk", base_url=base_url, concurrency=limit, timeout_s=5
+        model="gpt-test", api_key="sk", base_url=base_url, concurrency=limit, timeout_s=40
     )
-    limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=limit, lease_s=6))
+    limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=limit, lease_s=50))
 
     async def call() -> int:
         async with limits.place("user", uuid4(), tokens=100):
