@@ -3,12 +3,17 @@
 BENCH_LOAD='{…}' BENCH_READY_DIR=DIR taskiq worker benchmarks.worker:broker
 """
 
+import workers  # noqa: F401 (first, as in production: see `spare_inherited`)
+
+# isort: split
 import asyncio
 import json
 import os
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
@@ -39,10 +44,10 @@ class StubGenerator:
     def __init__(self) -> None:
         self._model = StubModel(LOAD)
 
-    async def write(
+    def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
-    ) -> Draft:
-        return await self._model.awrite(_job_id.get(), spec.key)
+    ) -> Coroutine[Any, Any, Draft]:
+        return self._model.awrite(_job_id.get(), spec.key)
 
 
 class JobOfTask(TaskiqMiddleware):

@@ -1,0 +1,27 @@
+"""What a worker process shares with its master stays shared, and its garbage is collected."""
+
+import gc
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+
+def _import_and_settle() -> tuple[bool, bool, bool]:
+    import workers
+    from app.collector import settle_collector
+
+    assert workers.__doc__
+    is_spared = gc.get_freeze_count() > 0 and not gc.isenabled()
+    settle_collector()
+    return is_spared, gc.isenabled(), gc.get_freeze_count() > 0
+
+
+def test_a_process_of_a_master_collects_nothing_before_it_has_started() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(_import_and_settle).result(timeout=60) == (True, True, True)
+
+
+def test_other_programs_that_import_the_workers_collect_as_before() -> None:
+    import workers
+
+    assert workers.__doc__
+    assert gc.isenabled()
