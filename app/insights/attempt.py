@@ -37,7 +37,8 @@ class Attempt:
     confirmed_at: float
     stopped: Stop | None = None
     task: "asyncio.Task[list[InsightOutcome]] | None" = None
-    confirming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    confirming: "asyncio.Future[None] | None" = None
+    """Ends when the renewal that is under way before a call does."""
     noted_shared: str | None = field(default=None, repr=False)
     """What is written down of the text that all calls of this attempt begin with."""
 

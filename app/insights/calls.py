@@ -19,7 +19,7 @@ from app.insights.attempt import (
     call_backoff_s,
 )
 from app.insights.catalog import InsightSpec
-from app.insights.claim import LeaseTimes
+from app.insights.claim import NONE_COMPLETED, LeaseTimes
 from app.insights.content import EvidenceMissing, checked_evidence
 from app.insights.context import InsightContext
 from app.insights.generator import Draft, GenerationFailed, Generator, Turn, TurnTaking
@@ -48,10 +48,14 @@ class _Trouble:
     gives_back: bool = False
     was_sent: bool = True
 
-    @property
-    def is_last(self) -> bool:
-        """Whether no other call follows in this attempt."""
-        return self.is_crash or self.is_final or self.gives_back
+    def outlasts(self, attempt: Attempt) -> bool:
+        """Whether the wait it asks for does not fit into the attempt."""
+        return self.wait_s >= attempt.remaining_s
+
+    def leaves_time(self, attempt: Attempt, tally: Tally) -> bool:
+        """Whether another call follows in this attempt."""
+        is_last = self.is_crash or self.is_final or self.gives_back
+        return not is_last and tally.calls < CALLS_MAX and not self.outlasts(attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class InsightCalls:
     async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
         """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""
         if not attempt.claim.may_adopt:
-            return frozenset()
+            return NONE_COMPLETED
         found = await find_finished(attempt.claim)
         results = [adopted(attempt.claim, key, finished) for finished in found]
         taken = [result for result in results if result is not None]
@@ -94,8 +98,13 @@ class InsightCalls:
         When it ends otherwise, what it has spent is stored too while the lease is held.
         """
         tally = Tally(attempt.claim.category)
+        writer = self._begin(attempt, key, spec)
         try:
-            return await self._write(attempt, key, spec, context, tally)
+            told = await self._try(attempt, spec, context, writer, tally)
+            while isinstance(told, _Trouble) and told.leaves_time(attempt, tally):
+                await asyncio.sleep(told.wait_s)
+                told = await self._try(attempt, spec, context, writer, tally)
+            return await self._keep(attempt, key, spec, told, tally)
         except LeaseLost:
             tally.is_fenced = True
             raise
@@ -106,37 +115,6 @@ class InsightCalls:
             raise
         finally:
             tally.close()
-
-    async def _write(
-        self,
-        attempt: Attempt,
-        key: ChatKey,
-        spec: InsightSpec,
-        context: InsightContext,
-        tally: Tally,
-    ) -> InsightOutcome:
-        writer = self._begin(attempt, key, spec)
-        trouble = _Trouble("")
-        while tally.calls < CALLS_MAX:
-            await self._confirm_lease(attempt)
-            tally.calls += 1
-            told = await self._try(attempt, spec, context, writer, tally)
-            if isinstance(told, Draft):
-                await self._store(attempt, _completed(attempt, key, spec, told, tally), tally)
-                return InsightOutcome(spec.ord)
-            trouble = told
-            if trouble.is_last or trouble.wait_s >= attempt.remaining_s:
-                break
-            if tally.calls < CALLS_MAX:
-                await asyncio.sleep(trouble.wait_s)
-        await self._store(attempt, _failed(attempt, spec, trouble, tally), tally)
-        outlasts = trouble.gives_back or trouble.wait_s >= attempt.remaining_s
-        return InsightOutcome(
-            spec.ord,
-            trouble.code,
-            retry_after_s=trouble.wait_s if outlasts and not trouble.is_final else None,
-            is_final=trouble.is_final,
-        )
 
     def _begin(self, attempt: Attempt, key: ChatKey, spec: InsightSpec) -> Generator:
         """What writes one insight of this attempt."""
@@ -161,9 +139,20 @@ class InsightCalls:
         writer: Generator,
         tally: Tally,
     ) -> "Draft | _Trouble":
-        """The draft of the call, or what kept it from being one. Raises LeaseLost."""
+        """One call: its draft, or what kept it from being one. Raises LeaseLost.
+
+        Thousands wait here at a time, for a model: each level of calls costs memory.
+        """
+        await self._confirm_lease(attempt)
+        tally.calls += 1
         try:
-            return await self._call(attempt, spec, context, writer, tally)
+            await reach(Spot.CALL)
+            if attempt.is_lease_over:
+                raise LeaseLost
+            draft = await writer.write(spec, context, language=attempt.claim.language)
+            tally.spent = draft.spent
+            content = checked_evidence(draft.content, message_count=context.message_count)
+            return draft if content is draft.content else replace(draft, content=content)
         except EvidenceMissing:
             return _Trouble("evidence_missing")
         except GenerationFailed as failure:
@@ -181,35 +170,43 @@ class InsightCalls:
             log.exception("insight.crashed", job_id=str(attempt.claim.job_id), insight=spec.key)
             return _Trouble("internal", is_crash=True)
 
-    async def _call(
+    async def _keep(
         self,
         attempt: Attempt,
+        key: ChatKey,
         spec: InsightSpec,
-        context: InsightContext,
-        writer: Generator,
+        told: "Draft | _Trouble",
         tally: Tally,
-    ) -> Draft:
-        """One call. Raises EvidenceMissing when its answer rests on no existing message."""
-        await reach(Spot.CALL)
-        if attempt.is_lease_over:
-            raise LeaseLost
-        draft = await writer.write(spec, context, language=attempt.claim.language)
-        tally.spent = draft.spent
-        content = checked_evidence(draft.content, message_count=context.message_count)
-        return draft if content is draft.content else replace(draft, content=content)
+    ) -> InsightOutcome:
+        """Stores what the last call came to. Raises LeaseLost."""
+        if isinstance(told, Draft):
+            await self._store(attempt, _completed(attempt, key, spec, told, tally), tally)
+            return InsightOutcome(spec.ord)
+        await self._store(attempt, _failed(attempt, spec, told, tally), tally)
+        outlasts = told.gives_back or told.outlasts(attempt)
+        return InsightOutcome(
+            spec.ord,
+            told.code,
+            retry_after_s=told.wait_s if outlasts and not told.is_final else None,
+            is_final=told.is_final,
+        )
 
     async def _confirm_lease(self, attempt: Attempt) -> None:
         """The lease is this attempt's just now, by the database's word. Raises LeaseLost."""
-        if attempt.is_granted:
-            return
-        async with attempt.confirming:
-            if attempt.is_granted:  # By another of the six, meanwhile.
-                return
-            sent_at = time.monotonic()
-            writer = self._writer
-            if not await writer.insist(attempt, writer.renewals, attempt.claim.held):
-                raise LeaseLost
-            attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
+        while not attempt.is_granted:
+            if attempt.confirming is not None:  # By another of the six.
+                await asyncio.shield(attempt.confirming)
+                continue
+            attempt.confirming = asked = asyncio.get_running_loop().create_future()
+            try:
+                sent_at = time.monotonic()
+                writer = self._writer
+                if not await writer.insist(attempt, writer.renewals, attempt.claim.held):
+                    raise LeaseLost
+                attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
+            finally:  # If it was cancelled, another may ask.
+                attempt.confirming = None
+                asked.set_result(None)
 
     async def _store(self, attempt: Attempt, result: InsightResult, tally: Tally) -> None:
         _DURATIONS[result.state].observe(result.duration_ms / 1000)

@@ -36,6 +36,8 @@ _DUE = (
 )
 """Here too what lies further ahead than it can was written before the clock jumped back."""
 
+NONE_COMPLETED: frozenset[int] = frozenset()
+
 JobRef = tuple[str, UUID]
 
 
@@ -177,7 +179,7 @@ def _claim(row: Row[Any], sent_at: float) -> Claim:
         language=row.language,
         prompt_version=row.prompt_version,
         content_hmac=row.content_hmac,
-        completed=frozenset(row.completed),
+        completed=frozenset(row.completed) if row.completed else NONE_COMPLETED,
         may_adopt=row.may_adopt,
         message_count=row.message_count,
         key_id=row.key_id,

@@ -6,6 +6,7 @@ lease is lost stops here, whatever it was doing.
 
 import asyncio
 import time
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -113,7 +114,7 @@ class JobEngine:
         if self._draining:
             attempt.stop(Stop.DRAIN)
         try:
-            await asyncio.wait({attempt.task})
+            await _end_of(attempt.task)
             await self._conclude(attempt, attempt.task)
         finally:
             attempt.task.cancel()
@@ -269,6 +270,16 @@ class JobEngine:
                 attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
             else:
                 attempt.stop(Stop.LEASE_LOST)
+
+
+def _end_of(task: asyncio.Task[Any]) -> asyncio.Future[None]:
+    """Done when `task` is, whatever came of it; whoever waits may be cancelled without it.
+
+    `asyncio.wait` does the same with three times the memory for each job in flight.
+    """
+    end: asyncio.Future[None] = task.get_loop().create_future()
+    task.add_done_callback(lambda _: None if end.done() else end.set_result(None))
+    return end
 
 
 def _category_of(claim: Claim) -> Category:

@@ -17,9 +17,9 @@ from tests.faults.outcomes import Fault, Reply
 from tests.faults.scenarios import SCENARIOS, Caller, Scenario
 from tests.faults.world import World, until
 from tests.faults.zygote import Zygote
+from tests.leaps import leap
 from tests.proxy import Proxy
 
-SHORT_ATTEMPT_S = 0.3
 REFUSALS_ENDLESS = 10**6
 REPLY_MAX_S = 60
 REFUSALS_OUTLASTING = 6
@@ -115,8 +115,6 @@ class Cell:
             await self.zygote.kill_at(self.step, self.point, self.world.address)
             await self._learn_job()
             return Reply.KILLED
-        if isinstance(self.step, Spot) and self.fault is Fault.HANG:
-            self.world.attempt_s = SHORT_ATTEMPT_S
         thaw = asyncio.Event()
         faults.hook = Armed(self.point, self._happening(thaw), self.world)
         try:
@@ -161,6 +159,7 @@ class Cell:
             self.thaws.append(thaw)
             return reply
         if isinstance(self.step, Spot):
+            leap(self.world.attempt_s)
             return await _reply(acting)
         assert await self._end_idle_transactions(), "nothing was frozen"
         await self.world.finish()

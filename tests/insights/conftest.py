@@ -30,6 +30,7 @@ from app.insights.unlock_lanes import Unlocked, UnlockOrder, UnlockTerms
 from app.settings import Settings
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
+ATTEMPT_S = 110
 
 
 def small_chat(messages: int = 40) -> list[Message]:
@@ -112,7 +113,7 @@ async def make_engine(
     made: list[JobEngine] = []
 
     def make(
-        *, lease_s: float = 45, attempt_s: float = 110, heartbeat_s: float = 15, **given: Any
+        *, lease_s: float = 45, attempt_s: float = ATTEMPT_S, heartbeat_s: float = 15, **given: Any
     ) -> JobEngine:
         job_engine = JobEngine(
             generator=given.get("generator", generator),

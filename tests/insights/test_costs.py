@@ -22,6 +22,7 @@ from app.insights.refund import refund_job
 from app.insights.rescue import end_abandoned_jobs
 from app.insights.sweeps import cleanup_expired_reservations
 from tests.insights.conftest import (
+    ATTEMPT_S,
     MakeEngine,
     ScriptedGenerator,
     assert_healthy,
@@ -31,6 +32,7 @@ from tests.insights.conftest import (
     unlock,
     until,
 )
+from tests.leaps import leap
 
 KEYS = [spec.key for spec in CATEGORIES["friendship"].insights]
 FAILING = KEYS[3]
@@ -256,16 +258,27 @@ async def test_failed_insights_of_before_the_column_are_wasted_all_the_same(
 async def test_an_attempt_that_runs_out_of_time_stores_what_its_calls_had_cost(
     chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
 ) -> None:
-    gate = asyncio.Event()
+    gate, answered = asyncio.Event(), list[str]()
 
     def once(spec: InsightSpec) -> Exception | None:
         if spec.key == FAILING:
             generator.gate = gate  # The second call for this insight gets no answer in time.
+        else:
+            answered.append(spec.key)
         return fails()(spec)
 
     generator.script = once
     job = await unlock("alice", chat)
-    await make_engine(attempt_s=1).run_job("alice", job.job_id)
+    running = asyncio.create_task(make_engine().run_job("alice", job.job_id))
+
+    async def are_stored() -> bool:
+        states = (await job_row("alice", job.job_id)).insight_states
+        return states.count("completed") == len(answered)
+
+    await until(lambda: len(generator.calls) == 7)
+    await until(are_stored)
+    leap(ATTEMPT_S)
+    await running
     assert (await job_row("alice", job.job_id)).error_code == "attempt_timeout"
     row = await row_of(job.job_id, FAILING)
     assert (row["state"], row["cost_microusd"], row["wasted_microusd"]) == ("queued", 11, 11)

@@ -12,6 +12,7 @@ from app.insights.catalog import CATEGORIES, InsightSpec
 from app.insights.generator import GenerationFailed
 from app.insights.offline import OfflineGenerator
 from tests.insights.conftest import (
+    ATTEMPT_S,
     MakeEngine,
     ScriptedGenerator,
     assert_healthy,
@@ -22,6 +23,7 @@ from tests.insights.conftest import (
     unlock,
     until,
 )
+from tests.leaps import leap
 
 FRIENDSHIP = [spec.key for spec in CATEGORIES["friendship"].insights]
 
@@ -162,7 +164,10 @@ async def test_an_attempt_that_takes_too_long_is_cut_and_tried_again(
 ) -> None:
     generator.gate = asyncio.Event()
     unlocked = await unlock("alice", chat)
-    await make_engine(attempt_s=0.3).run_job("alice", unlocked.job_id)
+    running = asyncio.create_task(make_engine().run_job("alice", unlocked.job_id))
+    await until(lambda: len(generator.calls) == 6)
+    leap(ATTEMPT_S)
+    await running
     row = await job_row("alice", unlocked.job_id)
     assert (row.state, row.attempt, row.error_code) == ("queued", 1, "attempt_timeout")
     await assert_healthy()
