@@ -62,8 +62,8 @@ LEASE = Guard(
         Patch(CLAIM, "OR (j.state = 'running' AND {LEASE_OVER}))", "OR j.state = 'running')"),
         Patch(
             CALLS,
-            "                raise LeaseLost\n            attempt.confirm",
-            "                pass\n            attempt.confirm",
+            "                    raise LeaseLost\n                attempt.confirm",
+            "                    pass\n                attempt.confirm",
         ),
         Patch(ATTEMPT, "return time.monotonic() >= self.lease_deadline", "return False"),
         Patch(
