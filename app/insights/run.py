@@ -145,8 +145,7 @@ class JobEngine:
             try:
                 return list(await asyncio.gather(*calls))
             finally:
-                for call in calls:
-                    call.cancel()
+                await _end(calls)
 
     def _key_of(self, claim: Claim) -> ChatKey:
         if claim.key_id is None or claim.sealed_key is None:
@@ -280,6 +279,20 @@ def _end_of(task: asyncio.Task[Any]) -> asyncio.Future[None]:
     end: asyncio.Future[None] = task.get_loop().create_future()
     task.add_done_callback(lambda _: None if end.done() else end.set_result(None))
     return end
+
+
+async def _end(calls: list[asyncio.Task[InsightOutcome]]) -> None:
+    """Ends the calls under way and waits for them: each stores what it has spent.
+
+    A gather that was cancelled has cancelled them, and ends with the first of them; to be
+    cancelled again would cut short the storing of the others.
+    """
+    under_way = [call for call in calls if not call.done()]
+    for call in under_way:
+        if not call.cancelling():
+            call.cancel()
+    if under_way:
+        await asyncio.wait(under_way)
 
 
 def _category_of(claim: Claim) -> Category:

@@ -298,6 +298,30 @@ async def test_a_drained_worker_stores_what_its_calls_had_cost(
     assert (await row_of(job.job_id, FAILING))["wasted_microusd"] == 11
 
 
+async def test_what_a_call_had_cost_is_stored_though_others_end_before_it_is(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    def some_wait(spec: InsightSpec) -> Exception | None:
+        if spec.key in KEYS[4:]:  # They have spent nothing, and so nothing to store.
+            return GenerationFailed("provider_error", retry_after_s=60)
+        return fails(wait_s=60)(spec)
+
+    generator.script, generator.gate = some_wait, asyncio.Event()
+    job, engine = await unlock("alice", chat), make_engine()
+    running = asyncio.create_task(engine.run_job("alice", job.job_id))
+    await until(lambda: len(generator.calls) == 6)
+    async with transaction() as connection:
+        await connection.execute(text("SELECT FROM jobs FOR UPDATE"))
+        generator.gate.set()
+        await until(is_somebody_waiting)  # What is stored next has to wait for this.
+        draining = asyncio.create_task(engine.drain())
+        await until(lambda: engine._draining)
+    await asyncio.gather(draining, running)
+    row = await job_row("alice", job.job_id)
+    assert (row.state, row.insight_states.count("completed")) == ("queued", 3)
+    assert (await row_of(job.job_id, FAILING))["wasted_microusd"] == 11
+
+
 async def test_results_under_way_when_a_worker_is_drained_are_stored_and_billed_once(
     chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
 ) -> None:
