@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,12 +14,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "WhatsApp Chat with Maya.txt"
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
+DEADLINE_S = 60
 
 Json = dict[str, Any]
 
@@ -79,13 +80,6 @@ def instance_dir() -> Iterator[Path]:
         yield Path(folder) / "instance"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Client:
     """One user's view of the API."""
 
@@ -115,14 +109,14 @@ class Client:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
-    async def finished(self, job: Json, *, deadline_s: float = 30) -> Json:
+    async def finished(self, job: Json, *, deadline_s: float = DEADLINE_S) -> Json:
         """The job's snapshot once it has ended."""
         return await self.snapshot_when(
             job, lambda seen: seen["finished_at"] is not None, deadline_s=deadline_s
         )
 
     async def snapshot_when(
-        self, job: Json, condition: Callable[[Json], bool], *, deadline_s: float = 30
+        self, job: Json, condition: Callable[[Json], bool], *, deadline_s: float = DEADLINE_S
     ) -> Json:
         async with asyncio.timeout(deadline_s):
             while True:
@@ -144,12 +138,12 @@ async def api(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
     """A real API process, ready."""
     port = free_port()
     processes.start("-m", "app.cli", "serve", "--port", str(port))
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
         await until_ready(http)
         yield http
 
 
-async def until_ready(http: httpx2.AsyncClient, *, deadline_s: float = 30) -> None:
+async def until_ready(http: httpx2.AsyncClient, *, deadline_s: float = DEADLINE_S) -> None:
     async with asyncio.timeout(deadline_s):
         while True:
             try:

@@ -46,7 +46,7 @@ def environment(environment: dict[str, str], stub: ProviderStub) -> dict[str, st
         "SIXFOLD_LLM_API_KEY": KEY,
         "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
         "SIXFOLD_LLM_BASE_URL": stub.base_url,
-        "SIXFOLD_LLM_TIMEOUT_S": "2",
+        "SIXFOLD_LLM_TIMEOUT_S": "40",
         "SIXFOLD_RESCUE_S": "0.5",
     }
 
@@ -79,7 +79,7 @@ async def test_with_every_fifth_call_failing_each_job_is_charged_in_full_or_rele
 ) -> None:
     stub.behaviour.chances = EVERY_KIND
     stub.behaviour.retry_after_s = 0.2
-    processes.start(*worker())
+    processes.start(*worker(), SIXFOLD_LLM_TIMEOUT_S="2")
     users = [make_client(f"user{number}") for number in range(8)]
     chats = [await user.upload(SMALL_EXPORT) for user in users]
     jobs = [await user.unlock(chat["id"]) for user, chat in zip(users, chats, strict=True)]

@@ -10,15 +10,16 @@ from alembic import command
 from alembic.config import Config
 
 from app.embedded import Postgres, start_postgres
+from app.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.acceptance.conftest import (
+    DEADLINE_S,
     SAMPLE,
     Client,
     MakeClient,
     Processes,
     assert_healthy,
-    free_port,
     until_ready,
     worker,
 )
@@ -45,7 +46,7 @@ async def test_while_the_database_is_away_nothing_is_sold_and_afterwards_work_go
     port = free_port()
     api = processes.start("-m", "app.cli", "serve", "--port", str(port))
     running = processes.start(*worker(), **QUICK_RESCUE)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
         await until_ready(http)
         token = issue_token(settings, "alice", (), 600)
         alice = Client(http, token)
@@ -79,7 +80,7 @@ async def test_workers_that_end_after_a_few_tasks_strand_no_job(
     # All twelve wake-ups wait in the stream; each process ends after five messages.
     processes.start(*worker("--max-tasks-per-child", "5"), **QUICK_RESCUE)
     done = await asyncio.gather(
-        *(user.finished(job, deadline_s=60) for user, job in zip(users, jobs, strict=True))
+        *(user.finished(job, deadline_s=90) for user, job in zip(users, jobs, strict=True))
     )
     assert [one["state"] for one in done] == ["succeeded"] * 12
     await assert_healthy(environment)

@@ -67,7 +67,7 @@ async def test_jobs_outlive_an_outage_uncharged_and_succeed_after_it(
 
     stub.behaviour.chances = {}
     done = await asyncio.gather(
-        *(user.finished(job, deadline_s=60) for user, job in zip(users, jobs, strict=True))
+        *(user.finished(job) for user, job in zip(users, jobs, strict=True))
     )
     assert [(one["state"], one["attempt"]) for one in done] == [("succeeded", 1)] * JOBS
     assert [await user.charges() for user in users] == [[50]] * JOBS

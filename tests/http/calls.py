@@ -1,6 +1,5 @@
 """What the tests of the API say to it."""
 
-import socket
 from typing import Any
 
 import httpx2
@@ -41,10 +40,3 @@ def refusal(reply: Reply) -> tuple[int, str]:
     assert problem["status"] == reply.status_code
     assert problem["detail"]
     return reply.status_code, problem["code"]
-
-
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
+from app.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.http.calls import CHAT, free_port, unlock, upload
+from tests.http.calls import CHAT, unlock, upload
 
-START_S = 20
+DEADLINE_S = 60
 NO_REDIS = "redis://127.0.0.1:1/0"
 SERVE = (
     "import sys; from app.main import serve; from app.settings import load_settings;"
@@ -31,7 +32,7 @@ async def served(environment: dict[str, str]) -> AsyncGenerator[tuple[Process, i
         sys.executable, "-c", SERVE, str(port), env=environment, stderr=PIPE
     )
     try:
-        async with asyncio.timeout(START_S), httpx2.AsyncClient() as client:
+        async with asyncio.timeout(DEADLINE_S), httpx2.AsyncClient() as client:
             while True:
                 assert process.returncode is None, (await process.communicate())[1].decode()
                 try:
@@ -54,13 +55,15 @@ def environment_without_redis(environment: dict[str, str]) -> dict[str, str]:
 def client_of(settings: Settings, port: int) -> httpx2.AsyncClient:
     token = issue_token(settings, "alice", [], ttl_s=600)
     headers = {"authorization": f"Bearer {token}"}
-    return httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
+    return httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=DEADLINE_S
+    )
 
 
 async def test_sixty_megabytes_without_a_token_are_refused_unread(
     environment_without_redis: dict[str, str],
 ) -> None:
-    async with served(environment_without_redis) as (_, port), asyncio.timeout(10):
+    async with served(environment_without_redis) as (_, port), asyncio.timeout(DEADLINE_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             b"POST /api/chats HTTP/1.1\r\nHost: localhost\r\n"
@@ -98,7 +101,10 @@ async def test_a_stop_ends_open_streams_and_exits_cleanly(
     async with served(environment) as (process, port), client_of(settings, port) as alice:
         chat_id = (await upload(alice, CHAT.encode())).json()["id"]
         job = (await unlock(alice, chat_id)).json()
-        async with asyncio.timeout(8), alice.stream("GET", job["links"]["events"]) as stream:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            alice.stream("GET", job["links"]["events"]) as stream,
+        ):
             lines = stream.aiter_lines()
             assert await anext(lines) == "event: snapshot"
             process.send_signal(signal.SIGTERM)
