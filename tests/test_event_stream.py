@@ -4,7 +4,7 @@ from typing import Any
 
 from app.event_stream import ABORT, EventStream, event
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 class Client:

@@ -21,7 +21,7 @@ from app.supervised import BACKOFF_FIRST_S, BACKOFF_MAX_S, Backoff, answers
 from tests.stand_in_product import MODULE
 
 ROOT = Path(__file__).resolve().parent.parent
-WAIT_S = 40.0
+WAIT_S = 60.0
 
 
 class Up:

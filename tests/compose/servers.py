@@ -21,8 +21,8 @@ from app.embedded.place import LOOPBACK, Runner, free_port, new_runner
 from app.embedded.processes import pause
 
 MAJOR_MIN = 15
-START_S = 20.0
-STOP_S = 20.0
+START_S = 60.0
+STOP_S = 60.0
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tests.compose.servers import empty_database, empty_redis
 from tests.compose.stack import ROOT, Service, environment_of, seconds, services
 from tests.conftest import POSTGRES
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 GRACE_DEFAULT_S = "10s"
 SAMPLE = ROOT / "samples" / "WhatsApp Chat with Maya.txt"
 

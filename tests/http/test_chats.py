@@ -237,9 +237,9 @@ async def test_one_user_cannot_take_every_place_for_uploads(settings: Settings) 
         with pytest.raises(Busy):
             async with uploads.place("alice"):
                 raise AssertionError("a second place for the same user")
-        async with asyncio.timeout(5), uploads.place("bob"):
+        async with asyncio.timeout(60), uploads.place("bob"):
             pass
-    async with asyncio.timeout(5), uploads.place("alice"):
+    async with asyncio.timeout(60), uploads.place("alice"):
         pass
 
 

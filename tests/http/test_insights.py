@@ -19,6 +19,7 @@ from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
 from tests.http.conftest import Finish, Login
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
+DEADLINE_S = 60
 
 
 def events(stream: str) -> list[tuple[str, dict[str, Any]]]:
@@ -243,7 +244,7 @@ async def test_a_stream_shows_the_job_from_queued_to_charged_and_ends(
     alice: Client, chat_id: str, finish: Finish
 ) -> None:
     job = (await unlock(alice, chat_id)).json()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         reply, _ = await asyncio.gather(
             alice.get(job["links"]["events"]), finish("alice", job["job_id"])
         )
@@ -278,7 +279,7 @@ async def test_watching_ends_when_the_process_stops(
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     seen = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         async for _ in watch(app.state.board, "alice", job_id, after_version=None):
             seen += 1
             app.state.stopping.set()
@@ -290,7 +291,7 @@ async def test_a_job_on_which_nothing_happens_is_told_to_be_quiet(
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     following = follow(app.state.board, "alice", job_id, after_version=None, quiet_s=0.01)
-    async with asyncio.timeout(10), aclosing(following):
+    async with asyncio.timeout(DEADLINE_S), aclosing(following):
         while await anext(following) is None:
             pass  # The first look at the job may take longer than the quiet.
         assert [await anext(following) for _ in range(2)] == [None, None]
@@ -300,7 +301,7 @@ async def test_many_listeners_of_one_job_all_see_its_end(
     alice: Client, chat_id: str, finish: Finish
 ) -> None:
     job = (await unlock(alice, chat_id)).json()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_S):
         *replies, _ = await asyncio.gather(
             *(alice.get(job["links"]["events"]) for _ in range(20)),
             finish("alice", job["job_id"]),
@@ -316,7 +317,7 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     ahead = (await unlock(bob, other_chat)).json()["job_id"]
     mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
     places: list[int | None] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         async for news in watch(app.state.board, "alice", mine, after_version=None):
             places.append(news.snapshot.progress.queue_position)
             if len(places) == 2:
@@ -330,16 +331,17 @@ async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     board: JobBoard = app.state.board
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         with board.watching(("alice", job_id)) as watched:
             await watched.changed.wait()
             assert watched.latest is not None
             assert watched.latest.snapshot.state == "queued"
-            changed = watched.changed
             await alice.post(f"/api/insights/jobs/{job_id}/cancel")
             await board.nudge(UUID(NO_ONE_S))
             await board.nudge(job_id)
-            await changed.wait()
+            # Its place in the queue may have been news before that.
+            while watched.latest.snapshot.state == "queued":
+                await watched.changed.wait()
             assert watched.latest.snapshot.state == "cancelled"
 
 
@@ -353,7 +355,7 @@ async def test_a_job_that_cannot_be_read_silences_nobody_else(
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     mine = (await unlock(bob, other_chat)).json()
     board: JobBoard = app.state.board
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         with board.watching(("alice", UUID(broken))):
             hearing = asyncio.create_task(bob.get(mine["links"]["events"]))
             await asyncio.wait({hearing}, timeout=0.05)
@@ -370,7 +372,7 @@ async def test_listeners_of_one_job_share_one_read(
     async def first_news() -> News:
         return await anext(watch(app.state.board, "alice", job_id, after_version=None))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         heard = await asyncio.gather(*(first_news() for _ in range(50)))
     assert len({id(news) for news in heard}) == 1
 

@@ -59,7 +59,7 @@ async def _moving() -> "asyncio.Task[None]":
 
 
 async def _until_somebody_waits() -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             async with snapshot() as connection:
                 if (await connection.execute(_WAITING)).scalar():

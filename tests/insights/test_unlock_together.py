@@ -31,7 +31,7 @@ from tests.insights.conftest import (
 
 TERMS = UnlockTerms(expires_s=3600)
 PRICE = CATEGORIES["friendship"].price_coins
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 async def _together(

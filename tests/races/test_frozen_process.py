@@ -34,11 +34,11 @@ async def test_a_process_frozen_beyond_its_lease_wakes_up_and_writes_nothing(
     try:
         gate.touch()  # Its model has answered by the time it wakes up.
         processes.start(*worker(), **SHORT_LEASES)
-        done = await alice.finished(job, deadline_s=60)
+        done = await alice.finished(job)
     finally:
         os.killpg(frozen.pid, signal.SIGCONT)
     assert (done["state"], done["attempt"]) == ("succeeded", 2)
-    await until(lambda: "insight_job.lease_lost" in log.read_text(), deadline_s=30)
+    await until(lambda: "insight_job.lease_lost" in log.read_text())
     assert await alice.get(job["links"]["self"]) == done
     assert await alice.charges() == [50]
     await assert_healthy(environment)
