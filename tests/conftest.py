@@ -24,6 +24,7 @@ from app.db import close_engine, open_engine
 from app.embedded import Postgres, Valkey, start_postgres, start_valkey
 from app.logging import configure_logging
 from app.settings import Settings
+from tests.provider_stub import ProviderStub
 
 POSTGRES = "SIXFOLD_TEST_POSTGRES"
 VALKEY = "SIXFOLD_TEST_VALKEY"
@@ -129,6 +130,13 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(redis_url) as client:
         await client.flushdb()
         yield client
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[ProviderStub]:
+    """A provider on loopback that answers well until it is told otherwise."""
+    async with ProviderStub() as running:
+        yield running
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ import pytest
 from app.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
+from tests.provider_stub import ProviderStub
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "WhatsApp Chat with Maya.txt"
 STOP_TIMEOUT_S = 60
 DEADLINE_S = 60
+MODEL_KEY = "sk-acceptance-tests"
 
 Json = dict[str, Any]
 
@@ -70,6 +72,16 @@ def processes(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes
     yield started
     started.end_all()
     sys.stdout.write((tmp_path / "processes.log").read_text(errors="replace")[-20_000:])
+
+
+def with_model(environment: dict[str, str], stub: ProviderStub, **given: str) -> dict[str, str]:
+    """The environment of processes whose model is the stub."""
+    return environment | {
+        "SIXFOLD_LLM_API_KEY": MODEL_KEY,
+        "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
+        "SIXFOLD_LLM_BASE_URL": stub.base_url,
+        **given,
+    }
 
 
 @pytest.fixture

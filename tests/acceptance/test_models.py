@@ -2,22 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.acceptance.conftest import (
+    MODEL_KEY,
     SAMPLE,
     MakeClient,
     Processes,
     assert_healthy,
     run_sixfold,
+    with_model,
     worker,
 )
 from tests.provider_stub import Fault, ProviderStub
 
 SMALL_EXPORT = b"\n".join(SAMPLE.read_bytes().split(b"\n")[:300])
-KEY = "sk-acceptance-tests"
 EVERY_KIND = {
     Fault.RATE_LIMITED: 0.03,
     Fault.ERROR: 0.03,
@@ -34,21 +34,8 @@ EVERY_KIND = {
 
 
 @pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    async with ProviderStub() as running:
-        yield running
-
-
-@pytest.fixture
 def environment(environment: dict[str, str], stub: ProviderStub) -> dict[str, str]:
-    """Of processes whose model is the stub."""
-    return environment | {
-        "SIXFOLD_LLM_API_KEY": KEY,
-        "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
-        "SIXFOLD_LLM_BASE_URL": stub.base_url,
-        "SIXFOLD_LLM_TIMEOUT_S": "40",
-        "SIXFOLD_RESCUE_S": "0.5",
-    }
+    return with_model(environment, stub, SIXFOLD_LLM_TIMEOUT_S="40", SIXFOLD_RESCUE_S="0.5")
 
 
 async def test_a_model_writes_six_insights_which_are_charged_once(
@@ -68,7 +55,9 @@ async def test_a_model_writes_six_insights_which_are_charged_once(
         quoted = await alice.get(f"/api/chats/{chat['id']}/messages?numbers={numbers}")
         assert quoted["items"]
     assert not any(name in received.text for received in stub.received for name in names)
-    assert {received.headers["authorization"] for received in stub.received} == {f"Bearer {KEY}"}
+    assert {received.headers["authorization"] for received in stub.received} == {
+        f"Bearer {MODEL_KEY}"
+    }
     assert await alice.charges() == [50]
     assert processes.terminate(running) == 0
     await assert_healthy(environment)
@@ -113,7 +102,7 @@ async def test_ping_tells_whether_the_model_answers(
     stub.behaviour.plan([Fault.UNAUTHORIZED])
     code, printed = await run_sixfold(environment, "llm", "ping")
     assert (code, json.loads(printed)["error"]) == (1, "provider_rejected")
-    assert KEY not in printed.decode()
+    assert MODEL_KEY not in printed.decode()
 
     del environment["SIXFOLD_LLM_API_KEY"], environment["SIXFOLD_LLM_MODEL"]
     code, printed = await run_sixfold(environment, "llm", "ping")

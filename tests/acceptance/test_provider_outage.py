@@ -1,14 +1,20 @@
 """Three workers and a provider that is away for many times as long as a job has attempts."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from app.insights.models import ATTEMPTS_MAX
 from app.settings import Settings
-from tests.acceptance.conftest import SAMPLE, MakeClient, Processes, assert_healthy, worker
+from tests.acceptance.conftest import (
+    SAMPLE,
+    MakeClient,
+    Processes,
+    assert_healthy,
+    with_model,
+    worker,
+)
 from tests.insights.conftest import until
 from tests.provider_stub import Fault, ProviderStub
 
@@ -19,21 +25,8 @@ AWAY = {Fault.UNAVAILABLE: 0.4, Fault.CUT: 0.3, Fault.NOT_JSON: 0.2, Fault.ERROR
 
 
 @pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    async with ProviderStub() as running:
-        yield running
-
-
-@pytest.fixture
 def environment(environment: dict[str, str], stub: ProviderStub) -> dict[str, str]:
-    """Of processes whose model is the stub."""
-    return environment | {
-        "SIXFOLD_LLM_API_KEY": "sk-acceptance-tests",
-        "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
-        "SIXFOLD_LLM_BASE_URL": stub.base_url,
-        "SIXFOLD_LLM_TIMEOUT_S": "2",
-        "SIXFOLD_RESCUE_S": "0.2",
-    }
+    return with_model(environment, stub, SIXFOLD_LLM_TIMEOUT_S="2", SIXFOLD_RESCUE_S="0.2")
 
 
 async def test_jobs_outlive_an_outage_uncharged_and_succeed_after_it(

@@ -1,6 +1,7 @@
 """The API under test, in this process: its lifespan runs, requests go through its whole stack."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from uuid import UUID
 
 import httpx2
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
+from app.insights.generator import Generator, TurnTaking
 from app.insights.nudges import Nudges
 from app.insights.offline import OfflineGenerator
 from app.insights.run import JobEngine
@@ -17,9 +19,13 @@ from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.http.calls import CHAT, Client, upload
+from tests.models import make_model
+
+__all__ = ["make_model"]
 
 Login = Callable[..., Client]
 Finish = Callable[[str, str], Awaitable[None]]
+FinishWith = Callable[[Generator | TurnTaking], Finish]
 
 
 @pytest.fixture
@@ -32,21 +38,19 @@ async def app(settings: Settings, redis: Redis) -> AsyncGenerator[FastAPI]:
 @pytest.fixture
 async def login(app: FastAPI, settings: Settings) -> AsyncGenerator[Login]:
     """`login("alice")`: a client that sends alice's token."""
-    clients: list[Client] = []
+    async with AsyncExitStack() as stack:
 
-    def log_in(user_id: str, *scopes: str) -> Client:
-        token = issue_token(settings, user_id, scopes, ttl_s=3600)
-        client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://sixfold.test",
-            headers={"authorization": f"Bearer {token}"},
-        )
-        clients.append(client)
-        return client
+        def log_in(user_id: str, *scopes: str) -> Client:
+            token = issue_token(settings, user_id, scopes, ttl_s=3600)
+            client = httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app),
+                base_url="http://sixfold.test",
+                headers={"authorization": f"Bearer {token}"},
+            )
+            stack.push_async_callback(client.aclose)
+            return client
 
-    yield log_in
-    for client in clients:
-        await client.aclose()
+        yield log_in
 
 
 @pytest.fixture
@@ -76,20 +80,27 @@ async def chat_id(alice: Client) -> str:
 
 
 @pytest.fixture
-async def finish(app: FastAPI, redis: Redis) -> AsyncGenerator[Finish]:
-    """`finish("alice", job_id)`: a worker runs the job to its end."""
-    engine = JobEngine(
-        generator=OfflineGenerator(),
-        contexts=ContextStore(redis=redis, threads=1),
-        keyring=app.state.keyring,
-        nudges=Nudges(redis),
-        times=LeaseTimes(45, 110),
-        heartbeat_s=15,
-    )
-    engine.start()
+async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
+    """`finish_with(generator)`: a worker with it, which runs jobs to their end."""
+    async with AsyncExitStack() as stack:
 
-    async def run(user_id: str, job_id: str) -> None:
-        await engine.run_job(user_id, UUID(job_id))
+        def start(generator: Generator | TurnTaking) -> Finish:
+            engine = JobEngine(
+                generator=generator,
+                contexts=ContextStore(redis=redis, threads=1),
+                keyring=app.state.keyring,
+                nudges=Nudges(redis),
+                times=LeaseTimes(45, 110),
+                heartbeat_s=15,
+            )
+            engine.start()
+            stack.push_async_callback(engine.drain)
+            return lambda user_id, job_id: engine.run_job(user_id, UUID(job_id))
 
-    yield run
-    await engine.drain()
+        yield start
+
+
+@pytest.fixture
+async def finish(finish_with: FinishWith) -> Finish:
+    """`finish("alice", job_id)`: a worker without a provider runs the job to its end."""
+    return finish_with(OfflineGenerator())

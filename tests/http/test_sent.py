@@ -1,26 +1,16 @@
 """`GET /api/insights/jobs/{id}/sent`: the owner sees what left for a provider, and nobody else."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from app.insights.catalog import CATEGORIES
-from app.insights.claim import LeaseTimes
-from app.insights.contexts import ContextStore
-from app.insights.model_generator import ModelGenerator
-from app.insights.nudges import Nudges
-from app.insights.run import JobEngine
-from app.llm.limits import CallLimits
 from app.llm.scripted import Scripted
-from app.llm.shared import Bounds
 from app.web import routes as web
 from tests.http.calls import Client, refusal, unlock
-from tests.http.conftest import Finish
+from tests.http.conftest import Finish, FinishWith
+from tests.models import MakeModel
 
 STATIC = Path(web.__file__).with_name("static")
 ANSWER = json.dumps(
@@ -34,26 +24,9 @@ ANSWER = json.dumps(
 
 
 @pytest.fixture
-async def ask_model(app: FastAPI, redis: Redis) -> AsyncIterator[Finish]:
+async def ask_model(finish_with: FinishWith, make_model: MakeModel) -> Finish:
     """`ask_model("alice", job_id)`: a worker with a model runs the job to its end."""
-    llm = Scripted(lambda _: ANSWER)
-    generator = ModelGenerator(llm, CallLimits(redis, model="m", bounds=Bounds(concurrency=9)))
-    engine = JobEngine(
-        generator=generator,
-        contexts=ContextStore(redis=redis, threads=1),
-        keyring=app.state.keyring,
-        nudges=Nudges(redis),
-        times=LeaseTimes(45, 110),
-        heartbeat_s=15,
-    )
-    engine.start()
-
-    async def run(user_id: str, job_id: str) -> None:
-        await engine.run_job(user_id, UUID(job_id))
-
-    yield run
-    await engine.drain()
-    await generator.close()
+    return finish_with(make_model(Scripted(lambda _: ANSWER)))
 
 
 async def test_the_owner_sees_the_six_prompts_as_they_were_sent(

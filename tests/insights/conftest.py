@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +29,9 @@ from app.insights.run import JobEngine
 from app.insights.unlock import unlock_category
 from app.insights.unlock_lanes import Unlocked, UnlockOrder, UnlockTerms
 from app.settings import Settings
+from tests.models import make_model, model
+
+__all__ = ["make_model", "model"]
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
 ATTEMPT_S = 110
@@ -110,26 +114,22 @@ async def make_engine(
     engine: None, keyring: KeyRing, generator: ScriptedGenerator, redis: Redis
 ) -> AsyncIterator[MakeEngine]:
     """Makes job engines, as several worker processes would have them."""
-    made: list[JobEngine] = []
+    async with AsyncExitStack() as stack:
 
-    def make(
-        *, lease_s: float = 45, attempt_s: float = ATTEMPT_S, heartbeat_s: float = 15, **given: Any
-    ) -> JobEngine:
-        job_engine = JobEngine(
-            generator=given.get("generator", generator),
-            contexts=ContextStore(redis=given.get("redis", redis), threads=1),
-            keyring=keyring,
-            nudges=Nudges(given.get("redis", redis)),
-            times=LeaseTimes(lease_s, attempt_s),
-            heartbeat_s=heartbeat_s,
-        )
-        job_engine.start()
-        made.append(job_engine)
-        return job_engine
+        def make(*, heartbeat_s: float = 15, **given: Any) -> JobEngine:
+            job_engine = JobEngine(
+                generator=given.get("generator", generator),
+                contexts=ContextStore(redis=given.get("redis", redis), threads=1),
+                keyring=keyring,
+                nudges=Nudges(given.get("redis", redis)),
+                times=LeaseTimes(45, ATTEMPT_S),
+                heartbeat_s=heartbeat_s,
+            )
+            job_engine.start()
+            stack.push_async_callback(job_engine.drain)
+            return job_engine
 
-    yield make
-    for job_engine in made:
-        await job_engine.drain()
+        yield make
 
 
 async def no_wake(user_id: str, job_id: UUID) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,7 +19,6 @@ from app.insights.catalog import CATEGORIES
 from app.insights.context import build_context
 from app.insights.model_generator import ModelGenerator
 from app.llm.limits import CallLimits, Permit
-from app.llm.openai_compatible import OpenAICompatible
 from app.llm.shared import Bounds
 from tests.insights.conftest import (
     START,
@@ -31,6 +30,7 @@ from tests.insights.conftest import (
     until,
 )
 from tests.insights.test_outages import attempt, refused
+from tests.models import MakeModel, client_of
 from tests.provider_stub import Fault, ProviderStub
 
 WORKERS, PLACES = 3, 6
@@ -41,10 +41,9 @@ MakeWorkers = Callable[..., list[ModelGenerator]]
 
 
 @pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    async with ProviderStub(gate=asyncio.Event()) as running:
-        running.behaviour.latency_s = 0.005
-        yield running
+def stub(stub: ProviderStub) -> ProviderStub:
+    stub.gate, stub.behaviour.latency_s = asyncio.Event(), 0.005
+    return stub
 
 
 class Asked(CallLimits):
@@ -68,23 +67,18 @@ def asked() -> Counter[str]:
 
 
 @pytest.fixture
-async def make_workers(
-    stub: ProviderStub, redis: Redis, asked: Counter[str]
-) -> AsyncIterator[MakeWorkers]:
+def make_workers(
+    make_model: MakeModel, stub: ProviderStub, redis: Redis, asked: Counter[str]
+) -> MakeWorkers:
     """The generators of three worker processes that share the stub."""
-    async with AsyncExitStack() as stack:
 
-        def make(**given: Any) -> list[ModelGenerator]:
-            made: list[ModelGenerator] = []
-            for _ in range(WORKERS):
-                llm = OpenAICompatible(
-                    model="m", api_key="sk", base_url=stub.base_url, concurrency=PLACES
-                )
-                made.append(ModelGenerator(llm, Asked(redis, asked, **given)))
-                stack.push_async_callback(made[-1].close)
-            return made
+    def make(**given: Any) -> list[ModelGenerator]:
+        return [
+            make_model(client_of(stub, concurrency=PLACES), limits=Asked(redis, asked, **given))
+            for _ in range(WORKERS)
+        ]
 
-        yield make
+    return make
 
 
 def marked_chat() -> list[Message]:

@@ -3,55 +3,22 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from app.chats.message import Message
 from app.insights.catalog import CATEGORIES
 from app.insights.context import InsightContext, build_context
 from app.insights.generator import Draft, GenerationFailed, Turn
 from app.insights.model_generator import ModelGenerator
-from app.llm.limits import CallLimits
-from app.llm.openai_compatible import OpenAICompatible
-from app.llm.prices import Price
-from app.llm.protocol import Outgoing
-from app.llm.shared import Bounds
 from tests.insights.chats import friends
-from tests.insights.conftest import (
-    START,
-    until,
-)
+from tests.insights.conftest import START, until
+from tests.models import MakeModel, client_of, forget, turn
 from tests.provider_stub import Fault, ProviderStub, Received
 
 FRIENDSHIP = CATEGORIES["friendship"]
-BOUNDS = Bounds(concurrency=60)
 SPEC = FRIENDSHIP.insights[0]
-PRICE = Price(input=2.0, cached=0.5, output=8.0)
-
-
-def make_generator(stub: ProviderStub, redis: Redis, **given: Any) -> ModelGenerator:
-    llm = OpenAICompatible(
-        model="gpt-test", api_key="sk-test", base_url=stub.base_url, timeout_s=30
-    )
-    limits = CallLimits(redis, model="gpt-test", bounds=given.pop("bounds", BOUNDS))
-    return ModelGenerator(llm, limits, price=PRICE, **given)
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    async with ProviderStub() as running:
-        yield running
-
-
-@pytest.fixture
-async def model(stub: ProviderStub, redis: Redis) -> AsyncIterator[ModelGenerator]:
-    generator = make_generator(stub, redis)
-    yield generator
-    await generator.close()
 
 
 @pytest.fixture
@@ -65,18 +32,6 @@ def hostile(*texts: str) -> InsightContext:
         for number, text in enumerate(texts, start=1)
     ]
     return build_context(messages, FRIENDSHIP)
-
-
-async def go_on() -> None:
-    """The job is ours."""
-
-
-async def forget(_outgoing: Outgoing, _shared: str) -> None:
-    """What is sent is written down nowhere."""
-
-
-def turn() -> Turn:
-    return Turn("alice", uuid4(), go_on, forget)
 
 
 async def written(
@@ -223,14 +178,13 @@ async def test_what_a_model_writes_is_bounded_and_holds_no_control_characters(
 
 
 async def test_a_huge_chat_is_cut_to_what_a_prompt_may_hold(
-    stub: ProviderStub, redis: Redis
+    stub: ProviderStub, make_model: MakeModel
 ) -> None:
-    model = make_generator(stub, redis, chars_max=6_000)
+    model = make_model(client_of(stub), chars_max=6_000)
     context = hostile(*(("z" * 1_000 + f" {number}") for number in range(120)))
     await written(model, context)
     _, data, _ = block(stub.received[-1])
     assert len(data) < 8_000
-    await model.close()
 
 
 @pytest.mark.parametrize("fault", [Fault.INVALID, Fault.TRUNCATED, Fault.WRONG_EVIDENCE])

@@ -2,13 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.credits.accounts import opened_balance
@@ -28,34 +25,8 @@ from tests.insights.conftest import (
     unlock,
     until,
 )
-from tests.insights.test_model_generator import make_generator
+from tests.models import MakeModel, client_of
 from tests.provider_stub import Fault, ProviderStub
-
-MakeModel = Callable[..., ModelGenerator]
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    async with ProviderStub() as running:
-        yield running
-
-
-@pytest.fixture
-async def make_model(stub: ProviderStub, redis: Redis) -> AsyncIterator[MakeModel]:
-    """Makes generators that ask the stub; they are closed at the end, whatever came of them."""
-    async with AsyncExitStack() as stack:
-
-        def make(**given: Any) -> ModelGenerator:
-            generator = make_generator(stub, redis, **given)
-            stack.push_async_callback(generator.close)
-            return generator
-
-        yield make
-
-
-@pytest.fixture
-def model(make_model: MakeModel) -> ModelGenerator:
-    return make_model()
 
 
 async def rows_of(job_id: UUID) -> list[Any]:
@@ -173,7 +144,7 @@ async def test_an_outage_costs_no_attempt_and_the_job_is_served_when_it_is_over(
 ) -> None:
     now = 0.0
     breaker = Breaker(clock=lambda: now)
-    job_engine = make_engine(generator=make_model(breaker=breaker))
+    job_engine = make_engine(generator=make_model(client_of(stub), breaker=breaker))
     stub.behaviour.chances = {Fault.UNAVAILABLE: 0.5, Fault.CUT: 0.5}
     unlocked = await unlock("alice", await store_chat(keyring, "alice"))
     for probes in range(8):
@@ -220,7 +191,7 @@ async def test_calls_of_many_jobs_keep_to_the_limit_and_all_are_served(
     stub: ProviderStub,
 ) -> None:
     stub.gate = asyncio.Event()
-    model = make_model(bounds=Bounds(concurrency=5))
+    model = make_model(client_of(stub), bounds=Bounds(concurrency=5))
     job_engine = make_engine(generator=model)
     users = [f"user{number}" for number in range(10)]
     jobs = [(user, (await unlock(user, await store_chat(keyring, user))).job_id) for user in users]

@@ -2,23 +2,19 @@
 
 import json
 import random
-from collections.abc import AsyncIterator, Callable
-from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from app.insights.attempt import CALLS_MAX, call_backoff_s
 from app.insights.catalog import CATEGORIES
 from app.insights.context import InsightContext, build_context
-from app.insights.generator import Draft, GenerationFailed, Generator, Turn
+from app.insights.generator import Draft, GenerationFailed, Generator
 from app.insights.model_generator import UNANSWERED_WAIT_S, ModelGenerator
 from app.llm.breaker import OPEN_MAX_S, Breaker
-from app.llm.limits import CallLimits
-from app.llm.protocol import LLMFailed, Outgoing, Prompt
+from app.llm.protocol import LLMFailed, Prompt
 from app.llm.scripted import Reply, Scripted
-from app.llm.shared import Bounds
 from tests.insights.conftest import small_chat
+from tests.models import MakeModel, turn
 
 SPECS = CATEGORIES["friendship"].insights
 OUTAGE_S = 600
@@ -35,41 +31,14 @@ DOWN = LLMFailed("provider_unavailable", is_outage=True)
 SLOW = LLMFailed("provider_timeout", is_outage=True)
 BUSY = LLMFailed("rate_limited", retry_after_s=0.0)
 
-MakeModel = Callable[..., ModelGenerator]
-
-
-@pytest.fixture
-async def make_model(redis: Redis) -> AsyncIterator[MakeModel]:
-    """Makes generators of worker processes that share a provider."""
-    made: list[ModelGenerator] = []
-
-    def make(
-        script: list[Reply] | Callable[[Prompt], Reply], breaker: Breaker | None = None
-    ) -> ModelGenerator:
-        limits = CallLimits(redis, model="scripted", bounds=Bounds(concurrency=60))
-        made.append(ModelGenerator(Scripted(script), limits, breaker=breaker))
-        return made[-1]
-
-    yield make
-    for model in made:
-        await model.close()
-
 
 @pytest.fixture
 def context() -> InsightContext:
     return build_context(small_chat(), CATEGORIES["friendship"])
 
 
-async def go_on() -> None:
-    """The job is ours."""
-
-
-async def forget(_outgoing: Outgoing, _shared: str) -> None:
-    """What is sent is written down nowhere."""
-
-
 def attempt(model: ModelGenerator) -> Generator:
-    return model.begin(Turn("alice", uuid4(), go_on, forget))
+    return model.begin(turn())
 
 
 async def call(
@@ -103,7 +72,7 @@ async def test_one_insight_left_over_gives_back_an_attempt_that_met_an_outage(
     make_model: MakeModel, context: InsightContext, met: list[Reply], given_back: list[bool]
 ) -> None:
     """Its calls are too few to open the circuit of a process that was just started."""
-    model = make_model(met)
+    model = make_model(Scripted(met))
     writer = attempt(model)
     told = [await refused(writer, context) for _ in met]
     assert [failure.gives_back for failure in told] == given_back
@@ -116,7 +85,8 @@ async def test_one_insight_left_over_gives_back_an_attempt_that_met_an_outage(
 async def test_a_prompt_that_fails_while_others_are_answered_is_counted(
     make_model: MakeModel, context: InsightContext
 ) -> None:
-    model = make_model(lambda prompt: DOWN if f"{SPECS[0].title}." in prompt.question else GOOD)
+    first = f"{SPECS[0].title}."
+    model = make_model(Scripted(lambda prompt: DOWN if first in prompt.question else GOOD))
     writer = attempt(model)
     for _ in range(CALLS_MAX):
         assert not (await refused(writer, context)).gives_back
@@ -135,7 +105,7 @@ async def test_ten_minutes_of_outage_fit_into_an_hour_and_burn_no_attempt(
         probes += 1
         return DOWN if now < OUTAGE_S else GOOD
 
-    workers = [make_model(reply, Breaker(clock=lambda: now)) for _ in range(3)]
+    workers = [make_model(Scripted(reply), breaker=Breaker(clock=lambda: now)) for _ in range(3)]
     while True:
         writer, calls = attempt(drawn.choice(workers)), 0
         told = await call(writer, context)
@@ -160,7 +130,7 @@ async def test_an_hour_of_outage_is_probed_no_more_than_once_a_minute_in_the_end
         asked.append(now)
         return DOWN
 
-    model = make_model(reply, Breaker(clock=lambda: now))
+    model = make_model(Scripted(reply), breaker=Breaker(clock=lambda: now))
     while now < EXPIRES_S:
         told = await refused(attempt(model), context)
         now += told.retry_after_s or 1

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.crypto import KeyRing
@@ -18,11 +17,8 @@ from app.insights.deletion import delete_chat
 from app.insights.model_generator import ModelGenerator
 from app.insights.sent_reading import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from app.insights.sweeps import delete_unused_chats
-from app.llm.limits import CallLimits
-from app.llm.openai_compatible import OpenAICompatible
-from app.llm.protocol import LLM, AnswerT, Completion, LLMFailed, Note, Prompt
-from app.llm.scripted import Script, Scripted
-from app.llm.shared import Bounds
+from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt
+from app.llm.scripted import Scripted
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,
@@ -33,6 +29,7 @@ from tests.insights.conftest import (
     unlock,
     until,
 )
+from tests.models import MakeModel
 from tests.provider_stub import Fault, ProviderStub
 
 KEYS = [spec.key for spec in CATEGORIES["friendship"].insights]
@@ -43,14 +40,6 @@ INSIGHT = {
     "confidence": 0.5,
 }
 GOOD = json.dumps(INSIGHT)
-
-
-def model_of(llm: LLM, redis: Redis) -> ModelGenerator:
-    return ModelGenerator(llm, CallLimits(redis, model=llm.name, bounds=Bounds(concurrency=60)))
-
-
-def scripted(script: Script, redis: Redis) -> ModelGenerator:
-    return model_of(Scripted(script), redis)
 
 
 async def sent(keyring: KeyRing, job_id: UUID, **given: Any) -> SentPage:
@@ -68,21 +57,21 @@ def words(page: SentPage) -> list[list[dict[str, str]]]:
 
 
 async def test_all_six_calls_are_shown_word_for_word_repairs_included(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID,
+    keyring: KeyRing,
+    make_engine: MakeEngine,
+    model: ModelGenerator,
+    stub: ProviderStub,
 ) -> None:
-    async with ProviderStub() as stub:
-        stub.behaviour.plan([Fault.WRONG_EVIDENCE, Fault.INVALID])
-        llm = OpenAICompatible(model="gpt-test", api_key="sk", base_url=stub.base_url)
-        model = model_of(llm, redis)
-        job = (await unlock("alice", chat)).job_id
-        await make_engine(generator=model).run_job("alice", job)
-        await model.close()
-        page = await sent(keyring, job)
-        posted = [received.body["messages"] for received in stub.received]
-        assert sorted(map(json.dumps, words(page))) == sorted(map(json.dumps, posted))
-        assert {(one.provider, one.model) for one in page.prompts} == {
-            (f"127.0.0.1:{stub.port}", "gpt-test")
-        }
+    stub.behaviour.plan([Fault.WRONG_EVIDENCE, Fault.INVALID])
+    job = (await unlock("alice", chat)).job_id
+    await make_engine(generator=model).run_job("alice", job)
+    page = await sent(keyring, job)
+    posted = [received.body["messages"] for received in stub.received]
+    assert sorted(map(json.dumps, words(page))) == sorted(map(json.dumps, posted))
+    assert {(one.provider, one.model) for one in page.prompts} == {
+        (f"127.0.0.1:{stub.port}", "gpt-test")
+    }
     assert [one.insight for one in page.prompts][:6] == KEYS
     assert [one.call for one in page.prompts] == [1] * 6 + [2] * 2
     assert {len(one.messages) for one in page.prompts[6:]} == {4}
@@ -91,10 +80,10 @@ async def test_all_six_calls_are_shown_word_for_word_repairs_included(
 
 
 async def test_what_all_six_begin_with_is_stored_once(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: GOOD))).run_job("alice", job)
     stored = await rows()
     assert sorted((row.ord, row.call) for row in stored) == [(0, 0), *((n, 1) for n in range(1, 7))]
     shared = next(row.sealed for row in stored if row.ord == 0)
@@ -134,12 +123,12 @@ class Silent(Scripted):
 
 
 async def test_a_call_is_written_down_before_it_is_sent(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     """So that a crash in the middle of a call hides nothing that had left."""
     job = (await unlock("alice", chat)).job_id
     llm = Silent(lambda _: GOOD)
-    running = asyncio.create_task(make_engine(generator=model_of(llm, redis)).run_job("alice", job))
+    running = asyncio.create_task(make_engine(generator=make_model(llm)).run_job("alice", job))
     await until(lambda: len(llm.prompts) == 6)
     page = await sent(keyring, job)
     assert sorted(one.messages[1].content for one in page.prompts) == sorted(
@@ -150,13 +139,13 @@ async def test_a_call_is_written_down_before_it_is_sent(
 
 
 async def test_each_run_of_a_job_is_shown_also_the_one_whose_worker_was_lost(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
     down = LLMFailed("provider_unavailable", is_outage=True, retry_after_s=600)
-    await make_engine(generator=scripted(lambda _: down, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: down))).run_job("alice", job)
     await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
-    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: GOOD))).run_job("alice", job)
     assert (await job_row("alice", job)).state == "succeeded"
     page = await sent(keyring, job)
     assert [one.run for one in page.prompts] == [1] * 6 + [2] * 6
@@ -164,17 +153,17 @@ async def test_each_run_of_a_job_is_shown_also_the_one_whose_worker_was_lost(
 
 
 async def test_nothing_is_sent_by_a_worker_that_lost_its_lease_to_another(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
-    quick = make_engine(generator=scripted(lambda _: GOOD, redis))
+    quick = make_engine(generator=make_model(Scripted(lambda _: GOOD)))
 
     async def overtake() -> None:
         await end_lease(job)
         await quick.run_job("alice", job)
 
     late = Late(overtake)
-    await make_engine(generator=model_of(late, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(late)).run_job("alice", job)
     assert late.prompts == []
     assert [one.run for one in (await sent(keyring, job)).prompts] == [2] * 6
     assert (await job_row("alice", job)).state == "succeeded"
@@ -182,12 +171,12 @@ async def test_nothing_is_sent_by_a_worker_that_lost_its_lease_to_another(
 
 
 async def test_nothing_is_sent_while_another_worker_has_the_job(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     """The job runs as it did, under another fence."""
     job = (await unlock("alice", chat)).job_id
     owner = Silent(lambda _: GOOD)
-    owning = make_engine(generator=model_of(owner, redis))
+    owning = make_engine(generator=make_model(owner))
     running: list[asyncio.Task[None]] = []
 
     async def overtake() -> None:
@@ -196,7 +185,7 @@ async def test_nothing_is_sent_while_another_worker_has_the_job(
         await until(lambda: len(owner.prompts) == 6)
 
     late = Late(overtake)
-    await make_engine(generator=model_of(late, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(late)).run_job("alice", job)
     assert late.prompts == []
     assert [one.run for one in (await sent(keyring, job)).prompts] == [2] * 6
     assert (await job_row("alice", job)).state == "running"
@@ -215,14 +204,14 @@ async def test_without_a_provider_nothing_is_written_down(
 
 
 async def test_a_deleted_chat_takes_with_it_what_was_sent(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     other = await store_chat(keyring, "bob")
     jobs = {
         "alice": (await unlock("alice", chat)).job_id,
         "bob": (await unlock("bob", other)).job_id,
     }
-    job_engine = make_engine(generator=scripted(lambda _: GOOD, redis))
+    job_engine = make_engine(generator=make_model(Scripted(lambda _: GOOD)))
     for user, job in jobs.items():
         await job_engine.run_job(user, job)
     assert len(await rows()) == 14
@@ -233,17 +222,17 @@ async def test_a_deleted_chat_takes_with_it_what_was_sent(
 
 
 async def test_a_chat_whose_retention_ended_takes_with_it_what_was_sent(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: GOOD))).run_job("alice", job)
     await execute("UPDATE chats SET used_at = used_at - interval '366 days'")
     assert await delete_unused_chats() == 1
     assert await rows() == []
 
 
 async def test_a_chat_deleted_just_before_a_call_is_sent_to_nobody(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
 
@@ -251,7 +240,7 @@ async def test_a_chat_deleted_just_before_a_call_is_sent_to_nobody(
         await delete_chat("alice", chat)
 
     late = Late(delete)
-    await make_engine(generator=model_of(late, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(late)).run_job("alice", job)
     assert late.prompts == []
     assert await rows() == []
     assert (await job_row("alice", job)).state == "cancelled"
@@ -259,21 +248,21 @@ async def test_a_chat_deleted_just_before_a_call_is_sent_to_nobody(
 
 
 async def test_a_refused_note_is_logged_and_costs_the_user_nothing(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     await execute("ALTER TABLE sent_prompts ADD CONSTRAINT refused CHECK (ord <> 3)")
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: GOOD))).run_job("alice", job)
     assert (await job_row("alice", job)).state == "succeeded"
     assert [one.insight for one in (await sent(keyring, job)).prompts] == KEYS[:2] + KEYS[3:]
 
 
 async def test_a_refused_shared_part_is_said_to_be_missing(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     await execute("ALTER TABLE sent_prompts ADD CONSTRAINT refused CHECK (ord <> 0)")
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=scripted(lambda _: GOOD, redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: GOOD))).run_job("alice", job)
     assert (await job_row("alice", job)).state == "succeeded"
     prompts = (await sent(keyring, job)).prompts
     assert 0 < len(prompts) < 6
@@ -281,10 +270,10 @@ async def test_a_refused_shared_part_is_said_to_be_missing(
 
 
 async def test_a_long_list_comes_in_pages(
-    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, redis: Redis
+    chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=scripted(lambda _: "no", redis)).run_job("alice", job)
+    await make_engine(generator=make_model(Scripted(lambda _: "no"))).run_job("alice", job)
     places: list[tuple[int, str]] = []
     after: int | None = None
     while True:

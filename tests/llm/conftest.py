@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -10,29 +11,21 @@ PROMPT = Prompt(system="Be exact.", shared="#1 P1: hello\n#2 P2: hi", question="
 KEY = "sk-a-secret-for-tests"
 
 
-@pytest.fixture
-async def stub() -> AsyncIterator[ProviderStub]:
-    """A provider on loopback that answers well until it is told otherwise."""
-    async with ProviderStub() as running:
-        yield running
-
-
 MakeModel = Callable[..., OpenAICompatible]
 
 
 @pytest.fixture
 async def make_model(stub: ProviderStub) -> AsyncIterator[MakeModel]:
     """Makes clients of the stub."""
-    made: list[OpenAICompatible] = []
+    async with AsyncExitStack() as stack:
 
-    def make(**given: object) -> OpenAICompatible:
-        options = {"model": "gpt-test", "api_key": KEY, "base_url": stub.base_url, **given}
-        made.append(OpenAICompatible(**options))  # pyright: ignore[reportArgumentType]
-        return made[-1]
+        def make(**given: object) -> OpenAICompatible:
+            options = {"model": "gpt-test", "api_key": KEY, "base_url": stub.base_url, **given}
+            client = OpenAICompatible(**options)  # pyright: ignore[reportArgumentType]
+            stack.push_async_callback(client.close)
+            return client
 
-    yield make
-    for model in made:
-        await model.close()
+        yield make
 
 
 @pytest.fixture

@@ -21,18 +21,16 @@ MakeBroker = Callable[..., WakeUpBroker]
 
 @pytest.fixture
 async def make_broker(redis: Redis, redis_url: str) -> AsyncIterator[MakeBroker]:
-    made: list[WakeUpBroker] = []
+    async with AsyncExitStack() as stack:
 
-    def make(url: str = redis_url) -> WakeUpBroker:
-        broker = WakeUpBroker()
-        broker.connect(url)
-        broker.task("run_insight_job")(_nothing)
-        made.append(broker)
-        return broker
+        def make(url: str = redis_url) -> WakeUpBroker:
+            broker = WakeUpBroker()
+            broker.connect(url)
+            broker.task("run_insight_job")(_nothing)
+            stack.push_async_callback(broker.connection_pool.disconnect)
+            return broker
 
-    yield make
-    for broker in made:
-        await broker.connection_pool.disconnect()
+        yield make
 
 
 async def _nothing(job_id: str) -> None:
