@@ -17,6 +17,7 @@ from tests.faults.outcomes import Fault, Reply
 from tests.faults.scenarios import SCENARIOS, Caller, Scenario
 from tests.faults.world import World, until
 from tests.faults.zygote import Zygote
+from tests.insights.conftest import ATTEMPT_S
 from tests.leaps import leap
 from tests.proxy import Proxy
 
@@ -159,7 +160,7 @@ class Cell:
             self.thaws.append(thaw)
             return reply
         if isinstance(self.step, Spot):
-            leap(self.world.attempt_s)
+            leap(ATTEMPT_S)
             return await _reply(acting)
         assert await self._end_idle_transactions(), "nothing was frozen"
         await self.world.finish()

@@ -26,7 +26,7 @@ from app.insights.run import JobEngine
 from app.insights.sweeps import cleanup_expired_reservations, retry_payment
 from app.settings import Settings
 from tests.conftest import AUTH_SECRET, MASTER_KEY
-from tests.insights.conftest import ScriptedGenerator
+from tests.insights.conftest import ATTEMPT_S, ScriptedGenerator
 
 ROUNDS_MAX = 6
 
@@ -50,7 +50,6 @@ class World:
     user_id: str
     chat_id: UUID = field(default_factory=new_id)
     job_id: UUID = field(default_factory=new_id)
-    attempt_s: float = 110
     heartbeat_s: float = 15
     generator: ScriptedGenerator | ModelGenerator = field(default_factory=ScriptedGenerator)
     is_ready: Callable[[], bool] = lambda: True
@@ -76,19 +75,19 @@ class World:
 
     async def run_job(self) -> None:
         """A worker of its own hears a wake-up for the job."""
-        engine = self.engine(attempt_s=self.attempt_s, heartbeat_s=self.heartbeat_s)
+        engine = self.engine(heartbeat_s=self.heartbeat_s)
         try:
             await engine.run_job(self.user_id, self.job_id)
         finally:
             await engine.drain()
 
-    def engine(self, *, attempt_s: float = 110, heartbeat_s: float = 15) -> JobEngine:
+    def engine(self, *, heartbeat_s: float = 15) -> JobEngine:
         engine = JobEngine(
             generator=self.generator,
             contexts=ContextStore(redis=self.redis, threads=1),
             keyring=self.keyring,
             nudges=Nudges(self.redis),
-            times=LeaseTimes(45, attempt_s),
+            times=LeaseTimes(45, ATTEMPT_S),
             heartbeat_s=heartbeat_s,
         )
         engine.start()
@@ -97,7 +96,7 @@ class World:
     async def finish(self) -> None:
         """Leases run out, waits pass; a healthy worker, rescue and the sweeps do the rest."""
         self.generator = ScriptedGenerator()
-        self.attempt_s, self.heartbeat_s = 110, 15
+        self.heartbeat_s = 15
         await self.sql.execute("ALTER TABLE entries DROP CONSTRAINT IF EXISTS no_captures")
         for _ in range(ROUNDS_MAX):
             if not await self.sql.fetchval(_ACTIVE, self.user_id):
