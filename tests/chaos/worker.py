@@ -21,6 +21,7 @@ from app.insights.content import Finding, InsightContent
 from app.insights.context import InsightContext
 from app.insights.generator import Draft, GenerationFailed
 from app.insights.run import JobEngine
+from tests.chaos import plan
 from tests.chaos.journal import Journal
 from workers.process import GENERATOR
 from workers.tasks import broker
@@ -31,7 +32,7 @@ PROVIDER_URL = "CHAOS_PROVIDER_URL"
 CALL_TIMEOUT_S = 3.0
 
 journal = Journal()
-_call: ContextVar[dict[str, Any]] = ContextVar("call")
+_calling: ContextVar[tuple[Attempt, InsightSpec]] = ContextVar("calling")
 _numbers = itertools.count(1)
 
 
@@ -46,18 +47,22 @@ class JournaledEngine(JobEngine):
 
 
 class JournaledCalls(InsightCalls):
-    async def _call(self, attempt: Attempt, spec: InsightSpec, *rest: Any) -> Draft:
-        _call.set(
-            {
-                "job": str(attempt.claim.job_id),
-                "fence": attempt.claim.fence,
-                "ord": spec.ord,
-                # When the statement was sent that last confirmed the lease.
-                "granted": attempt.lease_deadline - self._times.lease_s,
-                "number": f"{os.getpid()}-{next(_numbers)}",
-            }
-        )
-        return await super()._call(attempt, spec, *rest)
+    async def _try(self, attempt: Attempt, spec: InsightSpec, *rest: Any) -> Any:
+        _calling.set((attempt, spec))
+        return await super()._try(attempt, spec, *rest)
+
+
+def _begun() -> dict[str, Any]:
+    """What is noted of the call that begins now."""
+    attempt, spec = _calling.get()
+    return {
+        "job": str(attempt.claim.job_id),
+        "fence": attempt.claim.fence,
+        "ord": spec.ord,
+        # When the statement was sent that last confirmed the lease.
+        "granted": attempt.lease_deadline - plan.LEASE_S,
+        "number": f"{os.getpid()}-{next(_numbers)}",
+    }
 
 
 class ProviderGenerator:
@@ -73,7 +78,7 @@ class ProviderGenerator:
         if self._http is None:
             limits = httpx2.Limits(max_connections=400, max_keepalive_connections=50)
             self._http = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, limits=limits)
-        call = _call.get()
+        call = _begun()
         journal.note("called", **call)
         try:
             answer = await self._http.post(self._url, json=call)
@@ -99,7 +104,7 @@ class ProviderGenerator:
         return Draft(content, model="stub", tokens_in=10, tokens_out=10, cost_microusd=1)
 
 
-for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_call"), (run, "InsightCalls")):
+for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_try"), (run, "InsightCalls")):
     if not hasattr(owner, name):
         raise RuntimeError(f"the campaign's worker extends {name}, which is there no more")
 run.InsightCalls = JournaledCalls
