@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -47,17 +47,19 @@ def stub(stub: ProviderStub) -> ProviderStub:
 
 
 class Asked(CallLimits):
-    """Knows whose calls have asked for a place."""
+    """Knows whose calls have asked for a place, and whose got one, in order."""
 
     def __init__(self, redis: Redis, asked: Counter[str], **given: Any) -> None:
         super().__init__(redis, model="m", bounds=Bounds(concurrency=PLACES), **given)
         self._asked = asked
+        self.served: list[str] = []
 
-    def place(
-        self, user_id: str, job_id: UUID, *, tokens: int
-    ) -> AbstractAsyncContextManager[Permit]:
+    @asynccontextmanager
+    async def place(self, user_id: str, job_id: UUID, *, tokens: int) -> AsyncGenerator[Permit]:
         self._asked[user_id] += 1
-        return super().place(user_id, job_id, tokens=tokens)
+        async with super().place(user_id, job_id, tokens=tokens) as permit:
+            self.served.append(user_id)
+            yield permit
 
 
 @pytest.fixture
@@ -101,7 +103,8 @@ async def test_a_job_is_not_kept_waiting_by_a_hundred_of_another_user(
     stub: ProviderStub,
     asked: Counter[str],
 ) -> None:
-    engines = [make_engine(generator=generator) for generator in make_workers()]
+    generators = make_workers()
+    engines = [make_engine(generator=generator) for generator in generators]
     await unlock("ann", await store_chat(keyring, "ann"))  # Opens the account.
     await grant_coins("ann", coins=50 * MANY, reason="many", reference="m", actor="ops")
     many = [(await unlock("ann", await store_chat(keyring, "ann"))).job_id for _ in range(MANY)]
@@ -119,11 +122,16 @@ async def test_a_job_is_not_kept_waiting_by_a_hundred_of_another_user(
     async with asyncio.timeout(120):
         await asyncio.gather(*running, last)
 
+    # In the job's own worker: what had a place before it asked, and ann's first job, and it.
+    limits = generators[0].limits
+    assert isinstance(limits, Asked)
+    assert limits.served.count("ben") == 6
+    assert limits.served[: PLACES + 2 * 6].count("ben") == 6
+    # Among all, however the turns of the workers fall; after all of ann's they would be the last.
     places = [at for at, call in enumerate(stub.received, start=1) if MARK in call.text]
     assert len(places) == 6
     assert len(stub.received) == 6 * (MANY + 1)
-    # Two jobs' worth of calls in each worker; after all of ann's they would be the last six.
-    assert places[-1] <= 6 * (2 * WORKERS + 2)
+    assert places[-1] <= 6 * MANY // 4
     assert stub.meter.under_way_max == PLACES
     await assert_healthy()
 
