@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from app.chats.message import Message
 from app.credits.accounts import opened_balance
 from app.credits.service import Balance
 from app.crypto import KeyRing
@@ -28,6 +30,22 @@ from tests.insights.conftest import (
 from tests.models import MakeModel, client_of
 from tests.provider_stub import Fault, ProviderStub
 
+RunJob = Callable[..., Awaitable[UUID]]
+
+
+@pytest.fixture
+def run_job(
+    engine: None, keyring: KeyRing, make_engine: MakeEngine, model: ModelGenerator
+) -> RunJob:
+    """`run_job()`: a category of a chat of Alice's is unlocked, and tried once; the job's id."""
+
+    async def run(messages: Sequence[Message] | None = None) -> UUID:
+        job_id = (await unlock("alice", await store_chat(keyring, "alice", messages))).job_id
+        await make_engine(generator=model).run_job("alice", job_id)
+        return job_id
+
+    return run
+
 
 async def rows_of(job_id: UUID) -> list[Any]:
     async with snapshot() as connection:
@@ -38,18 +56,13 @@ async def rows_of(job_id: UUID) -> list[Any]:
 
 
 async def test_a_job_is_written_by_the_model_billed_and_charged_once(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
+    run_job: RunJob, stub: ProviderStub
 ) -> None:
     stub.behaviour.cached_share = 0.5
     stub.behaviour.plan([Fault.INVALID])
-    unlocked = await unlock("alice", await store_chat(keyring, "alice", friends()))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
-    rows = await rows_of(unlocked.job_id)
+    job_id = await run_job(friends())
+    assert (await job_row("alice", job_id)).state == "succeeded"
+    rows = await rows_of(job_id)
     assert sorted(row.attempts for row in rows) == [1, 1, 1, 1, 1, 2]
     assert {row.model for row in rows} == {"gpt-test-stub"}
     assert sum(row.tokens_out for row in rows) == 7 * 120
@@ -60,18 +73,13 @@ async def test_a_job_is_written_by_the_model_billed_and_charged_once(
 
 
 async def test_every_insight_keeps_the_prices_and_the_prompt_version_it_was_billed_by(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
+    run_job: RunJob, stub: ProviderStub
 ) -> None:
     stub.behaviour.cached_share = 0.5
     stub.behaviour.plan([Fault.INVALID])
-    unlocked = await unlock("alice", await store_chat(keyring, "alice", friends()))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    version = (await job_row("alice", unlocked.job_id)).prompt_version
-    for row in await rows_of(unlocked.job_id):
+    job_id = await run_job(friends())
+    version = (await job_row("alice", job_id)).prompt_version
+    for row in await rows_of(job_id):
         prices = (row.price_input, row.price_cached, row.price_output)
         assert (row.prompt_version, *prices) == (version, 2_000_000, 500_000, 8_000_000)
         fresh = row.tokens_in - row.tokens_cached
@@ -84,33 +92,22 @@ async def test_every_insight_keeps_the_prices_and_the_prompt_version_it_was_bill
 
 
 async def test_a_failed_insight_names_the_model_that_was_asked_and_its_prices(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
+    run_job: RunJob, stub: ProviderStub
 ) -> None:
     stub.behaviour.chances = {Fault.INVALID: 1.0}
-    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    for row in await rows_of(unlocked.job_id):
+    job_id = await run_job()
+    for row in await rows_of(job_id):
         assert (row.state, row.model, row.price_output) == ("failed", "gpt-test", 8_000_000)
         assert 0 < row.cost_microusd == row.wasted_microusd
 
 
 @pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.REFUSED])
 async def test_what_no_other_call_would_mend_gives_the_coins_back_at_once(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
-    fault: Fault,
+    run_job: RunJob, stub: ProviderStub, fault: Fault
 ) -> None:
     stub.behaviour.plan([fault])
-    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    row = await job_row("alice", unlocked.job_id)
+    job_id = await run_job()
+    row = await job_row("alice", job_id)
     assert (row.state, row.attempt, row.error_code) == ("failed", 1, fault.value)
     assert stub.meter.calls == 6
     assert Counter(row.insight_states) == {"completed": 5, "failed": 1}
@@ -119,19 +116,14 @@ async def test_what_no_other_call_would_mend_gives_the_coins_back_at_once(
 
 
 async def test_an_insight_costs_at_most_three_calls_an_attempt_repair_included(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
+    run_job: RunJob, stub: ProviderStub
 ) -> None:
     stub.behaviour.chances = {Fault.INVALID: 1.0}
-    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    row = await job_row("alice", unlocked.job_id)
+    job_id = await run_job()
+    row = await job_row("alice", job_id)
     assert (row.state, row.attempt, row.error_code) == ("queued", 1, "invalid_answer")
     assert stub.meter.calls == 18
-    spent = [insight.tokens_out for insight in await rows_of(unlocked.job_id)]
+    spent = [insight.tokens_out for insight in await rows_of(job_id)]
     assert spent == [3 * 120] * 6  # Wasted, and on the bill.
 
 
@@ -168,17 +160,10 @@ async def test_an_outage_costs_no_attempt_and_the_job_is_served_when_it_is_over(
     await assert_healthy()
 
 
-async def test_a_wrong_key_costs_nobody_an_attempt(
-    engine: None,
-    keyring: KeyRing,
-    make_engine: MakeEngine,
-    model: ModelGenerator,
-    stub: ProviderStub,
-) -> None:
+async def test_a_wrong_key_costs_nobody_an_attempt(run_job: RunJob, stub: ProviderStub) -> None:
     stub.behaviour.chances = {Fault.UNAUTHORIZED: 1.0}
-    unlocked = await unlock("alice", await store_chat(keyring, "alice"))
-    await make_engine(generator=model).run_job("alice", unlocked.job_id)
-    row = await job_row("alice", unlocked.job_id)
+    job_id = await run_job()
+    row = await job_row("alice", job_id)
     assert (row.state, row.attempt) == ("queued", 0)
     assert stub.meter.calls <= 6
 
