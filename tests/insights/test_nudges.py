@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -8,34 +10,46 @@ from app.insights.cancel import cancel_job
 from app.insights.nudges import JOB_CANCELLED, JOB_CHANGED, Nudges, listen
 from app.redis import end_task
 from tests.insights.conftest import MakeEngine, ScriptedGenerator, job_row, unlock, until
-from tests.redis_cuts import cut_connections
+from tests.redis_connections import connections, cut_connections
+
+Hear = Callable[[UUID], Awaitable[None]]
 
 
-async def _listening(redis: Redis, channel: str) -> tuple[list[UUID], asyncio.Task[None]]:
-    heard: list[UUID] = []
-
-    async def hear(job_id: UUID) -> None:
-        heard.append(job_id)
-
+@asynccontextmanager
+async def listening(redis: Redis, channel: str, hear: Hear) -> AsyncIterator[None]:
+    """While the block runs, what is announced on the channel is heard."""
     task = asyncio.create_task(listen(redis, channel, hear))
 
     async def is_subscribed() -> bool:
-        return bool((await redis.pubsub_numsub(channel))[0][1])
+        # Not by PUBSUB NUMSUB: channels have no database, and other tests listen too.
+        return any(int(one["sub"]) for one in await connections(redis, kind="pubsub"))
 
-    await until(is_subscribed)
-    return heard, task
+    try:
+        await until(is_subscribed)
+        yield
+    finally:
+        await end_task(task)
+
+
+class Ear:
+    """Remembers what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[UUID] = []
+
+    async def hear(self, job_id: UUID) -> None:
+        self.heard.append(job_id)
 
 
 async def test_a_listener_hears_of_every_change_of_a_job(
     chat: UUID, make_engine: MakeEngine, redis: Redis
 ) -> None:
-    heard, task = await _listening(redis, JOB_CHANGED)
-    unlocked = await unlock("alice", chat)
-    await make_engine().run_job("alice", unlocked.job_id)
-    # Claimed and settled; what comes between may come together with either. Channels are not
-    # bound to a database: what other tests announce is heard too.
-    await until(lambda: heard.count(unlocked.job_id) >= 2)
-    await end_task(task)
+    ear = Ear()
+    async with listening(redis, JOB_CHANGED, ear.hear):
+        unlocked = await unlock("alice", chat)
+        await make_engine().run_job("alice", unlocked.job_id)
+        # Claimed and settled; what comes between may come together with either.
+        await until(lambda: ear.heard.count(unlocked.job_id) >= 2)
 
 
 async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
@@ -43,21 +57,19 @@ async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
 ) -> None:
     generator.gate = asyncio.Event()
     job_engine = make_engine(heartbeat_s=1_000)
-    task = asyncio.create_task(listen(redis, JOB_CANCELLED, job_engine.recheck))
-    unlocked = await unlock("alice", chat)
-    running = asyncio.create_task(job_engine.run_job("alice", unlocked.job_id))
-    await until(lambda: len(generator.calls) == 6)
+    async with listening(redis, JOB_CANCELLED, job_engine.recheck):
+        unlocked = await unlock("alice", chat)
+        running = asyncio.create_task(job_engine.run_job("alice", unlocked.job_id))
+        await until(lambda: len(generator.calls) == 6)
 
-    await job_engine.recheck(unlocked.job_id)  # A false alarm stops nothing.
-    assert not running.done()
+        await job_engine.recheck(unlocked.job_id)  # A false alarm stops nothing.
+        assert not running.done()
 
-    await cancel_job("alice", unlocked.job_id)
-    nudges = Nudges(redis)
-    nudges.cancelled([unlocked.job_id])
-    async with asyncio.timeout(60):
-        await running
+        await cancel_job("alice", unlocked.job_id)
+        Nudges(redis).cancelled([unlocked.job_id])
+        async with asyncio.timeout(60):
+            await running
     assert (await job_row("alice", unlocked.job_id)).state == "cancelled"
-    await end_task(task)
 
 
 async def test_without_redis_a_nudge_is_dropped_and_nobody_waits() -> None:
@@ -68,13 +80,12 @@ async def test_without_redis_a_nudge_is_dropped_and_nobody_waits() -> None:
 
 
 async def test_a_listener_finds_back_after_its_connection_was_cut(redis: Redis) -> None:
-    heard, task = await _listening(redis, JOB_CHANGED)
-    await cut_connections(redis, kind="pubsub")
+    ear, nudges, mine = Ear(), Nudges(redis), new_id()
 
-    async def is_heard() -> bool:
-        Nudges(redis).changed([new_id()])
-        await asyncio.sleep(0.05)
-        return bool(heard)
+    def is_heard() -> bool:
+        nudges.changed([mine])
+        return mine in ear.heard
 
-    await until(is_heard)
-    await end_task(task)
+    async with listening(redis, JOB_CHANGED, ear.hear):
+        await cut_connections(redis, kind="pubsub")
+        await until(is_heard)
