@@ -109,8 +109,9 @@ async def test_a_killed_postgres_comes_back_on_the_same_port_with_its_rows(data_
 async def test_a_killed_postgres_comes_back_though_a_query_of_it_still_computes(data_dir, services):
     postgres = embedded.start_postgres(data_dir)
     services.callback(postgres.stop)
-    connection = await asyncpg.connect(postgres.url, ssl=False)
-    watcher = await asyncpg.connect(postgres.url, ssl=False)
+    connection, watcher = [await asyncpg.connect(postgres.url, ssl=False) for _ in range(2)]
+    services.callback(connection.terminate)
+    services.callback(watcher.terminate)
     running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1"
     for rows in (5_000_000, 20_000_000, 80_000_000):  # More, if it ended before it was seen.
         count = f"SELECT count(md5(i::text)) FROM generate_series(1, {rows}) i"
@@ -126,8 +127,6 @@ async def test_a_killed_postgres_comes_back_though_a_query_of_it_still_computes(
 
     assert await run_sql(postgres.url, "SELECT 1") == 1
     await asyncio.gather(query, return_exceptions=True)  # It may get its answer, or an error.
-    connection.terminate()
-    watcher.terminate()
 
 
 def test_servers_that_outlived_their_supervisor_are_taken_over(data_dir, services):

@@ -126,8 +126,9 @@ async def test_what_dies_is_restarted_where_it_was(data_dir, up):
     wait_for(lambda: answers(int(after["url"].rpartition(":")[2]), "/readyz"))
     assert not is_running(grandchild), "a dead master's worker went on consuming"
     connection = await asyncpg.connect(after["database_url"], ssl=False)
-    assert await connection.fetchval("SELECT 1") == 1
+    one = await connection.fetchval("SELECT 1")
     await connection.close()
+    assert one == 1
 
 
 def test_the_successor_of_a_killed_supervisor_keeps_the_servers_and_ends_the_children(data_dir, up):

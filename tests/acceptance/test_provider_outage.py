@@ -49,8 +49,10 @@ async def test_jobs_outlive_an_outage_uncharged_and_succeed_after_it(
         """Each job was started many times as often as it has attempts."""
         return await database.fetchval("SELECT min(fence) FROM jobs") >= RUNS_MIN
 
-    await until(has_run_often, deadline_s=90)
-    await database.close()
+    try:
+        await until(has_run_often, deadline_s=90)
+    finally:
+        await database.close()
     for user, job in zip(users, jobs, strict=True):
         snapshot = await user.get(job["links"]["self"])
         assert snapshot["state"] in ("queued", "running")

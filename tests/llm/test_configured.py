@@ -15,9 +15,9 @@ async def test_the_model_of_the_settings_is_asked(settings: Settings) -> None:
     )
     llm = configured_llm(chosen)
     assert llm is not None
+    await llm.close()
     assert llm.name == "gpt-4.1-mini"
     assert "sk-configured" not in repr(llm)
-    await llm.close()
 
 
 def test_a_price_in_the_settings_overrules_the_table(settings: Settings) -> None:

@@ -28,23 +28,21 @@ MakeLimits = Callable[..., CallLimits]
 @pytest.fixture
 async def make_limits(redis: Redis) -> AsyncIterator[MakeLimits]:
     """Makes the limits of processes that share a model."""
-    made: list[CallLimits] = []
+    async with AsyncExitStack() as stack:
 
-    def make(**bounds: object) -> CallLimits:
-        shared = bounds.pop("redis", redis)
-        wait_max_s = bounds.pop("wait_max_s", 60.0)
-        limits = CallLimits(
-            shared,  # pyright: ignore[reportArgumentType]
-            model="m",
-            bounds=Bounds(**bounds),  # pyright: ignore[reportArgumentType]
-            wait_max_s=wait_max_s,  # pyright: ignore[reportArgumentType]
-        )
-        made.append(limits)
-        return limits
+        def make(**bounds: object) -> CallLimits:
+            shared = bounds.pop("redis", redis)
+            wait_max_s = bounds.pop("wait_max_s", 60.0)
+            limits = CallLimits(
+                shared,  # pyright: ignore[reportArgumentType]
+                model="m",
+                bounds=Bounds(**bounds),  # pyright: ignore[reportArgumentType]
+                wait_max_s=wait_max_s,  # pyright: ignore[reportArgumentType]
+            )
+            stack.push_async_callback(limits.close)
+            return limits
 
-    yield make
-    for limits in made:
-        await limits.close()
+        yield make
 
 
 async def granted(limits: CallLimits, stack: AsyncExitStack, *, tokens: int = 10) -> Permit:
