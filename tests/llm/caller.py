@@ -8,12 +8,13 @@ import sys
 from uuid import uuid4
 
 from pydantic import BaseModel
+from redis.asyncio import Redis
 
 from app.llm.limits import CallLimits
 from app.llm.openai_compatible import OpenAICompatible
 from app.llm.protocol import LLMFailed, Prompt
 from app.llm.shared import Bounds
-from app.redis import connect_redis
+from app.logging import configure_logging
 
 
 class Report(BaseModel):
@@ -21,7 +22,8 @@ class Report(BaseModel):
 
 
 async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
-    redis = connect_redis(redis_url)
+    # A Redis that is slow for seconds is not away: without it each has a share of its own.
+    redis = Redis.from_url(redis_url, socket_timeout=60, socket_connect_timeout=60)
     llm = OpenAICompatible(
         model="gpt-test", api_key="sk", base_url=base_url, concurrency=limit, timeout_s=40
     )
@@ -43,5 +45,6 @@ async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
 
 
 if __name__ == "__main__":
+    configure_logging(json=True, level="WARNING")  # Not among what is printed.
     redis_url, base_url, limit, calls = sys.argv[1:]
     sys.stdout.write(f"{asyncio.run(main(redis_url, base_url, int(limit), int(calls)))}\n")
