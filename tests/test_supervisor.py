@@ -91,7 +91,7 @@ def test_up_serves_publishes_itself_privately_and_leaves_nothing_behind(data_dir
     assert set(found) == {"url", "database_url", "redis_url", "pids"}
     assert set(found["pids"]) == {"supervisor", "postgres", "valkey", "api", "worker"}
     assert found["pids"]["supervisor"] == running.process.pid
-    assert answers(int(found["url"].rpartition(":")[2]), "/readyz")
+    wait_for(lambda: answers(int(found["url"].rpartition(":")[2]), "/readyz"))
     wait_for((data_dir / "grandchild").exists)
 
     said = running.end()

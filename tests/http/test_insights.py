@@ -370,7 +370,9 @@ async def test_listeners_of_one_job_share_one_read(
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
 
     async def first_news() -> News:
-        return await anext(watch(app.state.board, "alice", job_id, after_version=None))
+        watching = watch(app.state.board, "alice", job_id, after_version=None)
+        async with aclosing(watching):
+            return await anext(watching)
 
     async with asyncio.timeout(DEADLINE_S):
         heard = await asyncio.gather(*(first_news() for _ in range(50)))
