@@ -18,7 +18,7 @@ import asyncpg
 import hypothesis
 import pytest
 from pydantic import SecretStr
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 from app.db import close_engine, open_engine
 from app.embedded import Postgres, Valkey, start_postgres, start_valkey
@@ -126,8 +126,14 @@ def worker_number() -> int:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """A client on this test's emptied Redis database."""
-    async with Redis.from_url(redis_url) as client:
+    """A client on this test's emptied Redis database.
+
+    As the product's, it waits for a connection: the default pool raises at a hundred of them.
+    """
+    pool = BlockingConnectionPool.from_url(
+        redis_url, max_connections=50, timeout=60, socket_timeout=60, socket_connect_timeout=60
+    )
+    async with Redis.from_pool(pool) as client:
         await client.flushdb()
         yield client
 
