@@ -1,5 +1,6 @@
 """What operators do with a job from a terminal, on a job that really ran."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -28,24 +29,30 @@ async def test_an_operator_finds_follows_and_refunds_a_job(
     last = json.loads(followed.splitlines()[-1])
     assert last["state"] == "succeeded"
     assert all("content" not in insight for insight in last["insights"])
-    shown = await printed(environment, "jobs", "show", job_id)
-    assert (shown["state"], shown["completed"]) == ("succeeded", 6)
-    assert (await run_sixfold(environment, "jobs", "release", job_id, "--reason", "late"))[0] == 1
+    shown, (refused, _) = await asyncio.gather(
+        printed(environment, "jobs", "show", job_id),
+        run_sixfold(environment, "jobs", "release", job_id, "--reason", "late"),
+    )
+    assert (shown["state"], shown["completed"], refused) == ("succeeded", 6, 1)
 
     refund = ("refund", job_id, "--reason", "a present")
     assert (await printed(environment, *refund))["refunded"] is True
     assert (await printed(environment, *refund))["refunded"] is False
     taken = ("adjust", "alice", "--coins", "-20", "--reason", "by hand", "--reference", "one")
     assert (await printed(environment, *taken))["entry"]["available_after"] == 30
-    assert await printed(environment, "balance", "alice") == {"available": 30, "held": 0}
-    assert (await printed(environment, "check"))["healthy"] is True
 
-    costs = await printed(environment, "costs", "--since", "7d", "--json")
+    balance, checked, costs, (code, table) = await asyncio.gather(
+        printed(environment, "balance", "alice"),
+        printed(environment, "check"),
+        printed(environment, "costs", "--since", "7d", "--json"),
+        run_sixfold(environment, "costs"),
+    )
+    assert balance == {"available": 30, "held": 0}
+    assert checked["healthy"] is True
     assert [(one["model"], one["jobs"], one["insights"]) for one in costs["costs"]] == [
         ("offline-1", 1, 6)
     ]
     assert (costs["totals"]["captured_coins"], costs["totals"]["refunded_coins"]) == (50, 50)
-    code, table = await run_sixfold(environment, "costs")
     assert code == 0
     assert b"0 coins earned (50 captured, 50 refunded)" in table
 
