@@ -4,8 +4,10 @@ It selects and never claims: its finds go to the worker as wake-ups, so that the
 drain of the worker hold for them too. It needs no Redis.
 """
 
+from functools import cache
+
 import structlog
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from app.db import lone_read
 from app.faults import Step
@@ -28,10 +30,8 @@ async def find_due_jobs(limit: int, *, expires_s: float) -> list[JobRef]:
     looked up, lest overdue ones, which no claim takes, hide the others behind them.
     """
     async with lone_read() as connection:
-        rows = await connection.execute(
-            _DUE, {"limit": limit, "unheard_s": UNHEARD_S, "expires_s": expires_s}
-        )
-        return [(row.user_id, row.id) for row in rows]
+        rows = await connection.execute(_due(1 << (limit - 1).bit_length(), expires_s))
+        return [(row.user_id, row.id) for row in rows][:limit]
 
 
 async def end_abandoned_jobs() -> int:
@@ -40,7 +40,7 @@ async def end_abandoned_jobs() -> int:
     Six completed insights are charged, fewer are released. How many it ended.
     """
     async with lone_read() as connection:
-        rows = (await connection.execute(_ABANDONED, {"limit": ABANDONED_MAX})).all()
+        rows = (await connection.execute(_ABANDONED)).all()
     ended = 0
     for row in rows:
         ending = Ending(
@@ -59,40 +59,45 @@ async def end_abandoned_jobs() -> int:
     return ended
 
 
-# A value that is looked up, and no EXISTS: of that the planner may read all reservations.
-_OPEN = """
-    (j.created_at > statement_timestamp() - make_interval(secs => :expires_s)
-     OR statement_timestamp() < (SELECT r.expires_at FROM reservations r
-                                 WHERE r.user_id = j.user_id AND r.id = j.id))
-"""
+@cache
+def _due(limit: int, expires_s: float) -> TextClause:
+    """The query of `find_due_jobs`. Its numbers are written into it: PostgreSQL keeps the plan of a
+    statement without parameters, and to plan this one takes longer than to run it.
 
-# Each branch is driven by an index of the jobs and ends at :limit, however many wait behind.
-_DUE = text(f"""
-    (SELECT j.user_id, j.id FROM jobs j
-     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
-       AND j.next_run_at <= statement_timestamp() - make_interval(secs => :unheard_s)
-     ORDER BY j.next_run_at LIMIT :limit)
-    UNION ALL
-    (SELECT j.user_id, j.id FROM jobs j
-     WHERE j.lease_until <= statement_timestamp() AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
-     ORDER BY j.lease_until LIMIT :limit)
-    UNION ALL
-    (SELECT j.user_id, j.id FROM jobs j
-     WHERE j.lease_until > statement_timestamp() + interval '90 s'
-       AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
-     LIMIT :limit)
-    UNION ALL
-    (SELECT j.user_id, j.id FROM jobs j
-     WHERE j.state = 'queued' AND j.attempt < {ATTEMPTS_MAX} AND {_OPEN}
-       AND j.next_run_at > statement_timestamp() + make_interval(secs => {LEAP_S})
-     LIMIT :limit)
-    LIMIT :limit
-""")  # noqa: S608 (constants of this package)
+    Each branch is driven by an index of the jobs and ends at `limit`, however many wait behind.
+    """
+    now = "statement_timestamp()"
+    # A value that is looked up, and no EXISTS: of that the planner may read all reservations.
+    is_open = f"""
+        j.attempt < {ATTEMPTS_MAX}
+        AND (j.created_at > {now} - make_interval(secs => {expires_s})
+             OR {now} < (SELECT r.expires_at FROM reservations r
+                         WHERE r.user_id = j.user_id AND r.id = j.id))
+    """  # noqa: S608 (numbers)
+    return text(f"""
+        (SELECT j.user_id, j.id FROM jobs j
+         WHERE j.state = 'queued' AND {is_open}
+           AND j.next_run_at <= {now} - make_interval(secs => {UNHEARD_S})
+         ORDER BY j.next_run_at LIMIT {limit})
+        UNION ALL
+        (SELECT j.user_id, j.id FROM jobs j
+         WHERE j.lease_until <= {now} AND {is_open}
+         ORDER BY j.lease_until LIMIT {limit})
+        UNION ALL
+        (SELECT j.user_id, j.id FROM jobs j
+         WHERE j.lease_until > {now} + interval '90 s' AND {is_open} LIMIT {limit})
+        UNION ALL
+        (SELECT j.user_id, j.id FROM jobs j
+         WHERE j.state = 'queued' AND {is_open}
+           AND j.next_run_at > {now} + make_interval(secs => {LEAP_S}) LIMIT {limit})
+        LIMIT {limit}
+    """)  # noqa: S608 (numbers)
+
 
 _ABANDONED = text(f"""
     SELECT user_id, id FROM jobs
     WHERE attempt >= {ATTEMPTS_MAX}
       AND (lease_until <= statement_timestamp()
            OR lease_until > statement_timestamp() + interval '90 s')
-    LIMIT :limit
-""")  # noqa: S608 (a constant of this package)
+    LIMIT {ABANDONED_MAX}
+""")  # noqa: S608 (constants of this package)
