@@ -6,7 +6,6 @@ from uuid import UUID
 from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance
 from app.insights.claim import JobRef
-from app.insights.generator import GenerationFailed
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.sweeps import (
     cleanup_expired_reservations,
@@ -123,17 +122,6 @@ async def test_a_charge_and_a_sweep_are_due_when_the_clock_jumped_back_before_th
     await run_overdue_sweeps()
     assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
     await assert_healthy()
-
-
-async def test_no_wait_for_another_attempt_is_longer_than_a_quarter_of_an_hour(
-    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
-) -> None:
-    generator.script = lambda spec: GenerationFailed("rate_limited", retry_after_s=86_400)
-    unlocked = await unlock("alice", chat)
-    await make_engine().run_job("alice", unlocked.job_id)
-    row = await job_row("alice", unlocked.job_id)
-    assert (row.state, row.attempt) == ("queued", 0)
-    assert 800 < (row.next_run_at - row.started_at).total_seconds() < 1_000
 
 
 async def test_an_overdue_sweep_runs_once_without_a_scheduler(chat: UUID) -> None:
