@@ -12,7 +12,7 @@ import asyncpg
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.storage import SealedChat, seal_chat
-from app.chats.whatsapp import DateOrder
+from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.ids import new_id
 from app.insights.catalog import CATEGORIES

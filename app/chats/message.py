@@ -10,10 +10,15 @@ Statistics and insights count by the same one, so that their figures agree."""
 
 
 class MessageKind(StrEnum):
+    """Their order is stored: new ones are added at the end."""
+
     TEXT = "text"
     MEDIA = "media"
     DELETED = "deleted"
     EMPTY = "empty"
+    POLL = "poll"
+    CALL = "call"
+    LOCATION = "location"
 
 
 class Message(NamedTuple):
@@ -21,7 +26,8 @@ class Message(NamedTuple):
 
     `number` counts from 1 in file order over messages by people only. `at` is aware, in the
     time zone of the upload. `text` is the body without import marks (edited, direction marks
-    at its ends); of a medium its caption, or empty.
+    at its ends); of a medium its caption, or empty;
+    of a poll its question and options, of a location the place or its address, of a call nothing.
     """
 
     number: int

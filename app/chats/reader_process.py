@@ -13,7 +13,7 @@ import orjson
 
 from app.chats.blocks import EncodedChat
 from app.chats.reading import ReadingOrder, read_chat
-from app.chats.whatsapp import DateOrder
+from app.chats.transcript import DateOrder
 from app.errors import DomainError
 
 LENGTH_BYTES = 8

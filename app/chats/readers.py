@@ -16,7 +16,7 @@ from app.chats.archive import TooLarge as TranscriptTooLarge
 from app.chats.blocks import EncodedChat
 from app.chats.reader_process import LENGTH_BYTES
 from app.chats.reading import ReadingOrder
-from app.chats.whatsapp import (
+from app.chats.transcript import (
     AmbiguousDates,
     EmptyChat,
     TooManyParticipants,

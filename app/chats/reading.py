@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from app.chats.archive import ArchiveLimits, read_transcript
 from app.chats.blocks import ChatMeta, EncodedChat, encode_chat
+from app.chats.formats.format import ReadingOptions
+from app.chats.formats.registry import find_format
 from app.chats.statistics import compute_statistics
-from app.chats.whatsapp import DateOrder, decode_export, parse_export
+from app.chats.transcript import DateOrder
 
 TITLE_CHARS_MAX = 100
 NAMES_IN_TITLE_MAX = 3
@@ -34,13 +36,13 @@ class ReadingOrder:
 def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat:
     """The chat in an export, or in an archive that holds one.
 
-    Raises the refusals of `read_transcript`, `decode_export` and `parse_export`.
+    Raises the refusals of `read_transcript`, `find_format` and the format's own `read`.
     """
     transcript = read_transcript(
         raw, order.filename, limits=ArchiveLimits(transcript_bytes_max=bytes_max)
     )
-    tz = ZoneInfo(order.timezone)
-    parsed = parse_export(decode_export(transcript), date_order=order.date_order, tz=tz)
+    options = ReadingOptions(order.date_order, ZoneInfo(order.timezone))
+    parsed = find_format(transcript).read(transcript, options)
     meta = ChatMeta(
         title=_title(parsed.title, order.filename, list(parsed.participants)),
         participants=[

@@ -13,14 +13,15 @@ from app.chats.archive import BadArchive
 from app.chats.form import read_upload_form
 from app.chats.message import MessageKind
 from app.chats.statistics import ChatStatistics
-from app.chats.upload import Uploads
-from app.chats.whatsapp import (
+from app.chats.transcript import (
     AmbiguousDates,
     DateOrder,
     EmptyChat,
+    ExampleKind,
     OrderConfidence,
     UnrecognisedFormat,
 )
+from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
 from app.errors import NotFound
@@ -43,14 +44,31 @@ class ParticipantBody(BaseModel):
     messages: int
 
 
+class ExampleBody(BaseModel):
+    kind: ExampleKind
+    line: int
+    text: str
+
+
 class ImportBody(BaseModel):
-    """How the file was read. `possibly_truncated`: WhatsApp cuts long exports silently."""
+    """How the file was read, and all in it that is no message: `ImportReport` says what each
+    count means. `possibly_truncated`: WhatsApp cuts long exports silently. What older imports
+    did not count is 0."""
 
     format: str
-    date_order: DateOrder
-    order_confidence: OrderConfidence
+    messenger: str = "whatsapp"
+    date_order: DateOrder | None
+    order_confidence: OrderConfidence | None
     unparsed_lines: int
     possibly_truncated: bool
+    notices: int = 0
+    unknown_notices: int = 0
+    merged_headers: int = 0
+    merged_header_lines: list[int] = []
+    replaced_bytes: int = 0
+    repeated_messages: int = 0
+    unsaid: list[str] = []
+    examples: list[ExampleBody] = []
 
 
 class ChatSummary(BaseModel):

@@ -16,7 +16,7 @@ from app.chats.form import UploadForm
 from app.chats.readers import Readers
 from app.chats.reading import ReadingOrder
 from app.chats.storage import Chat, insert_chat, seal_chat
-from app.chats.whatsapp import DateOrder
+from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.db import in_transaction
 from app.faults import Step

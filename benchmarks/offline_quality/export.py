@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.chats.whatsapp import DateOrder
+from app.chats.transcript import DateOrder
 from benchmarks.offline_quality.chat import Chat
 
 _NOTICE = (

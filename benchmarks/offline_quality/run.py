@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.chats.whatsapp import decode_export, parse_export
+from app.chats.formats.text import decode_text
+from app.chats.formats.whatsapp.export import parse_export
 from app.insights.catalog import CATEGORIES
 from app.insights.content import InsightContent
 from app.insights.context import build_context
@@ -67,7 +68,7 @@ async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
 
     Raises RuntimeError if the importer numbers the messages otherwise than they were said.
     """
-    parsed = parse_export(decode_export(export(chat)), date_order=date_order(chat))
+    parsed = parse_export(decode_text(export(chat))[0], date_order=date_order(chat))
     got = [(each.number, each.at, each.author, each.text) for each in parsed.messages]
     if got != [(each.number, each.at, each.author, each.text) for each in chat.said]:
         raise RuntimeError(f"{chat.name} was not imported as it was said")

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 
-from app.chats.whatsapp import DateOrder, decode_export, parse_export
+from app.chats.formats.text import decode_text
+from app.chats.formats.whatsapp.export import parse_export
+from app.chats.transcript import DateOrder
 from benchmarks import machine
 from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
@@ -62,7 +64,7 @@ def export_of(messages: int) -> bytes:
 
 
 def _parse_rate(export: bytes) -> float:
-    text = decode_export(export)
+    text, _ = decode_text(export)
     started = time.process_time()
     parsed = parse_export(text, date_order=DateOrder.DMY, tz=ZoneInfo("UTC"))
     return len(parsed.messages) / (time.process_time() - started)

@@ -4,15 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.chats.formats.text import decode_text
+from app.chats.formats.whatsapp.export import parse_export
 from app.chats.message import MessageKind
 from app.chats.statistics import compute_statistics
-from app.chats.whatsapp import decode_export, parse_export
 from samples.generate import SAMPLE, generate
 
 
 @pytest.fixture(scope="module")
 def chat():
-    return parse_export(decode_export(SAMPLE.read_bytes()))
+    return parse_export(decode_text(SAMPLE.read_bytes())[0])
 
 
 def test_the_sample_is_written_the_same_every_time():

@@ -4,13 +4,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.chats.formats.whatsapp.export import parse_export
 from app.chats.message import MessageKind
-from app.chats.whatsapp import (
-    AmbiguousDates,
-    DateOrder,
-    TooManyParticipants,
-    parse_export,
-)
+from app.chats.transcript import AmbiguousDates, DateOrder, TooManyParticipants
 
 ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 BEGIN = datetime(2023, 2, 11, 9, 58, 3, tzinfo=UTC)

@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chats.whatsapp import EmptyChat, UnrecognisedFormat, decode_export, parse_export
+from app.chats.formats.format import ReadingOptions
+from app.chats.formats.registry import find_format
+from app.chats.formats.text import decode_text
+from app.chats.formats.whatsapp.export import parse_export
+from app.chats.transcript import EmptyChat, UnrecognisedFormat
 from app.errors import DomainError
 
 
@@ -28,20 +32,27 @@ def test_other_text_is_not_recognised(text):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_the_encodings_of_exports_are_read(encoding):
     export = "30/12/22, 22:15 - Ann: grüß 😀"
-    assert parse_export(decode_export(export.encode(encoding))).messages[0].text == "grüß 😀"
+    assert parse_export(decode_text(export.encode(encoding))[0]).messages[0].text == "grüß 😀"
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xd8\xff\xe0 jpeg", b"\0\1\2" * 50, b"caf\xe9 is not utf-8"])
+@pytest.mark.parametrize("raw", [b"\xff\xd8\xff\xe0 jpeg" * 9, b"\0\1\2" * 50, b"caf\xe9 " * 50])
 def test_a_binary_is_refused(raw):
     with pytest.raises(UnrecognisedFormat):
-        decode_export(raw)
+        decode_text(raw)
+
+
+def test_a_stray_byte_is_replaced_and_counted():
+    raw = b"30/12/22, 22:15 - Ann: caf" + b"\xe9 \xef\xbf\xbd au lait\n"
+    chat = find_format(raw).read(raw, ReadingOptions())
+    assert chat.messages[0].text == "caf\ufffd \ufffd au lait"
+    assert chat.report.replaced_bytes == 1
 
 
 @given(st.binary(max_size=400))
 @settings(max_examples=200)
 def test_random_bytes_raise_nothing_but_refusals(raw):
     with contextlib.suppress(DomainError):
-        parse_export(decode_export(raw))
+        find_format(raw).read(raw, ReadingOptions())
 
 
 STAMPS = ["30/12/22, 22:15 - ", "[1/2/2023, 10:00:00 PM] ", "31/02/22, 99:99 - ", "13. 6. 2018. "]

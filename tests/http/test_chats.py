@@ -47,6 +47,15 @@ async def test_an_upload_answers_with_all_that_is_free(alice: Client) -> None:
         "order_confidence": "certain",
         "unparsed_lines": 0,
         "possibly_truncated": False,
+        "messenger": "whatsapp",
+        "notices": 0,
+        "unknown_notices": 0,
+        "merged_headers": 0,
+        "merged_header_lines": [],
+        "replaced_bytes": 0,
+        "repeated_messages": 0,
+        "unsaid": [],
+        "examples": [],
     }
 
 

@@ -1,11 +1,10 @@
 """The importer of WhatsApp exports: fast, exact, and truthful about what it did not understand.
 
-The text is split once by an expression compiled for its own format (`whatsapp_formats`); the
-order of day and month is decided over the whole file (`whatsapp_dates`); notices and media
-marks are known by their words (`whatsapp_phrases`).
+The text is split once by an expression compiled for its own format (`headers`); the
+order of day and month is decided over the whole file (`dates`); notices and media
+marks are known by their words (`phrases`).
 """
 
-import codecs
 import gc
 import re
 from collections import Counter
@@ -16,16 +15,16 @@ from datetime import UTC, date, datetime, time, tzinfo
 from itertools import compress
 from operator import lt
 
-from app.chats.message import Message, MessageKind
-from app.chats.whatsapp_dates import (
-    AmbiguousDates,
-    DateOrder,
-    DateReading,
-    OrderConfidence,
-    read_dates,
+from app.chats.formats.whatsapp.dates import DateReading, read_dates
+from app.chats.formats.whatsapp.headers import (
+    MARKS,
+    SPACES,
+    Layout,
+    foreign_headers,
+    read_clock,
+    sniff,
 )
-from app.chats.whatsapp_formats import MARKS, SPACES, Layout, foreign_headers, read_clock, sniff
-from app.chats.whatsapp_phrases import (
+from app.chats.formats.whatsapp.phrases import (
     HEAD,
     ODD_EDGES,
     ODD_HEADS,
@@ -35,24 +34,19 @@ from app.chats.whatsapp_phrases import (
     is_event,
     read_body,
 )
-from app.errors import DomainError
+from app.chats.message import Message, MessageKind
+from app.chats.transcript import (
+    AUTHOR_CHARS_MAX,
+    PARTICIPANTS_MAX,
+    TITLE_CHARS_MAX,
+    DateOrder,
+    EmptyChat,
+    ImportReport,
+    TooManyParticipants,
+    Transcript,
+    UnrecognisedFormat,
+)
 
-__all__ = [
-    "AmbiguousDates",
-    "DateOrder",
-    "EmptyChat",
-    "ImportReport",
-    "OrderConfidence",
-    "ParsedChat",
-    "TooManyParticipants",
-    "UnrecognisedFormat",
-    "decode_export",
-    "parse_export",
-]
-
-AUTHOR_CHARS_MAX = 255
-PARTICIPANTS_MAX = 1_024
-TITLE_CHARS_MAX = 100
 # Spellings of names while reading: those of notices are among them.
 _NAMES_MAX = 2 * PARTICIPANTS_MAX
 
@@ -60,70 +54,15 @@ _NAMES_MAX = 2 * PARTICIPANTS_MAX
 _CUT_WITHOUT_MEDIA = 40_000
 _CUT_WITH_MEDIA = 10_000
 _CUT_TOLERANCE = 0.01
-_ENCODING_SAMPLE_BYTES = 1_000_000
-_CONTROLS_SHARE_MAX = 0.01
 
 
-class UnrecognisedFormat(DomainError):
-    """This is not the text of a WhatsApp export."""
-
-    code, http_status = "unrecognised_format", 422
-
-
-class EmptyChat(DomainError):
-    """The export holds no message by a person."""
-
-    code, http_status = "empty_chat", 422
-
-
-class TooManyParticipants(DomainError):
-    """More people write in this chat than a chat can hold."""
-
-    code, http_status = "too_large", 413
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What the importer concluded. `unparsed_lines` counts lines that stand before the first
-    header, have a header with an impossible date, or a header of another format."""
-
-    format: str
-    date_order: DateOrder
-    order_confidence: OrderConfidence
-    unparsed_lines: int
-    possibly_truncated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedChat:
-    """`messages` by people only, numbered from 1; `participants` maps names to how many they
-    wrote, most first; `title` is the group's name where the export tells it."""
-
-    messages: list[Message]
-    title: str | None
-    participants: dict[str, int]
-    report: ImportReport
-
-
-def decode_export(raw: bytes) -> str:
-    """The text of an export in UTF-8 or, with its byte order mark, UTF-16.
-
-    Raises UnrecognisedFormat for anything else.
-    """
-    try:
-        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            text = raw.decode("utf-16")
-        else:
-            text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnrecognisedFormat("The file is not text in UTF-8 or UTF-16.") from error
-    sample = text[:_ENCODING_SAMPLE_BYTES]
-    if sample.count("\0") > len(sample) * _CONTROLS_SHARE_MAX:
-        raise UnrecognisedFormat("The file is binary, not text.")
-    return text
-
-
-def parse_export(text: str, *, date_order: DateOrder | None = None, tz: tzinfo = UTC) -> ParsedChat:
+def parse_export(
+    text: str,
+    *,
+    date_order: DateOrder | None = None,
+    tz: tzinfo = UTC,
+    replaced_bytes: int = 0,
+) -> Transcript:
     """The messages of an export and a report on how it was read; times are wall times in `tz`.
 
     Raises UnrecognisedFormat, AmbiguousDates, EmptyChat or TooManyParticipants.
@@ -148,11 +87,12 @@ def parse_export(text: str, *, date_order: DateOrder | None = None, tz: tzinfo =
         order_confidence=reading.confidence,
         unparsed_lines=unparsed + reader.foreign_headers,
         possibly_truncated=_is_near_a_cut(len(entries.ats), with_media=reader.attached > 0),
+        replaced_bytes=replaced_bytes,
     )
     participants = dict(Counter(m.author for m in reader.messages).most_common())
     if len(participants) > PARTICIPANTS_MAX:
         raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
-    return ParsedChat(reader.messages, reader.title(participants), participants, report)
+    return Transcript(reader.messages, reader.title(participants), participants, report)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ rest varies.
 import re
 from typing import NamedTuple
 
+from app.chats.formats.whatsapp.headers import MARKS
 from app.chats.message import MessageKind
-from app.chats.whatsapp_formats import MARKS
 
 
 class Body(NamedTuple):

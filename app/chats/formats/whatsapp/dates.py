@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from itertools import groupby, pairwise
-from typing import Literal
 
-from app.errors import DomainError
+from app.chats.transcript import AmbiguousDates, DateOrder, OrderConfidence
 
 YEAR_MIN, YEAR_MAX = 1990, 2099
 
@@ -21,20 +19,6 @@ _BUDDHIST_YEARS = range(YEAR_MIN + _BUDDHIST_OFFSET, YEAR_MAX + _BUDDHIST_OFFSET
 
 # Late deliveries and pasted lines run backwards under the right reading too, but seldom.
 _CLEARLY_FEWER = 10
-
-OrderConfidence = Literal["certain", "by_time_order", "declared"]
-
-
-class DateOrder(StrEnum):
-    DMY = "dmy"
-    MDY = "mdy"
-    YMD = "ymd"
-
-
-class AmbiguousDates(DomainError):
-    """The dates can be read in more than one order; say which one with date_order."""
-
-    code, http_status = "ambiguous_dates", 422
 
 
 @dataclass(frozen=True, slots=True)

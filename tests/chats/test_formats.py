@@ -1,0 +1,35 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.chats.formats.format import HEAD_BYTES
+from app.chats.formats.registry import FORMATS, find_format
+from app.chats.transcript import EmptyChat, UnrecognisedFormat
+
+
+def test_a_file_of_no_format_is_refused_with_the_formats_that_are_read():
+    with pytest.raises(UnrecognisedFormat) as refusal:
+        find_format(b"Dear diary,\nnothing happened.")
+    assert "WhatsApp" in refusal.value.facts["formats"]
+
+
+@pytest.mark.parametrize("raw", [b"", b" \r\n\n", b"\xef\xbb\xbf"])
+def test_a_blank_file_is_an_empty_chat(raw):
+    with pytest.raises(EmptyChat):
+        find_format(raw)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_whatsapp_export_is_told_by_its_content(encoding):
+    assert find_format("30/12/22, 22:15 - Ann: grüß".encode(encoding)).name == "whatsapp"
+
+
+def test_a_head_that_ends_inside_a_character_is_recognised():
+    raw = b"30/12/22, 22:15 - Ann: a" + "ü".encode() * HEAD_BYTES
+    assert find_format(raw).name == "whatsapp"
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200)
+def test_no_format_stumbles_over_bytes_it_does_not_know(raw):
+    assert {known.recognises(raw) for known in FORMATS} <= {True, False}
