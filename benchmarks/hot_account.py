@@ -30,7 +30,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from app.credits.invariants import check_invariants
 from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.unlock import unlock_category
 from app.insights.unlock_lanes import UnlockLanes, UnlockOrder, UnlockTerms
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats

@@ -10,8 +10,8 @@ from functools import cache
 from hashlib import blake2b
 from uuid import UUID
 
-from app.insights.content import Finding, InsightContent
-from app.insights.generator import Draft
+from app.catalog.content import Finding, InsightContent
+from app.generation.protocol import Draft
 from benchmarks.contestant import Load
 
 MODEL = "stub-1"

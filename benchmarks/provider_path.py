@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app.chats.blocks import decode_block
-from app.insights.catalog import InsightSpec
-from app.insights.context import InsightContext, build_context
-from app.insights.generator import Turn
-from app.insights.model_generator import ModelGenerator
+from app.catalog.categories import InsightSpec
+from app.generation.context import InsightContext, build_context
+from app.generation.protocol import Turn
+from app.generation.model.generator import ModelGenerator
 from app.llm.configured import configured_limits, configured_llm
 from app.llm.protocol import Outgoing
 from app.settings import Settings

@@ -15,7 +15,7 @@ from app.chats.storage import SealedChat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.ids import new_id
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.claim import REQUEUE_MAX_S
 from app.settings import parse_master_key
 from benchmarks.contestant import Job

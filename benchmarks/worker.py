@@ -20,11 +20,11 @@ from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
 
 from app.chats.blocks import decode_block
 from app.crypto import ChatKey
-from app.insights.catalog import Category, InsightSpec
+from app.catalog.categories import Category, InsightSpec
 from app.insights.claim import Claim
-from app.insights.context import InsightContext, build_context
+from app.generation.context import InsightContext, build_context
 from app.insights.contexts import ContextStore
-from app.insights.generator import Draft
+from app.generation.protocol import Draft
 from benchmarks.contestant import Load
 from benchmarks.model import StubModel
 from workers.process import GENERATOR

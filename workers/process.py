@@ -19,10 +19,10 @@ from app.db import close_engine, open_engine
 from app.errors import Unavailable
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
-from app.insights.generator import Generator, TurnTaking
-from app.insights.model_generator import ModelGenerator
+from app.generation.protocol import Generator, TurnTaking
+from app.generation.model.generator import ModelGenerator
 from app.insights.nudges import JOB_CANCELLED, Nudges, listen
-from app.insights.offline import OfflineGenerator
+from app.generation.offline.generator import OfflineGenerator
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine
 from app.insights.sweeps import run_overdue_sweeps

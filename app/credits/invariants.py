@@ -20,7 +20,7 @@ OVERDUE_TOLERANCE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class InvariantResult:
     """One invariant, how often it is violated, and the first rows that violate it."""
 
     name: str
@@ -29,10 +29,10 @@ class Finding:
     samples: list[dict[str, Any]]
 
 
-async def check_invariants() -> list[Finding]:
+async def check_invariants() -> list[InvariantResult]:
     """Every invariant, I1 to I11; all have zero violations in a healthy system."""
     async with snapshot() as connection:
-        findings: list[Finding] = []
+        results: list[InvariantResult] = []
         for name, (meaning, query) in INVARIANTS.items():
             counted = text(
                 f"WITH violation AS ({query}) SELECT v.*, count(*) OVER () AS violations"
@@ -42,8 +42,8 @@ async def check_invariants() -> list[Finding]:
             violations = rows[0]["violations"] if rows else 0
             for row in rows:
                 del row["violations"]
-            findings.append(Finding(name, meaning, violations, rows))
-        return findings
+            results.append(InvariantResult(name, meaning, violations, rows))
+        return results
 
 
 # The effect of an entry on the two balances.

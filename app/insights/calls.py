@@ -18,11 +18,11 @@ from app.insights.attempt import (
     Stop,
     call_backoff_s,
 )
-from app.insights.catalog import InsightSpec
+from app.catalog.categories import InsightSpec
 from app.insights.claim import NONE_COMPLETED, LeaseTimes
-from app.insights.content import EvidenceMissing, checked_evidence
-from app.insights.context import InsightContext
-from app.insights.generator import Draft, GenerationFailed, Generator, Turn, TurnTaking
+from app.catalog.content import EvidenceMissing, checked_evidence
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft, GenerationFailed, Generator, Turn, TurnTaking
 from app.insights.models import InsightState
 from app.insights.results import InsightResult, insight_place
 from app.insights.sent import SentLog

@@ -16,9 +16,9 @@ from app.chats.storage import open_messages, read_blocks
 from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
 from app.faults import Spot, reach
-from app.insights.catalog import Category
+from app.catalog.categories import Category
 from app.insights.claim import Claim
-from app.insights.context import InsightContext, build_context
+from app.generation.context import InsightContext, build_context
 from app.redis import RedisError
 
 CACHED_S = 20 * 60

@@ -16,9 +16,9 @@ from app.crypto import ChatKey, KeyRing
 from app.cursors import Place
 from app.db import snapshot
 from app.errors import NotFound
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.claim import JobRef
-from app.insights.content import InsightContent
+from app.catalog.content import InsightContent
 from app.insights.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
 from app.insights.results import insight_place
 

@@ -16,7 +16,7 @@ from app.errors import DomainError, NotFound
 from app.event_stream import PING, PING_EVERY_S, EventStream
 from app.insights import progress, watching
 from app.insights.cancel import NotCancellable, cancel_job
-from app.insights.catalog import CATEGORIES, UnknownCategory
+from app.catalog.categories import CATEGORIES, UnknownCategory
 from app.insights.deletion import delete_chat
 from app.insights.models import ACTIVE
 from app.insights.nudges import Nudges

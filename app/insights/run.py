@@ -17,10 +17,10 @@ from app.db import is_transient
 from app.errors import Unavailable
 from app.insights.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.insights.calls import InsightCalls
-from app.insights.catalog import CATEGORIES, Category
+from app.catalog.categories import CATEGORIES, Category
 from app.insights.claim import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.insights.contexts import ChatGone, ContextStore
-from app.insights.generator import Generator, TurnTaking
+from app.generation.protocol import Generator, TurnTaking
 from app.insights.models import ATTEMPTS_MAX, JobState
 from app.insights.nudges import Nudges
 from app.insights.settle import Ending, Guard, postpone_payment

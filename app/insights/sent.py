@@ -18,7 +18,7 @@ from app.db import in_statement
 from app.faults import Step
 from app.insights.attempt import Attempt, LeaseLost
 from app.insights.claim import HeldLease
-from app.insights.generator import NoteSent
+from app.generation.protocol import NoteSent
 from app.insights.lanes import Lane
 from app.insights.writer import JobWriter
 from app.llm.protocol import Message, Outgoing

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app import telemetry
 from app.db import snapshot
 from app.errors import Unavailable
-from app.insights.generator import NOTHING_SPENT, Spent
+from app.generation.protocol import NOTHING_SPENT, Spent
 from app.insights.models import JobState
 from app.insights.results import InsightResult
 

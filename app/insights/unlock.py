@@ -14,7 +14,7 @@ from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
-from app.insights.catalog import CATEGORIES, Category, UnknownCategory
+from app.catalog.categories import CATEGORIES, Category, UnknownCategory
 from app.insights.models import JobState
 from app.insights.unlock_lanes import (
     Opening,

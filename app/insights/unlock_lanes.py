@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.service import CreditService
 from app.db import in_statement, in_transaction
 from app.faults import Step
-from app.insights.catalog import Category
+from app.catalog.categories import Category
 from app.insights.lanes import Lane
 from app.insights.models import JobState
 from app.insights.unlock_sql import UNLOCK

@@ -9,9 +9,9 @@ from typing import Self
 
 from app.chats.storage import open_messages
 from app.crypto import ChatKey, KeyRing
-from app.insights.catalog import CATEGORIES, InsightSpec
-from app.insights.content import checked_evidence
-from app.insights.context import build_context
+from app.catalog.categories import CATEGORIES, InsightSpec
+from app.catalog.content import checked_evidence
+from app.generation.context import build_context
 from app.insights.models import InsightState
 from app.insights.results import InsightResult, insight_place
 from app.settings import parse_master_key

@@ -11,7 +11,7 @@ import asyncpg
 import uvloop
 
 from app.ids import new_id
-from app.insights.catalog import CATEGORIES, Category
+from app.catalog.categories import CATEGORIES, Category
 from benchmarks.bare.unlock_statement import UNLOCK_ONE
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 

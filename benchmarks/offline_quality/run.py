@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
-from app.insights.catalog import CATEGORIES
-from app.insights.content import InsightContent
-from app.insights.context import build_context
-from app.insights.offline import OfflineGenerator
+from app.catalog.categories import CATEGORIES
+from app.catalog.content import InsightContent
+from app.generation.context import build_context
+from app.generation.offline.generator import OfflineGenerator
 from benchmarks.offline_quality.chat import Chat
 from benchmarks.offline_quality.export import date_order, export
 from benchmarks.offline_quality.judge import (

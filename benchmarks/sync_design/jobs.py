@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from app.crypto import ChatKey
-from app.insights.catalog import CATEGORIES, Category, InsightSpec
-from app.insights.generator import Draft
+from app.catalog.categories import CATEGORIES, Category, InsightSpec
+from app.generation.protocol import Draft
 from app.insights.models import ATTEMPTS_MAX
 from app.insights.results import insight_place
 from benchmarks.sync_design.config import TIME_LIMIT_S

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from celery import Task, chord
 
-from app.insights.catalog import InsightSpec
-from app.insights.content import checked_evidence
+from app.catalog.categories import InsightSpec
+from app.catalog.content import checked_evidence
 from app.insights.models import INSIGHTS_PER_JOB, JobState
 from benchmarks.sync_design.config import CLEANUP, ORCHESTRATE, make_app
 from benchmarks.sync_design.context import load_context, prepare_context

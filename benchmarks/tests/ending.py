@@ -7,7 +7,7 @@ import asyncpg
 
 from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
-from app.insights.content import InsightContent
+from app.catalog.content import InsightContent
 from app.insights.results import insight_place
 from app.settings import parse_master_key
 from benchmarks.contestant import Contestant, Job, Load

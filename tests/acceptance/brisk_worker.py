@@ -1,6 +1,6 @@
 """A worker with the configured model, whose circuit opens for a fifth of a second at most."""
 
-from app.insights.model_generator import ModelGenerator
+from app.generation.model.generator import ModelGenerator
 from app.llm.breaker import Breaker
 from app.llm.configured import configured_limits, configured_llm
 from app.redis import connect_redis

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from app.insights.catalog import InsightSpec
-from app.insights.context import InsightContext
-from app.insights.generator import Draft
-from app.insights.offline import OfflineGenerator
+from app.catalog.categories import InsightSpec
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft
+from app.generation.offline.generator import OfflineGenerator
 from workers.process import GENERATOR
 from workers.tasks import broker
 

@@ -15,11 +15,11 @@ import workers.process
 from app.insights import run
 from app.insights.attempt import Attempt
 from app.insights.calls import InsightCalls
-from app.insights.catalog import InsightSpec
+from app.catalog.categories import InsightSpec
 from app.insights.claim import Claim
-from app.insights.content import Finding, InsightContent
-from app.insights.context import InsightContext
-from app.insights.generator import Draft, GenerationFailed
+from app.catalog.content import Finding, InsightContent
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft, GenerationFailed
 from app.insights.run import JobEngine
 from tests.chaos import plan
 from tests.chaos.journal import Journal

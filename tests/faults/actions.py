@@ -14,8 +14,8 @@ from app.credits.accounts import adjust_coins, ensure_account, grant_coins
 from app.db import in_transaction
 from app.insights.cancel import cancel_job
 from app.insights.deletion import delete_chat
-from app.insights.generator import GenerationFailed
-from app.insights.model_generator import ModelGenerator
+from app.generation.protocol import GenerationFailed
+from app.generation.model.generator import ModelGenerator
 from app.insights.models import INSIGHTS_PER_JOB
 from app.insights.operations import release_job, requeue_job
 from app.insights.refund import refund_job

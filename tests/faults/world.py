@@ -19,7 +19,7 @@ from app.crypto import KeyRing
 from app.ids import new_id
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
-from app.insights.model_generator import ModelGenerator
+from app.generation.model.generator import ModelGenerator
 from app.insights.nudges import Nudges
 from app.insights.rescue import end_abandoned_jobs, find_due_jobs
 from app.insights.run import JobEngine

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from app.insights.claim import LeaseTimes
 from app.insights.contexts import ContextStore
-from app.insights.generator import Generator, TurnTaking
+from app.generation.protocol import Generator, TurnTaking
 from app.insights.nudges import Nudges
-from app.insights.offline import OfflineGenerator
+from app.generation.offline.generator import OfflineGenerator
 from app.insights.run import JobEngine
 from app.main import create_app
 from app.settings import Settings

@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
 from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
 from app.main import unlock_terms

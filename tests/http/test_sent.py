@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.llm.scripted import Scripted
 from app.web import routes as web
 from tests.http.calls import Client, refusal, unlock

@@ -18,12 +18,12 @@ from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
 from app.db import in_transaction, snapshot, transaction
 from app.ids import new_id
-from app.insights.catalog import InsightSpec
+from app.catalog.categories import InsightSpec
 from app.insights.claim import LeaseTimes
-from app.insights.content import Finding, InsightContent
-from app.insights.context import InsightContext
+from app.catalog.content import Finding, InsightContent
+from app.generation.context import InsightContext
 from app.insights.contexts import ContextStore
-from app.insights.generator import Draft
+from app.generation.protocol import Draft
 from app.insights.nudges import Nudges
 from app.insights.run import JobEngine
 from app.insights.unlock import unlock_category

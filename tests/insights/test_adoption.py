@@ -4,8 +4,8 @@ import pytest
 
 from app.crypto import KeyRing
 from app.insights.cancel import cancel_job
-from app.insights.catalog import CATEGORIES
-from app.insights.generator import GenerationFailed
+from app.catalog.categories import CATEGORIES
+from app.generation.protocol import GenerationFailed
 from app.insights.progress import QueuePositions, load_snapshot
 from tests.insights.conftest import (
     MakeEngine,

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from app.insights.catalog import CATEGORIES, Category, UnknownCategory, category
-from app.insights.facts.lexicon import Lexicon
+from app.catalog.categories import CATEGORIES, Category, UnknownCategory, category
+from app.generation.offline.measures.lexicon import Lexicon
 
 PINNED = {
     ("friendship", 1): "e3ad0ae5f8ce0879",

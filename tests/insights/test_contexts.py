@@ -5,7 +5,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.crypto import ChatKey, KeyRing
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.claim import Claim, LeaseTimes, claim_jobs
 from app.insights.contexts import ChatGone, ContextStore
 from tests.insights.conftest import execute, unlock

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import after_commit, in_transaction, snapshot, transaction
 from app.insights import costs
 from app.insights.cancel import cancel_job
-from app.insights.catalog import CATEGORIES, InsightSpec
+from app.catalog.categories import CATEGORIES, InsightSpec
 from app.insights.costs import Bill, Cost, Earned, read_bill
 from app.insights.deletion import delete_chat
-from app.insights.generator import GenerationFailed, Spent
+from app.generation.protocol import GenerationFailed, Spent
 from app.insights.refund import refund_job
 from app.insights.rescue import end_abandoned_jobs
 from app.insights.sweeps import cleanup_expired_reservations

@@ -15,9 +15,9 @@ from redis.asyncio import Redis
 from app.chats.message import Message
 from app.credits.accounts import grant_coins
 from app.crypto import KeyRing
-from app.insights.catalog import CATEGORIES
-from app.insights.context import build_context
-from app.insights.model_generator import ModelGenerator
+from app.catalog.categories import CATEGORIES
+from app.generation.context import build_context
+from app.generation.model.generator import ModelGenerator
 from app.llm.limits import CallLimits, Permit
 from app.llm.shared import Bounds
 from tests.insights.conftest import (

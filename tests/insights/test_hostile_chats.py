@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from app.chats.message import Message
-from app.insights.briefing import SYSTEM, brief
-from app.insights.catalog import CATEGORIES
-from app.insights.context import build_context
-from app.insights.generator import Draft, GenerationFailed
-from app.insights.model_generator import ModelGenerator
+from app.generation.model.briefing import SYSTEM, brief
+from app.catalog.categories import CATEGORIES
+from app.generation.context import build_context
+from app.generation.protocol import Draft, GenerationFailed
+from app.generation.model.generator import ModelGenerator
 from app.llm.protocol import Prompt
 from app.llm.scripted import Reply, Scripted
 from tests.insights.conftest import START

@@ -14,7 +14,7 @@ from app.credits.accounts import opened_balance
 from app.credits.service import Balance
 from app.crypto import KeyRing
 from app.db import snapshot
-from app.insights.model_generator import ModelGenerator
+from app.generation.model.generator import ModelGenerator
 from app.llm.breaker import Breaker
 from app.llm.shared import Bounds
 from tests.insights.chats import friends

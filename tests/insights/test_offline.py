@@ -8,11 +8,11 @@ import pytest
 
 from app.chats.message import Message, MessageKind
 from app.chats.retrieval import words_of
-from app.insights.catalog import CATEGORIES
-from app.insights.content import InsightContent
-from app.insights.context import build_context
-from app.insights.facts.lexicon import LANGUAGES, Lexicon
-from app.insights.offline import WRITERS, OfflineGenerator
+from app.catalog.categories import CATEGORIES
+from app.catalog.content import InsightContent
+from app.generation.context import build_context
+from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
+from app.generation.offline.generator import WRITERS, OfflineGenerator
 from tests.insights.chats import ZONE, Telling, friends, number_of
 
 START = datetime(2024, 3, 1, 9, tzinfo=ZONE)

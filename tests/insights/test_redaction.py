@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from app.insights.redaction import Redactor
+from app.generation.model.redaction import Redactor
 
 PEOPLE = ["Anna Schmidt", "Ben O'Hara", "+49 170 1234567", "Will", "王伟"]
 

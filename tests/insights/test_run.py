@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
-from app.insights.catalog import CATEGORIES, InsightSpec
+from app.catalog.categories import CATEGORIES, InsightSpec
 from app.insights.claim import REQUEUE_MAX_S
-from app.insights.generator import GenerationFailed
-from app.insights.offline import OfflineGenerator
+from app.generation.protocol import GenerationFailed
+from app.generation.offline.generator import OfflineGenerator
 from tests.insights.conftest import (
     ATTEMPT_S,
     MakeEngine,

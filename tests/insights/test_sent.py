@@ -12,9 +12,9 @@ from sqlalchemy import text
 from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import NotFound
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.deletion import delete_chat
-from app.insights.model_generator import ModelGenerator
+from app.generation.model.generator import ModelGenerator
 from app.insights.sent_reading import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from app.insights.sweeps import delete_unused_chats
 from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt

@@ -12,7 +12,7 @@ from app.credits.service import Balance, InsufficientCoins
 from app.crypto import KeyRing
 from app.errors import DomainError, NotFound
 from app.insights.cancel import cancel_job
-from app.insights.catalog import UnknownCategory
+from app.catalog.categories import UnknownCategory
 from app.insights.deletion import delete_chat
 from app.insights.unlock import (
     AlreadyUnlocked,

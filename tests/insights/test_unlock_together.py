@@ -11,7 +11,7 @@ from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance, CreditService, InsufficientCoins
 from app.crypto import KeyRing
 from app.db import transaction
-from app.insights.catalog import CATEGORIES
+from app.catalog.categories import CATEGORIES
 from app.insights.unlock import (
     DailyLimit,
     IdempotencyKeyReused,

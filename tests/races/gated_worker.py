@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from app.insights.catalog import InsightSpec
-from app.insights.context import InsightContext
-from app.insights.generator import Draft
-from app.insights.offline import OfflineGenerator
+from app.catalog.categories import InsightSpec
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft
+from app.generation.offline.generator import OfflineGenerator
 from tests.insights.conftest import until
 from workers.process import GENERATOR
 from workers.tasks import broker

@@ -1,0 +1,317 @@
+"""Insights written by a language model: briefed once a chat, asked once an insight.
+
+What leaves the process is redacted; what comes back is checked against what was shown, and
+turned back into the words of the chat before it is stored.
+"""
+
+import asyncio
+import random
+import re
+from collections import OrderedDict
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import structlog
+from pydantic import BaseModel, Field
+
+from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
+from app.catalog.categories import InsightSpec
+from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
+from app.generation.context import InsightContext
+from app.generation.protocol import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
+from app.generation.model.redaction import visible
+from app.llm.breaker import Breaker, CircuitOpen, Passage
+from app.llm.limits import CallLimits, NoPlace, Permit
+from app.llm.prices import FREE, Price, price_of
+from app.llm.protocol import (
+    LLM,
+    Completion,
+    InvalidAnswer,
+    LLMFailed,
+    Note,
+    Outgoing,
+    Prompt,
+    Repair,
+    Usage,
+)
+
+HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
+BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
+MODEL_CHARS_MAX = 200
+CHARS_A_TOKEN = 3
+ANSWER_TOKENS = 1_000
+"""What is reserved for an answer until its real length is known."""
+RATE_LIMITED_WAIT_S = 2.0
+RETURN_SPREAD_S = 1.0
+UNANSWERED_MAX, TIMED_OUT_MAX = 3, 2
+"""Calls of an attempt that were not answered, after which it is given back. Of calls that took
+too long a third would not fit into the attempt."""
+UNANSWERED_WAIT_S = 10.0
+_OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+
+log = structlog.get_logger()
+
+
+class AnswerFinding(BaseModel):
+    """One claim of a model."""
+
+    claim: Annotated[str, Field(min_length=1, max_length=2 * CLAIM_MAX)]
+    evidence: Annotated[list[int], Field(max_length=200)]
+
+
+class InsightAnswer(BaseModel):
+    """What a model is asked to fill in; a little too long is cut, far too long is refused."""
+
+    headline: Annotated[str, Field(min_length=1, max_length=2 * HEADLINE_MAX)]
+    summary: Annotated[str, Field(min_length=1, max_length=2 * SUMMARY_MAX)]
+    findings: Annotated[list[AnswerFinding], Field(min_length=1, max_length=3 * FINDINGS_MAX)]
+    confidence: Annotated[float, Field(ge=0, le=1)]
+
+
+class ModelGenerator:
+    """Has a language model write insights. One a process."""
+
+    def __init__(
+        self,
+        llm: LLM,
+        limits: CallLimits,
+        *,
+        breaker: Breaker | None = None,
+        price: Price | None = None,
+        chars_max: int = SHARED_CHARS_MAX,
+    ) -> None:
+        """`price` overrules the table's; of a model in neither the cost is 0."""
+        self._llm = llm
+        self.limits = limits
+        self.breaker = breaker or Breaker()
+        known = price or price_of(llm.name)
+        self._price = known or FREE
+        self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
+        self.answers = 0
+        """How often the model answered, whatever it wrote."""
+        self._chars_max = chars_max
+        self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
+        self._briefings = OrderedDict()
+        if known is None:
+            log.warning("llm.price_unknown", model=llm.name)
+
+    def begin(self, turn: Turn) -> Generator:
+        """What writes one insight within one attempt."""
+        return _Writing(self, turn)
+
+    async def close(self) -> None:
+        """Gives back its places and closes the connections to the provider."""
+        await self.limits.close()
+        await self._llm.close()
+
+    async def briefing(self, context: InsightContext) -> Briefing:
+        """The briefing of `context`, made once for the six calls that come together.
+
+        In a thread: to find a thousand people in a long chat takes half a second.
+        """
+        kept = self._briefings.get(id(context))
+        if kept is None:
+            making = asyncio.to_thread(brief, context, chars_max=self._chars_max)
+            kept = (context, asyncio.create_task(making))
+            self._briefings[id(context)] = kept
+            # No longer than an attempt: it is a chat's text, and the chat may be deleted.
+            asyncio.get_running_loop().call_later(
+                BRIEFING_KEPT_S, self._briefings.pop, id(context), None
+            )
+            if len(self._briefings) > BRIEFINGS_KEPT:
+                self._briefings.popitem(last=False)
+        return await asyncio.shield(kept[1])
+
+    async def ask(self, prompt: Prompt, note: Note) -> Completion[InsightAnswer]:
+        """One call. Raises LLMFailed, and what `note` raises."""
+        return await self._llm.complete(prompt, InsightAnswer, note=note)
+
+    def spend(self, usage: Usage, spent: Spent) -> Spent:
+        """`spent`, and what a call has cost."""
+        return replace(
+            self._bill,
+            tokens_in=spent.tokens_in + usage.tokens_in,
+            tokens_out=spent.tokens_out + usage.tokens_out,
+            tokens_cached=spent.tokens_cached + usage.tokens_cached,
+            cost_microusd=spent.cost_microusd + self._price.cost_microusd(usage),
+        )
+
+
+@dataclass
+class _Writing:
+    """One insight of one attempt: remembers what was spent and, once, what to repair."""
+
+    generator: ModelGenerator
+    turn: Turn
+    spent: Spent = NOTHING_SPENT
+    wasted_microusd: int = 0
+    """What was spent before the latest call."""
+    unanswered: int = 0
+    answers_before: int = 0
+    """What the generator counted before the first call that was not answered."""
+    repair: Repair | None = None
+    is_repaired: bool = False
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        """One call. Raises GenerationFailed, and whatever says that the job is not ours."""
+        briefing = await self.generator.briefing(context)
+        prompt = replace(briefing.prompt(spec, language=language), repair=self.repair)
+        try:
+            async with (
+                self.generator.breaker.passage() as passage,
+                self._place(prompt) as permit,
+            ):
+                await self.turn.confirm()
+                passage.check()
+                if not permit.is_fresh:
+                    raise NoPlace(0.0)
+                self.repair = None
+                completion = await self._ask(prompt, passage, permit)
+        except (CircuitOpen, NoPlace) as wait:
+            raise self._waits(wait) from None
+        content = _content(completion.answer, briefing, spec)
+        if content is None:
+            self._repair_next(Repair(completion.text, _NO_EVIDENCE))
+            raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=self.spent)
+        return self._draft(content, completion.model)
+
+    def _draft(self, content: InsightContent, model: str) -> Draft:
+        spent = self.spent
+        return Draft(
+            content,
+            model=model[:MODEL_CHARS_MAX],
+            tokens_in=spent.tokens_in,
+            tokens_out=spent.tokens_out,
+            cost_microusd=spent.cost_microusd,
+            tokens_cached=spent.tokens_cached,
+            wasted_microusd=self.wasted_microusd,
+            price=spent.price,
+        )
+
+    def _place(self, prompt: Prompt) -> AbstractAsyncContextManager[Permit]:
+        tokens = prompt.chars // CHARS_A_TOKEN + ANSWER_TOKENS
+        return self.generator.limits.place(self.turn.user_id, self.turn.job_id, tokens=tokens)
+
+    async def _ask(
+        self, prompt: Prompt, passage: Passage, permit: Permit
+    ) -> Completion[InsightAnswer]:
+        """The call itself, and what is learnt from it. Raises GenerationFailed."""
+
+        async def note(outgoing: Outgoing) -> None:
+            await self.turn.note(outgoing, prompt.shared)
+            if not permit.is_fresh:
+                raise NoPlace(0.0)
+
+        try:
+            completion = await self.generator.ask(prompt, note)
+        except LLMFailed as failure:
+            self._learn(failure, passage)
+            self._spend(failure.usage, permit)
+            if isinstance(failure, InvalidAnswer):
+                self._repair_next(failure.repair)
+            raise self._failed(failure) from None
+        passage.succeeded()
+        self.generator.answers += 1
+        self._spend(completion.usage, permit)
+        return completion
+
+    def _learn(self, failure: LLMFailed, passage: Passage) -> None:
+        if failure.is_outage:
+            passage.failed(is_certain=failure.code == "provider_rejected")
+        else:
+            passage.succeeded()
+        if failure.code == "rate_limited":
+            self.generator.limits.slow(failure.retry_after_s or RATE_LIMITED_WAIT_S)
+        if failure.is_outage or failure.code == "rate_limited":
+            if not self.unanswered:
+                self.answers_before = self.generator.answers
+            self.unanswered += 1
+        else:
+            self.generator.answers += 1
+            self.unanswered = 0
+
+    def _repair_next(self, repair: Repair | None) -> None:
+        """The next call shows the model its answer; if that is no better, the last starts anew."""
+        if not self.is_repaired:
+            self.repair, self.is_repaired = repair, True
+
+    def _spend(self, usage: Usage, permit: Permit) -> None:
+        if usage.tokens:
+            permit.spent = usage.tokens
+        self.wasted_microusd = self.spent.cost_microusd
+        self.spent = self.generator.spend(usage, self.spent)
+
+    def _failed(self, failure: LLMFailed) -> GenerationFailed:
+        """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""
+        breaker, wait_s = self.generator.breaker, failure.retry_after_s or 0.0
+        if failure.is_outage and breaker.is_open:
+            return self._given_back(failure.code, max(breaker.wait_s, wait_s))
+        if self._is_provider_at_fault(failure):
+            return self._given_back(failure.code, max(UNANSWERED_WAIT_S, wait_s))
+        return GenerationFailed(
+            failure.code,
+            retry_after_s=failure.retry_after_s,
+            is_final=failure.is_final,
+            spent=self.spent,
+        )
+
+    def _is_provider_at_fault(self, failure: LLMFailed) -> bool:
+        """Whether the calls of this attempt came to nothing through no fault of the job.
+
+        One insight that is left over makes too few calls to open the circuit. When others were
+        answered meanwhile, it may be this prompt that the provider cannot take.
+        """
+        most = TIMED_OUT_MAX if failure.code == "provider_timeout" else UNANSWERED_MAX
+        if self.unanswered < most:
+            return False
+        return failure.code == "rate_limited" or self.generator.answers == self.answers_before
+
+    def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
+        code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"
+        return self._given_back(code, wait.retry_after_s, was_sent=False)
+
+    def _given_back(self, code: str, wait_s: float, *, was_sent: bool = True) -> GenerationFailed:
+        spread_s = random.uniform(0, RETURN_SPREAD_S)  # noqa: S311 (a spread)
+        return GenerationFailed(
+            code,
+            retry_after_s=wait_s + spread_s,
+            gives_back=True,
+            was_sent=was_sent,
+            spent=self.spent,
+        )
+
+
+_NO_EVIDENCE = (
+    "findings: none of them cites a message that was shown. Every finding must cite numbers"
+    " that stand after # at the beginning of a line of the chat."
+)
+
+
+def _content(answer: InsightAnswer, briefing: Briefing, spec: InsightSpec) -> InsightContent | None:
+    """The insight as it is sold; None when no finding cites a message that was shown."""
+    findings: list[Finding] = []
+    for told in answer.findings:
+        shown = sorted({number for number in told.evidence if number in briefing.shown})
+        claim = _readable(told.claim, briefing, CLAIM_MAX)
+        if shown and claim:
+            findings.append(Finding(claim=claim, evidence=shown[:EVIDENCE_MAX]))
+    headline = _readable(answer.headline, briefing, HEADLINE_MAX)
+    summary = _readable(answer.summary, briefing, SUMMARY_MAX)
+    if not findings or not headline or not summary:
+        return None
+    return InsightContent(
+        headline=headline,
+        summary=summary,
+        findings=findings[:FINDINGS_MAX],
+        metrics=dict(briefing.metrics[spec.key]),
+        confidence=answer.confidence,
+    )
+
+
+def _readable(text: str, briefing: Briefing, chars_max: int) -> str:
+    """With the names of the chat, without what is not seen, and no longer than is stored."""
+    restored = visible(_OTHER_BREAKS.sub("\n", briefing.redactor.restore(text))).strip()
+    return restored if len(restored) <= chars_max else restored[: chars_max - 1].rstrip() + "…"
