@@ -19,7 +19,7 @@ from app.credits.invariants import check_invariants
 from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.demo import run_demo
+from app.local.demo import run_demo
 from app.errors import DomainError
 from app.insights.costs import BadSince, parse_since, read_bill
 from app.insights.models import JobState
@@ -30,7 +30,7 @@ from app.insights.watching import JobBoard, watch
 from app.llm.ping import ping_model
 from app.logging import configure_logging
 from app.settings import DATA_DIR_DEFAULT, load_settings
-from app.supervisor import run_up
+from app.local.supervisor import run_up
 from app.users.auth import issue_token
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app import health, telemetry
 from app.chats import routes as chats
 from app.chats.upload import Uploads
-from app.collector import settle_collector
+from app.gc_tuning import tune_gc
 from app.credits import routes as credits_
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
@@ -29,7 +29,7 @@ from app.insights import routes as insights
 from app.insights import sent_routes as sent
 from app.insights.nudges import JOB_CHANGED, Nudges, listen
 from app.insights.progress import QueuePositions
-from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
+from app.insights.unlock_lanes import UnlockBatcher, UnlockTerms
 from app.insights.watching import JobBoard
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
@@ -137,7 +137,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
-        settle_collector()
+        tune_gc()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Not the original: it raises the signal again at the end, and a clean end is no failure.
@@ -165,8 +165,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         open_wakeups(settings.redis_url)
         stack.push_async_callback(close_wakeups)
         app.state.unlock_terms = unlock_terms(settings)
-        app.state.unlock_lanes = UnlockLanes(app.state.unlock_terms)
-        stack.push_async_callback(app.state.unlock_lanes.close)
+        app.state.unlock_batcher = UnlockBatcher(app.state.unlock_terms)
+        stack.push_async_callback(app.state.unlock_batcher.close)
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()

@@ -10,8 +10,8 @@ from signal import SIGTERM
 import httpx2
 from pydantic import SecretStr
 
-from app.embedded.place import free_port
-from app.embedded.processes import Process, log_tail
+from app.local.embedded.place import free_port
+from app.local.embedded.processes import Process, log_tail
 from app.settings import Settings
 from app.users.auth import issue_token
 from benchmarks.services import AUTH_SECRET, Services

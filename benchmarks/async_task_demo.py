@@ -25,8 +25,8 @@ from celery.exceptions import CeleryError
 from celery.result import AsyncResult
 from kombu.exceptions import EncodeError
 
-from app.embedded import start_valkey
-from app.embedded.processes import Process, log_tail, wait_until
+from app.local.embedded import start_valkey
+from app.local.embedded.processes import Process, log_tail, wait_until
 
 VARIABLE = "ASYNC_TASK_DEMO_REDIS_URL"
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ python -m benchmarks.hot_account [--rounds 5] [--seconds 4] [--tasks 32]
 
 Every unlock is the product's own: the account is locked, coins are reserved, the job and its six
 rows are queued. First each in a transaction of its own, all of them competing for the account;
-then through the lanes in which the unlocks of an API process share transactions; then through
+then through the batchers in which the unlocks of an API process share transactions; then through
 those of two, which compete as two API processes do. Counted are the errors a database answers
 with when transactions disturb each other, also those that `in_transaction` repeats unseen.
 Exit 1 if there was one, or if an invariant is violated afterwards.
@@ -32,12 +32,12 @@ from app.credits.invariants import check_invariants
 from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
 from app.catalog.categories import CATEGORIES
 from app.insights.unlock import unlock_category
-from app.insights.unlock_lanes import UnlockLanes, UnlockOrder, UnlockTerms
+from app.insights.unlock_lanes import UnlockBatcher, UnlockOrder, UnlockTerms
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 from benchmarks.services import Services, product_engine, services
 
 ROUNDS, SECONDS, TASKS = 5, 4.0, 32
-LANES = (0, 1, 2)
+BATCHERS = (0, 1, 2)
 UNLOCKS_PER_S_MAX = 5_000
 """So many are prepared for each second; a round that uses them up is shorter."""
 WANTED_PER_S = 300
@@ -50,8 +50,8 @@ DISTURBED = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
 class HotAccount:
     """What became of the rounds on one account."""
 
-    lanes: int
-    """In a lane, unlocks that come at one moment share a transaction; 0: none does."""
+    batchers: int
+    """In a batcher, unlocks that come at one moment share a transaction; 0: none does."""
     per_s: list[float]
     """Unlocks a second, round by round."""
     unlocks: int
@@ -71,13 +71,13 @@ async def measure_hot_account(
     rounds: int,
     seconds: float,
     tasks: int,
-    lanes: int,
+    batchers: int,
 ) -> HotAccount:
     """Seeds the empty database, then unlocks as fast as `tasks` at once can."""
     orders = await _seed(database_url, master_key, chats=_chats_for(rounds * seconds))
     per_s: list[float] = []
     unlocks = 0
-    ways = cycle([UnlockLanes(TERMS) for _ in range(lanes)] or [None])
+    ways = cycle([UnlockBatcher(TERMS) for _ in range(batchers)] or [None])
     async with product_engine(database_url):
         with _watching() as disturbed:
             for _ in range(rounds):
@@ -85,7 +85,7 @@ async def measure_hot_account(
                 per_s.append(done / took_s)
                 unlocks += done
         violations = sum(finding.violations for finding in await check_invariants())
-    return HotAccount(lanes, per_s, unlocks, disturbed, violations)
+    return HotAccount(batchers, per_s, unlocks, disturbed, violations)
 
 
 @contextmanager
@@ -106,15 +106,15 @@ def _watching() -> Generator[Counter[str]]:
 
 
 async def _round(
-    orders: Iterator[UnlockOrder], ways: Iterator[UnlockLanes | None], seconds: float, tasks: int
+    orders: Iterator[UnlockOrder], ways: Iterator[UnlockBatcher | None], seconds: float, tasks: int
 ) -> tuple[int, float]:
     done = 0
     started = time.perf_counter()
 
-    async def work(lanes: UnlockLanes | None) -> None:
+    async def work(batcher: UnlockBatcher | None) -> None:
         nonlocal done
         while time.perf_counter() - started < seconds and (order := next(orders, None)):
-            await unlock_category(order, wake=_no_wake, terms=TERMS, lanes=lanes)
+            await unlock_category(order, wake=_no_wake, terms=TERMS, batcher=batcher)
             done += 1
 
     async with asyncio.TaskGroup() as group:
@@ -157,8 +157,8 @@ def _chats_for(seconds: float) -> int:
 
 def render(measured: HotAccount, *, tasks: int) -> str:
     """The figures as lines."""
-    shape = f"in {measured.lanes} lane(s)" if measured.lanes else "a transaction each"
-    wanted = f" (wanted: {WANTED_PER_S})" if measured.lanes else ""
+    shape = f"in {measured.batchers} batcher(s)" if measured.batchers else "a transaction each"
+    wanted = f" (wanted: {WANTED_PER_S})" if measured.batchers else ""
     typical = median(measured.per_s)
     rounds = "  ".join(f"{one:.0f}" for one in measured.per_s)
     disturbed = dict(measured.disturbed) or 0
@@ -179,12 +179,12 @@ def main() -> int:
     given = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends as on Ctrl-C: in order.
     with services() as servers:
-        all_measured = [uvloop.run(_measure(servers, given, lanes=lanes)) for lanes in LANES]
+        all_measured = [uvloop.run(_measure(servers, given, batchers=batchers)) for batchers in BATCHERS]
     print("\n".join(render(measured, tasks=given.tasks) for measured in all_measured))
     return 0 if all(measured.is_exact for measured in all_measured) else 1
 
 
-async def _measure(servers: Services, given: argparse.Namespace, *, lanes: int) -> HotAccount:
+async def _measure(servers: Services, given: argparse.Namespace, *, batchers: int) -> HotAccount:
     async with servers.database() as database_url:
         return await measure_hot_account(
             database_url,
@@ -192,7 +192,7 @@ async def _measure(servers: Services, given: argparse.Namespace, *, lanes: int) 
             rounds=given.rounds,
             seconds=given.seconds,
             tasks=given.tasks,
-            lanes=lanes,
+            batchers=batchers,
         )
 
 

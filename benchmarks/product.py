@@ -11,7 +11,7 @@ from signal import SIGTERM
 import redis
 from taskiq import TaskiqMessage
 
-from app.embedded.processes import Process, log_tail, wait_until
+from app.local.embedded.processes import Process, log_tail, wait_until
 from benchmarks import machine
 from benchmarks.contestant import Job, Load
 from benchmarks.services import Services

@@ -18,8 +18,8 @@ from redis.asyncio import Redis
 
 from app.credits.invariants import check_invariants
 from app.db import close_engine, open_engine
-from app.embedded import start_postgres, start_valkey
-from app.embedded.processes import Process
+from app.local.embedded import start_postgres, start_valkey
+from app.local.embedded.processes import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "bench_template"

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from app.db import close_engine, open_engine
-from app.embedded import Postgres, Valkey, start_postgres, start_valkey
+from app.local.embedded import Postgres, Valkey, start_postgres, start_valkey
 from app.logging import configure_logging
 from app.settings import Settings
 from tests.provider_stub import ProviderStub

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.supervised import Child, answers
-from app.supervisor import run_up
+from app.local.children import Child, answers
+from app.local.supervisor import run_up
 
 MODULE = (sys.executable, "-m", "tests.stand_in_product")
 

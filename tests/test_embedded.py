@@ -21,11 +21,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app import embedded
-from app.embedded import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable, programs
-from app.embedded.place import PORTS, free_port, is_free
-from app.embedded.processes import Process, command_line, start_mark, trim_log
-from app.embedded.run_file import end_leftovers, record_children
+from app.local import embedded
+from app.local.embedded import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable, programs
+from app.local.embedded.place import PORTS, free_port, is_free
+from app.local.embedded.processes import Process, command_line, start_mark, trim_log
+from app.local.embedded.run_file import end_leftovers, record_children
 
 SPAWN = multiprocessing.get_context("spawn")
 

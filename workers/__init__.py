@@ -1,5 +1,5 @@
 """The processes that `taskiq` starts: the broker, the tasks, the schedule."""
 
-from app.collector import spare_inherited
+from app.gc_tuning import spare_inherited
 
 spare_inherited()

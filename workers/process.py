@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
-from app.collector import settle_collector
+from app.gc_tuning import tune_gc
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
@@ -74,7 +74,7 @@ async def start_worker(state: TaskiqState) -> None:
     rescue = partial(_rescue, expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
     if _is_child():
-        settle_collector()
+        tune_gc()
 
 
 @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)

@@ -8,7 +8,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.errors import Unavailable
-from app.insights.lanes import Lane
+from app.group_commit import GroupCommit
 from app.insights.sweeps import run_sweep
 from workers.process import RUN_JOB_TASK, broker, engine
 
@@ -68,7 +68,7 @@ async def wake_worker(user_id: str, job_id: UUID) -> None:
 def open_wakeups(redis_url: str) -> None:
     """Makes `wake_worker` work on the running loop of this process, which is no worker."""
     broker.connect(redis_url)
-    broker.state.wakeups = Lane[bytes, None](_send, kind="wakeups")
+    broker.state.wakeups = GroupCommit[bytes, None](_send, kind="wakeups")
 
 
 async def close_wakeups() -> None:
@@ -86,6 +86,6 @@ async def _send(messages: Sequence[bytes]) -> list[None]:
         raise Unavailable from error
 
 
-def _lane() -> Lane[bytes, None]:
-    lane: Lane[bytes, None] = broker.state.wakeups
-    return lane
+def _lane() -> GroupCommit[bytes, None]:
+    group: GroupCommit[bytes, None] = broker.state.wakeups
+    return group

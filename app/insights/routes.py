@@ -32,7 +32,7 @@ from app.insights.unlock import (
     Wake,
     unlock_category,
 )
-from app.insights.unlock_lanes import UnlockLanes, UnlockOrder, UnlockTerms
+from app.insights.unlock_lanes import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.insights.watching import JobBoard
 from app.problems import Forbidden, refusals
 from app.users.auth import REFUND_SCOPE
@@ -193,7 +193,7 @@ async def unlock(
     """Reserves the price and starts the six insights; coins are charged when all six exist."""
     wake: Wake = request.app.state.wake
     terms: UnlockTerms = request.app.state.unlock_terms
-    lanes: UnlockLanes = request.app.state.unlock_lanes
+    batcher: UnlockBatcher = request.app.state.unlock_batcher
     order = UnlockOrder(
         user_id=user_id,
         chat_id=given.chat_id,
@@ -202,7 +202,7 @@ async def unlock(
         language=given.language,
         idempotency_key=idempotency_key,
     )
-    unlocked = await unlock_category(order, wake=wake, terms=terms, lanes=lanes)
+    unlocked = await unlock_category(order, wake=wake, terms=terms, batcher=batcher)
     if unlocked.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     job = f"/api/insights/jobs/{unlocked.job_id}"

@@ -19,7 +19,7 @@ from app.faults import Step
 from app.insights.attempt import Attempt, LeaseLost
 from app.insights.claim import HeldLease
 from app.generation.protocol import NoteSent
-from app.insights.lanes import Lane
+from app.group_commit import GroupCommit
 from app.insights.writer import JobWriter
 from app.llm.protocol import Message, Outgoing
 
@@ -51,7 +51,7 @@ class SentLog:
 
     def __init__(self, writer: JobWriter) -> None:
         self._writer = writer
-        self._lane = Lane[SentCall, bool](store_sent, kind="sent")
+        self._group = GroupCommit[SentCall, bool](store_sent, kind="sent")
 
     def of(self, attempt: Attempt, key: ChatKey, ord_: int) -> NoteSent:
         """Writes down the calls for one insight of `attempt`."""
@@ -65,7 +65,7 @@ class SentLog:
     async def _note(self, attempt: Attempt, call: SentCall) -> None:
         """Raises LeaseLost, also when the job's chat was deleted meanwhile."""
         try:
-            is_ours = await self._writer.insist(attempt, self._lane, call)
+            is_ours = await self._writer.insist(attempt, self._group, call)
         except LeaseLost:
             raise
         except Exception:
@@ -117,7 +117,7 @@ async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
 def _sealed(
     attempt: Attempt, key: ChatKey, place: tuple[int, int], outgoing: Outgoing, shared: str
 ) -> SentCall:
-    """Without an await: the call that carries the shared part must be the first in the lane."""
+    """Without an await: the call that carries the shared part must be the first in the group."""
     lease, (ord_, call) = attempt.claim.held, place
     is_first = attempt.noted_shared is None
     if is_first:

@@ -19,7 +19,7 @@ from app.insights.models import JobState
 from app.insights.unlock_lanes import (
     Opening,
     Unlocked,
-    UnlockLanes,
+    UnlockBatcher,
     UnlockOrder,
     UnlockTerms,
     Unwritten,
@@ -64,20 +64,20 @@ class DailyLimit(DomainError):
 
 
 async def unlock_category(
-    order: UnlockOrder, *, wake: Wake, terms: UnlockTerms, lanes: UnlockLanes | None = None
+    order: UnlockOrder, *, wake: Wake, terms: UnlockTerms, batcher: UnlockBatcher | None = None
 ) -> Unlocked:
     """Reserves the price and queues the job, once for each Idempotency-Key.
 
-    `wake` is called after the commit and must not raise. Without `lanes` the order is written
+    `wake` is called after the commit and must not raise. Without `batcher` the order is written
     alone. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
     UnlockInProgress, PriceChanged, DailyLimit or InsufficientCoins: then nothing was changed,
     apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
-    lanes = lanes or UnlockLanes(terms)
-    unlocked = await _write(order, job_id, lanes)
+    batcher = batcher or UnlockBatcher(terms)
+    unlocked = await _write(order, job_id, batcher)
     if unlocked is None:
-        async with lanes.waiting:
+        async with batcher.waiting:
             unlocked = await _look_closer(order, job_id, terms)
     # For a replay too: the first answer may have been lost before anybody was woken.
     await reach(Spot.WAKE)
@@ -93,12 +93,12 @@ def job_id_of(order: UnlockOrder) -> UUID:
     return uuid5(IDEMPOTENCY_NAMESPACE, name)
 
 
-async def _write(order: UnlockOrder, job_id: UUID, lanes: UnlockLanes) -> Unlocked | None:
+async def _write(order: UnlockOrder, job_id: UUID, batcher: UnlockBatcher) -> Unlocked | None:
     """The usual case: one statement, in which constraints decide. None: look closer."""
     category = CATEGORIES.get(order.category)
     if category is None or order.price_coins not in (None, category.price_coins):
         return None
-    outcome = await lanes.submit(Opening(order, job_id, category))
+    outcome = await batcher.submit(Opening(order, job_id, category))
     return None if isinstance(outcome, Unwritten) else outcome
 
 

@@ -15,7 +15,7 @@ from app.credits.service import CreditService
 from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.catalog.categories import Category
-from app.insights.lanes import Lane
+from app.group_commit import GroupCommit
 from app.insights.models import JobState
 from app.insights.unlock_sql import UNLOCK
 
@@ -80,18 +80,18 @@ class Unwritten(Enum):
 Outcome = Unlocked | Unwritten
 
 
-class UnlockLanes:
-    """A process's lanes: orders that arrive while a transaction is under way share the next.
+class UnlockBatcher:
+    """A process's group commit of unlocks: orders that arrive while a transaction is under way share the next.
 
-    The first one waits for nobody. Orders whose account is busy there wait for it in a lane of
+    The first one does not wait. Orders whose account is busy wait for it in a group commit of
     their user, where those that wait together are written together: so an account that several
     processes sell to is sold to in turns, and nobody else waits for it.
     """
 
     def __init__(self, terms: UnlockTerms) -> None:
         self._terms = terms
-        self._first = Lane[Opening, Outcome](self._write, kind="unlocks", batch_max=TOGETHER_MAX)
-        self._of_users: dict[str, Lane[Opening, Outcome]] = {}
+        self._first = GroupCommit[Opening, Outcome](self._write, kind="unlocks", batch_max=TOGETHER_MAX)
+        self._of_users: dict[str, GroupCommit[Opening, Outcome]] = {}
         self.waiting = asyncio.Semaphore(WAITING_MAX)
         """To be held by whoever locks an account that may be busy."""
 
@@ -108,9 +108,9 @@ class UnlockLanes:
         while self._of_users:
             await next(iter(self._of_users.values())).close()
 
-    def _of_user(self, user_id: str) -> Lane[Opening, Outcome]:
+    def _of_user(self, user_id: str) -> GroupCommit[Opening, Outcome]:
         if user_id not in self._of_users:
-            self._of_users[user_id] = Lane(
+            self._of_users[user_id] = GroupCommit(
                 partial(self._write_waiting, user_id),
                 kind="unlocks_of_user",
                 batch_max=TOGETHER_MAX,

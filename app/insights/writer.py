@@ -19,7 +19,7 @@ from app.insights.claim import (
     renew_leases,
     requeue_jobs,
 )
-from app.insights.lanes import Lane
+from app.group_commit import GroupCommit
 from app.insights.models import JobState
 from app.insights.nudges import Nudges
 from app.insights.results import InsightResult, store_results
@@ -34,27 +34,27 @@ log = structlog.get_logger()
 
 
 class JobWriter:
-    """One lane for each kind of write; none waits for another's flush."""
+    """One group for each kind of write; none waits for another's flush."""
 
     def __init__(self, times: LeaseTimes, nudges: Nudges) -> None:
         self._times = times
         self._nudges = nudges
-        self.claims = Lane[JobRef, Claim | None](self._claim, kind="claims")
-        self.renewals = Lane[HeldLease, bool](
+        self.claims = GroupCommit[JobRef, Claim | None](self._claim, kind="claims")
+        self.renewals = GroupCommit[HeldLease, bool](
             lambda held: renew_leases(held, times), kind="renewals"
         )
-        self.results = Lane[InsightResult, bool](self._store, kind="results")
-        self.requeues = Lane[Requeue, bool](self._requeue, kind="requeues")
-        self.settles = Lane[Ending, JobState | None](self._settle, kind="settles")
+        self.results = GroupCommit[InsightResult, bool](self._store, kind="results")
+        self.requeues = GroupCommit[Requeue, bool](self._requeue, kind="requeues")
+        self.settles = GroupCommit[Ending, JobState | None](self._settle, kind="settles")
 
-    async def insist(self, attempt: Attempt, lane: Lane[Item, Outcome], item: Item) -> Outcome:
-        """The lane's outcome; while the database is away it waits, as long as a lease can last.
+    async def insist(self, attempt: Attempt, group: GroupCommit[Item, Outcome], item: Item) -> Outcome:
+        """The group's outcome; while the database is away it waits, as long as a lease can last.
 
-        Raises LeaseLost after that, and whatever else the lane raises.
+        Raises LeaseLost after that, and whatever else the group raises.
         """
         while True:
             try:
-                return await lane.submit(item)
+                return await group.submit(item)
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from celery import Celery
 
-from app.embedded.processes import Process, log_tail, start_mark, wait_until
+from app.local.embedded.processes import Process, log_tail, start_mark, wait_until
 from benchmarks import machine
 from benchmarks.contestant import Job, Load
 from benchmarks.sync_design.config import ORCHESTRATE, make_app

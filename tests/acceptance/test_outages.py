@@ -9,8 +9,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from app.embedded import Postgres, start_postgres
-from app.embedded.place import free_port
+from app.local.embedded import Postgres, start_postgres
+from app.local.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.acceptance.conftest import (

@@ -12,8 +12,8 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.embedded import Postgres, Valkey
-from app.embedded.processes import wait_until
+from app.local.embedded import Postgres, Valkey
+from app.local.embedded.processes import wait_until
 from tests.chaos.audit import refuse_charges, shift_times
 from tests.chaos.fleet import Fleet, Member, Role
 from tests.chaos.plan import LEASE_S, Fault, Strike

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.embedded import Postgres, Valkey, start_postgres, start_valkey
+from app.local.embedded import Postgres, Valkey, start_postgres, start_valkey
 from tests.chaos import plan
 from tests.chaos.fleet import MARK
 from tests.chaos.journal import FOLDER

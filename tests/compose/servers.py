@@ -17,8 +17,8 @@ import asyncpg
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
-from app.embedded.place import LOOPBACK, Runner, free_port, new_runner
-from app.embedded.processes import pause
+from app.local.embedded.place import LOOPBACK, Runner, free_port, new_runner
+from app.local.embedded.processes import pause
 
 MAJOR_MIN = 15
 START_S = 60.0

@@ -183,8 +183,8 @@ class Cell:
 
 
 def _flushing() -> bool:
-    """Whether a lane still writes, for whomever."""
-    return any("Lane._flush_all" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    """Whether a group commit is under way."""
+    return any("GroupCommit._flush_all" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def _reply(acting: "asyncio.Task[Any]") -> Reply:

@@ -14,7 +14,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.embedded.place import free_port
+from app.local.embedded.place import free_port
 from app.insights.routes import router as insights
 from app.logging import configure_logging
 from app.main import create_app

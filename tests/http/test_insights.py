@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from app.catalog.categories import CATEGORIES
 from app.insights.progress import QueuePositions, load_snapshot
-from app.insights.unlock_lanes import UnlockLanes, UnlockTerms
+from app.insights.unlock_lanes import UnlockBatcher, UnlockTerms
 from app.main import unlock_terms
 from app.settings import Settings
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
@@ -81,7 +81,7 @@ async def test_the_daily_limit_tells_when_to_come_back(
     app: FastAPI, settings: Settings, alice: Client, chat_id: str
 ) -> None:
     terms = unlock_terms(settings.model_copy(update={"daily_jobs_max": 1}))
-    app.state.unlock_terms, app.state.unlock_lanes = terms, UnlockLanes(terms)
+    app.state.unlock_terms, app.state.unlock_batcher = terms, UnlockBatcher(terms)
     assert (await unlock(alice, chat_id)).status_code == 202
     refused = await unlock(alice, chat_id, "family")
     assert refusal(refused) == (429, "daily_limit")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.errors import Unavailable
-from app.insights.lanes import Lane
+from app.group_commit import GroupCommit
 
 
 class Flushes:
@@ -29,25 +29,25 @@ class Flushes:
 
 async def test_what_is_ready_at_one_moment_goes_into_one_flush() -> None:
     flushes = Flushes()
-    lane = Lane(flushes, kind="test")
-    assert await asyncio.gather(*(lane.submit(n) for n in range(5))) == [0, 10, 20, 30, 40]
+    group = GroupCommit(flushes, kind="test")
+    assert await asyncio.gather(*(group.submit(n) for n in range(5))) == [0, 10, 20, 30, 40]
     assert flushes.batches == [[0, 1, 2, 3, 4]]
 
 
 async def test_an_idle_lane_flushes_a_single_item_at_once() -> None:
     flushes = Flushes()
-    lane = Lane(flushes, kind="test")
-    assert [await lane.submit(1), await lane.submit(2)] == [10, 20]
+    group = GroupCommit(flushes, kind="test")
+    assert [await group.submit(1), await group.submit(2)] == [10, 20]
     assert flushes.batches == [[1], [2]]
 
 
 async def test_items_gather_while_a_flush_is_under_way() -> None:
     flushes = Flushes()
     flushes.gate.clear()
-    lane = Lane(flushes, kind="test")
-    first = asyncio.create_task(lane.submit(1))
+    group = GroupCommit(flushes, kind="test")
+    first = asyncio.create_task(group.submit(1))
     await flushes.begun.wait()
-    rest = [asyncio.create_task(lane.submit(n)) for n in (2, 3)]
+    rest = [asyncio.create_task(group.submit(n)) for n in (2, 3)]
     await asyncio.sleep(0)
     flushes.gate.set()
     assert await asyncio.gather(first, *rest) == [10, 20, 30]
@@ -56,8 +56,8 @@ async def test_items_gather_while_a_flush_is_under_way() -> None:
 
 async def test_a_bad_item_fails_alone() -> None:
     flushes = Flushes()
-    lane = Lane(flushes, kind="test")
-    outcomes = await asyncio.gather(*(lane.submit(n) for n in (1, -1, 3)), return_exceptions=True)
+    group = GroupCommit(flushes, kind="test")
+    outcomes = await asyncio.gather(*(group.submit(n) for n in (1, -1, 3)), return_exceptions=True)
     assert [outcomes[0], outcomes[2]] == [10, 30]
     assert isinstance(outcomes[1], ValueError)
     assert flushes.batches == [[1, -1, 3], [1], [-1], [3]]
@@ -65,31 +65,31 @@ async def test_a_bad_item_fails_alone() -> None:
 
 async def test_a_batch_that_could_not_reach_the_database_fails_whole() -> None:
     flushes = Flushes()
-    lane = Lane(flushes, kind="test")
-    outcomes = await asyncio.gather(*(lane.submit(n) for n in (1, 99)), return_exceptions=True)
+    group = GroupCommit(flushes, kind="test")
+    outcomes = await asyncio.gather(*(group.submit(n) for n in (1, 99)), return_exceptions=True)
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert flushes.batches == [[1, 99]]
 
 
 async def test_a_batch_is_bounded() -> None:
     flushes = Flushes()
-    lane = Lane(flushes, kind="test", batch_max=2)
-    await asyncio.gather(*(lane.submit(n) for n in range(5)))
+    group = GroupCommit(flushes, kind="test", batch_max=2)
+    await asyncio.gather(*(group.submit(n) for n in range(5)))
     assert flushes.batches == [[0, 1], [2, 3], [4]]
 
 
 async def test_what_was_given_up_while_waiting_is_not_written() -> None:
     flushes = Flushes()
     flushes.gate.clear()
-    lane = Lane(flushes, kind="test")
-    first = asyncio.create_task(lane.submit(1))
+    group = GroupCommit(flushes, kind="test")
+    first = asyncio.create_task(group.submit(1))
     await flushes.begun.wait()
-    given_up = asyncio.create_task(lane.submit(2))
+    given_up = asyncio.create_task(group.submit(2))
     await asyncio.sleep(0)
     given_up.cancel()
     with pytest.raises(asyncio.CancelledError):
         await given_up
     flushes.gate.set()
     await first
-    await lane.close()
+    await group.close()
     assert flushes.batches == [[1]]

@@ -18,7 +18,7 @@ from app.insights.unlock import (
     UnlockInProgress,
     unlock_category,
 )
-from app.insights.unlock_lanes import Unlocked, UnlockLanes, UnlockOrder, UnlockTerms
+from app.insights.unlock_lanes import Unlocked, UnlockBatcher, UnlockOrder, UnlockTerms
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,
@@ -38,14 +38,14 @@ async def _together(
     orders: Sequence[UnlockOrder], *, terms: UnlockTerms = TERMS
 ) -> list[Unlocked | BaseException]:
     """The answers to orders of one moment; all but the first share a transaction."""
-    lanes = UnlockLanes(terms)
+    batcher = UnlockBatcher(terms)
     return await asyncio.gather(
-        *(_unlock(order, lanes, terms) for order in orders), return_exceptions=True
+        *(_unlock(order, batcher, terms) for order in orders), return_exceptions=True
     )
 
 
-def _unlock(order: UnlockOrder, lanes: UnlockLanes, terms: UnlockTerms) -> Awaitable[Unlocked]:
-    return unlock_category(order, wake=no_wake, terms=terms, lanes=lanes)
+def _unlock(order: UnlockOrder, batcher: UnlockBatcher, terms: UnlockTerms) -> Awaitable[Unlocked]:
+    return unlock_category(order, wake=no_wake, terms=terms, batcher=batcher)
 
 
 async def _rich(user_id: str, coins: int) -> None:
@@ -146,13 +146,13 @@ async def test_a_locked_account_holds_up_no_stranger_of_the_same_moment(
     chats = {user: await store_chat(keyring, user) for user in ("alice", "bob", "carol")}
     for user in chats:
         await opened_balance(user)
-    lanes = UnlockLanes(TERMS)
+    batcher = UnlockBatcher(TERMS)
     async with asyncio.timeout(DEADLINE_S):
         async with transaction() as connection:
             await CreditService(connection).lock_accounts(["bob"])
             answers = {
                 user: asyncio.ensure_future(
-                    _unlock(UnlockOrder(user, chat, "friendship"), lanes, TERMS)
+                    _unlock(UnlockOrder(user, chat, "friendship"), batcher, TERMS)
                 )
                 for user, chat in chats.items()
             }
@@ -203,7 +203,7 @@ async def test_the_daily_limit_of_cost_counts_what_a_provider_was_paid(
 ) -> None:
     await _rich("alice", 20 * PRICE)
     terms = UnlockTerms(3600, daily_cost_max=42)
-    first = await _unlock(UnlockOrder("alice", chat, "friendship"), UnlockLanes(terms), terms)
+    first = await _unlock(UnlockOrder("alice", chat, "friendship"), UnlockBatcher(terms), terms)
     await make_engine().run_job("alice", first.job_id)  # Six insights of 7 micro-dollars each.
     order = UnlockOrder("alice", await store_chat(keyring, "alice"), "friendship")
     with pytest.raises(DailyLimit):
@@ -255,18 +255,18 @@ async def test_many_busy_accounts_leave_connections_for_everybody_else(
     chats = {user: await store_chat(keyring, user) for user in [*busy, "alice"]}
     for user in chats:
         await opened_balance(user)
-    lanes = UnlockLanes(TERMS)
+    batcher = UnlockBatcher(TERMS)
     async with asyncio.timeout(DEADLINE_S):
         async with transaction() as connection:
             await CreditService(connection).lock_accounts(busy)
             waiting = [
-                asyncio.ensure_future(_unlock(UnlockOrder(user, chats[user], "work"), lanes, TERMS))
+                asyncio.ensure_future(_unlock(UnlockOrder(user, chats[user], "work"), batcher, TERMS))
                 for user in busy
             ]
             free = UnlockOrder("alice", chats["alice"], "friendship")
-            assert (await _unlock(free, lanes, TERMS)).held == PRICE
+            assert (await _unlock(free, batcher, TERMS)).held == PRICE
             assert await opened_balance("alice") == Balance(0, PRICE)
         refused = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(one, InsufficientCoins) for one in refused)
-    await lanes.close()
+    await batcher.close()
     await assert_healthy()

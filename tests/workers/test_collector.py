@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 def _import_and_settle() -> tuple[bool, bool, bool]:
     import workers
-    from app.collector import settle_collector
+    from app.gc_tuning import tune_gc
 
     assert workers.__doc__
     is_spared = gc.get_freeze_count() > 0 and not gc.isenabled()
-    settle_collector()
+    tune_gc()
     return is_spared, gc.isenabled(), gc.get_freeze_count() > 0
 
 

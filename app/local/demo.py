@@ -24,7 +24,7 @@ from rich.text import Text
 from app.settings import RUN_FILE, Settings, load_settings
 from app.users.auth import issue_token
 
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "WhatsApp Chat with Maya.txt"
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "WhatsApp Chat with Maya.txt"
 CATEGORY = "friendship"
 START_TIMEOUT_S = 120.0
 JOB_TIMEOUT_S = 180.0

@@ -23,7 +23,7 @@ def spare_inherited() -> None:
         gc.disable()
 
 
-def settle_collector() -> None:
+def tune_gc() -> None:
     """To be called when start-up is done."""
     gc.enable()
     gc.collect()

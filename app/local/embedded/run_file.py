@@ -6,8 +6,8 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from app.embedded.place import write_atomically
-from app.embedded.processes import Process
+from app.local.embedded.place import write_atomically
+from app.local.embedded.processes import Process
 from app.settings import RUN_FILE
 
 CHILDREN_FILE = "children.json"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from app.embedded import (
+from app.local.embedded import (
     LOG_DIR,
     DataDirInUse,
     EmbeddedFailed,
@@ -18,19 +18,19 @@ from app.embedded import (
     load_or_create_secrets,
     lock_data_dir,
 )
-from app.embedded.place import LOOPBACK, free_port, is_free, load_port, save_port
-from app.embedded.processes import Process, log_tail, pause, trim_log
-from app.embedded.run_file import (
+from app.local.embedded.place import LOOPBACK, free_port, is_free, load_port, save_port
+from app.local.embedded.processes import Process, log_tail, pause, trim_log
+from app.local.embedded.run_file import (
     end_leftovers,
     forget_children,
     record_children,
     remove_run_file,
     write_run_file,
 )
-from app.embedded.server import Server
-from app.supervised import API, Backoff, Child, Plan, StopSignals, product
+from app.local.embedded.server import Server
+from app.local.children import API, Backoff, Child, Plan, StopSignals, product
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 GRACE_S = 40.0  # Longer than a worker's drain, so that no lease is left to run out.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import TypedDict
 
-from app.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
+from app.local.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
 
 LOCK_FILE = "lock"
 LOG_DIR = "logs"

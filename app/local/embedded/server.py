@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
-from app.embedded.errors import EmbeddedFailed
-from app.embedded.place import (
+from app.local.embedded.errors import EmbeddedFailed
+from app.local.embedded.place import (
     LOG_DIR,
     Runner,
     free_port,
@@ -16,14 +16,14 @@ from app.embedded.place import (
     save_port,
     service_place,
 )
-from app.embedded.processes import (
+from app.local.embedded.processes import (
     Process,
     command_line,
     log_tail,
     pause,
     wait_until,
 )
-from app.embedded.secrets import Secrets, load_or_create_secrets
+from app.local.embedded.secrets import Secrets, load_or_create_secrets
 
 START_ATTEMPTS = 6
 START_TIMEOUT_S = 180.0  # A recovery after a crash replays up to a gigabyte of log.

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from app.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
-from app.embedded.place import LOG_DIR, lock_data_dir
-from app.embedded.postgres import Postgres
-from app.embedded.secrets import Secrets, load_or_create_secrets
-from app.embedded.valkey import Valkey
+from app.local.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
+from app.local.embedded.place import LOG_DIR, lock_data_dir
+from app.local.embedded.postgres import Postgres
+from app.local.embedded.secrets import Secrets, load_or_create_secrets
+from app.local.embedded.valkey import Valkey
 
 __all__ = [
     "LOG_DIR",

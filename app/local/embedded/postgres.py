@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import asyncpg
 
-from app.embedded.errors import EmbeddedFailed
-from app.embedded.place import LOOPBACK, write_atomically
-from app.embedded.processes import command_line, log_tail
-from app.embedded.programs import postgres_programs
-from app.embedded.server import SERVER_ENV, Server
+from app.local.embedded.errors import EmbeddedFailed
+from app.local.embedded.place import LOOPBACK, write_atomically
+from app.local.embedded.processes import command_line, log_tail
+from app.local.embedded.programs import postgres_programs
+from app.local.embedded.server import SERVER_ENV, Server
 
 DATABASE = "sixfold"
 USER = "sixfold"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
 
-from app.embedded.place import Runner
+from app.local.embedded.place import Runner
 
 POLL_S = 0.02
 KILL_WAIT_S = 10.0

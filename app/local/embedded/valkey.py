@@ -8,9 +8,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.embedded.place import LOOPBACK, load_port, write_atomically
-from app.embedded.programs import valkey_program
-from app.embedded.server import Server
+from app.local.embedded.place import LOOPBACK, load_port, write_atomically
+from app.local.embedded.programs import valkey_program
+from app.local.embedded.server import Server
 
 CONNECT_TIMEOUT_S = 2.0
 

@@ -13,7 +13,7 @@ Outcome = TypeVar("Outcome")
 BATCH_MAX = 500
 
 
-class Lane(Generic[Item, Outcome]):
+class GroupCommit(Generic[Item, Outcome]):
     """Items that wait for one flush after another; each submitter gets its own outcome.
 
     It flushes when it is idle and gathers while a flush is under way. No timer holds anything
@@ -32,7 +32,7 @@ class Lane(Generic[Item, Outcome]):
     ) -> None:
         """`flush` answers one outcome for each item, in order; its effects are one transaction.
 
-        `kind` names the lane in the metrics; `idle` is called whenever nothing is left to flush.
+        `kind` names the group commit in the metrics; `idle` is called whenever nothing is left to flush.
         """
         self._flush = flush
         self._sizes = telemetry.batch_size.labels(kind)
