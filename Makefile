@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 SETUP := PYTHON="$(PYTHON)" sh ops/setup.sh
 PYTEST := $(BIN)/python -m pytest -n 2
-COVERED := app.credits $(addprefix app.insights.,settle claim cancel sweeps rescue refund)
+COVERED := app.credits $(addprefix app.jobs.,settle leases cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos lock

@@ -13,7 +13,7 @@ import typer
 from alembic import command
 from alembic.config import Config
 
-from app.bill import bill_text
+from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, opened_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import Entry
@@ -21,12 +21,12 @@ from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.local.demo import run_demo
 from app.errors import DomainError
-from app.insights.costs import BadSince, parse_since, read_bill
-from app.insights.models import JobState
-from app.insights.operations import find_job, list_jobs, release_job, requeue_job
-from app.insights.progress import QueuePositions
-from app.insights.refund import refund_job
-from app.insights.watching import JobBoard, watch
+from app.costs.bill import BadSince, parse_since, read_bill
+from app.jobs.models import JobState
+from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
+from app.progress.snapshots import QueuePositions
+from app.jobs.refund import refund_job
+from app.progress.subscriptions import SnapshotFeed, watch
 from app.llm.ping import ping_model
 from app.logging import configure_logging
 from app.settings import DATA_DIR_DEFAULT, load_settings
@@ -237,12 +237,12 @@ def main() -> None:
 async def _watch(job_id: UUID) -> None:
     job = await find_job(job_id)
     keyring = KeyRing(load_settings().master_keys)
-    board = JobBoard(keyring, QueuePositions(), stopping=asyncio.Event())
-    async for news in watch(board, job.user_id, job_id, after_version=None):
+    feed = SnapshotFeed(keyring, QueuePositions(), stopping=asyncio.Event())
+    async for event in watch(feed, job.user_id, job_id, after_version=None):
         # An operator sees how far it is, not what it says.
         hidden = {"insights": {"__all__": {"content"}}}
-        typer.echo(news.snapshot.model_dump_json(exclude=hidden))
-    await board.close()
+        typer.echo(event.snapshot.model_dump_json(exclude=hidden))
+    await feed.close()
 
 
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:

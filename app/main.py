@@ -27,10 +27,10 @@ from app.event_stream import remember_abort
 from app.gate import Gate
 from app.insights import routes as insights
 from app.insights import sent_routes as sent
-from app.insights.nudges import JOB_CHANGED, Nudges, listen
-from app.insights.progress import QueuePositions
-from app.insights.unlock_lanes import UnlockBatcher, UnlockTerms
-from app.insights.watching import JobBoard
+from app.jobs.notifications import JOB_CHANGED, Notifications, listen
+from app.progress.snapshots import QueuePositions
+from app.unlocks.batch import UnlockBatcher, UnlockTerms
+from app.progress.subscriptions import SnapshotFeed
 from app.logging import configure_logging
 from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
 from app.redis import connect_redis, end_task
@@ -170,11 +170,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         keyring = KeyRing(settings.master_keys)
         app.state.keyring = keyring
         app.state.positions = QueuePositions()
-        app.state.board = JobBoard(keyring, app.state.positions, stopping=app.state.stopping)
-        stack.push_async_callback(app.state.board.close)
-        app.state.nudges = Nudges(app.state.redis)
-        stack.push_async_callback(app.state.nudges.close)
-        hearing = asyncio.create_task(listen(app.state.redis, JOB_CHANGED, app.state.board.nudge))
+        app.state.feed = SnapshotFeed(keyring, app.state.positions, stopping=app.state.stopping)
+        stack.push_async_callback(app.state.feed.close)
+        app.state.notifications = Notifications(app.state.redis)
+        stack.push_async_callback(app.state.notifications.close)
+        hearing = asyncio.create_task(listen(app.state.redis, JOB_CHANGED, app.state.feed.refresh))
         stack.push_async_callback(end_task, hearing)
         app.state.uploads = Uploads(
             keyring,

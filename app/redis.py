@@ -1,4 +1,4 @@
-"""Redis, which carries three expendable things: wake-ups, nudges, cached contexts.
+"""Redis, which carries three expendable things: wake-ups, notifications, cached contexts.
 
 Everything here may fail at any time; callers treat a RedisError as "not there".
 """

@@ -31,8 +31,8 @@ from sqlalchemy.engine import ExceptionContext
 from app.credits.invariants import check_invariants
 from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
 from app.catalog.categories import CATEGORIES
-from app.insights.unlock import unlock_category
-from app.insights.unlock_lanes import UnlockBatcher, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import unlock_category
+from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 from benchmarks.services import Services, product_engine, services
 

@@ -28,8 +28,8 @@ import asyncpg
 import redis
 import uvloop
 
-from app.insights.models import INSIGHTS_PER_JOB
-from app.insights.nudges import JOB_CANCELLED
+from app.jobs.models import INSIGHTS_PER_JOB
+from app.jobs.notifications import JOB_CANCELLED
 from benchmarks import machine
 from benchmarks.bench import SEED
 from benchmarks.contestant import Load

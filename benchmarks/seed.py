@@ -16,7 +16,7 @@ from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.ids import new_id
 from app.catalog.categories import CATEGORIES
-from app.insights.claim import REQUEUE_MAX_S
+from app.jobs.leases import REQUEUE_MAX_S
 from app.settings import parse_master_key
 from benchmarks.contestant import Job
 
@@ -155,7 +155,7 @@ _COPY_CHAT = """
     RETURNING user_id, id
 """
 
-# The effects of an unlock (app.insights.unlock) for users who each unlock once.
+# The effects of an unlock (app.unlocks.unlock) for users who each unlock once.
 _JOBS = f"""
     WITH asked AS (
         SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS t (user_id, id, chat_id)

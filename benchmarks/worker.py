@@ -21,9 +21,9 @@ from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
 from app.chats.blocks import decode_block
 from app.crypto import ChatKey
 from app.catalog.categories import Category, InsightSpec
-from app.insights.claim import Claim
+from app.jobs.leases import Claim
 from app.generation.context import InsightContext, build_context
-from app.insights.contexts import ContextStore
+from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Draft
 from benchmarks.contestant import Load
 from benchmarks.model import StubModel
@@ -62,7 +62,7 @@ class JobOfTask(TaskiqMiddleware):
 class SlowContexts:
     """The product's contexts behind a wait; without `real_context` the wait alone."""
 
-    def __init__(self, real: ContextStore) -> None:
+    def __init__(self, real: ContextCache) -> None:
         self._real = real
 
     async def context_of(self, claim: Claim, key: ChatKey, category: Category) -> InsightContext:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.chats.models
 import app.credits.models
-import app.insights.models  # noqa: F401 (importing a module of models registers its tables)
+import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
 from app.db import async_url, metadata
 from app.settings import load_database_url
 

@@ -10,7 +10,7 @@ import typer
 
 from app.cli import app as sixfold
 from app.faults import Step
-from app.insights.models import JobState
+from app.jobs.models import JobState
 from ops.write_docs import with_table
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,15 +17,15 @@ from app.gc_tuning import tune_gc
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
-from app.insights.claim import LeaseTimes
-from app.insights.contexts import ContextStore
+from app.jobs.leases import LeaseTimes
+from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Generator, TurnTaking
 from app.generation.model.generator import ModelGenerator
-from app.insights.nudges import JOB_CANCELLED, Nudges, listen
+from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
 from app.generation.offline.generator import OfflineGenerator
-from app.insights.rescue import end_abandoned_jobs, find_due_jobs
-from app.insights.run import JobEngine
-from app.insights.sweeps import run_overdue_sweeps
+from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
+from app.jobs.engine import JobEngine
+from app.jobs.sweeps import run_overdue_sweeps
 from app.llm.configured import configured_limits, configured_llm, configured_price
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
@@ -57,13 +57,13 @@ async def start_worker(state: TaskiqState) -> None:
         recycle_s=settings.db_pool_recycle_s,
     )
     state.redis = connect_redis(settings.redis_url)
-    state.nudges = Nudges(state.redis)
+    state.notifications = Notifications(state.redis)
     state.writing = state.get(GENERATOR) or _generator(settings, state.redis)
     state.engine = JobEngine(
         generator=state.writing,
-        contexts=ContextStore(redis=state.redis, threads=settings.context_threads),
+        contexts=ContextCache(redis=state.redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
-        nudges=state.nudges,
+        notifications=state.notifications,
         times=LeaseTimes(settings.lease_s, settings.attempt_s),
         heartbeat_s=settings.heartbeat_s,
     )
@@ -86,7 +86,7 @@ async def stop_worker(state: TaskiqState) -> None:
     await state.engine.drain()
     if isinstance(state.writing, ModelGenerator):
         await state.writing.close()
-    await state.nudges.close()
+    await state.notifications.close()
     await state.redis.aclose()
     if "stop_metrics" in state:
         state.stop_metrics()

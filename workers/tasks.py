@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from app.errors import Unavailable
 from app.group_commit import GroupCommit
-from app.insights.sweeps import run_sweep
+from app.jobs.sweeps import run_sweep
 from workers.process import RUN_JOB_TASK, broker, engine
 
 __all__ = [

@@ -14,15 +14,14 @@ from app.crypto import KeyRing
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
 from app.errors import DomainError, NotFound
 from app.event_stream import PING, PING_EVERY_S, EventStream
-from app.insights import progress, watching
-from app.insights.cancel import NotCancellable, cancel_job
+from app.jobs.cancel import NotCancellable, cancel_job
 from app.catalog.categories import CATEGORIES, UnknownCategory
-from app.insights.deletion import delete_chat
-from app.insights.models import ACTIVE
-from app.insights.nudges import Nudges
-from app.insights.progress import QueuePositions, Snapshot
-from app.insights.refund import NotRefundable, refund_job
-from app.insights.unlock import (
+from app.jobs.chat_deletion import delete_chat
+from app.jobs.models import ACTIVE
+from app.jobs.notifications import Notifications
+from app.progress.snapshots import QueuePositions, Snapshot, list_snapshots, load_snapshot
+from app.jobs.refund import NotRefundable, refund_job
+from app.unlocks.unlock import (
     AlreadyUnlocked,
     DailyLimit,
     IdempotencyKeyReused,
@@ -32,8 +31,8 @@ from app.insights.unlock import (
     Wake,
     unlock_category,
 )
-from app.insights.unlock_lanes import UnlockBatcher, UnlockOrder, UnlockTerms
-from app.insights.watching import JobBoard
+from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
+from app.progress.subscriptions import SnapshotFeed, follow, read_version
 from app.problems import Forbidden, refusals
 from app.users.auth import REFUND_SCOPE
 from app.users.http import Caller, GivenUserId, StoredText, UserId, require_scope
@@ -226,7 +225,7 @@ async def list_jobs(
 @router.get("/insights/jobs/{job_id}", responses=refusals(NotFound))
 async def get_job(request: Request, user_id: UserId, job_id: UUID) -> Snapshot:
     """The job as it is now."""
-    return await progress.load_snapshot(user_id, job_id, _keyring(request), _positions(request))
+    return await load_snapshot(user_id, job_id, _keyring(request), _positions(request))
 
 
 async def _after_version(
@@ -238,7 +237,7 @@ async def _after_version(
 
     Raises NotFound, and StreamFinished when that version is the last one.
     """
-    version, state = await watching.read_version(user_id, job_id)
+    version, state = await read_version(user_id, job_id)
     after_version = None if last_event_id is None else int(last_event_id)
     if state not in ACTIVE and version == after_version:
         raise StreamFinished
@@ -259,28 +258,28 @@ async def stream_job(
     after_version: Annotated[int | None, Depends(_after_version)],
 ) -> EventStream:
     """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
-    board: JobBoard = request.app.state.board
-    return EventStream(_events(board, user_id, job_id, after_version))
+    feed: SnapshotFeed = request.app.state.feed
+    return EventStream(_events(feed, user_id, job_id, after_version))
 
 
 async def _events(
-    board: JobBoard, user_id: str, job_id: UUID, after_version: int | None
+    feed: SnapshotFeed, user_id: str, job_id: UUID, after_version: int | None
 ) -> AsyncGenerator[bytes]:
-    following = watching.follow(
-        board, user_id, job_id, after_version=after_version, quiet_s=PING_EVERY_S
+    following = follow(
+        feed, user_id, job_id, after_version=after_version, quiet_s=PING_EVERY_S
     )
     with telemetry.event_streams.track_inprogress():
         async with aclosing(following):
-            async for news in following:
-                yield PING if news is None else news.chunk
+            async for event in following:
+                yield PING if event is None else event.chunk
 
 
 @router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))
 async def cancel(request: Request, user_id: UserId, job_id: UUID) -> Snapshot:
     """Ends a job that is not finished; all coins come back."""
     await cancel_job(user_id, job_id)
-    _nudges(request).cancelled([job_id])  # After commit: its worker stops at once.
-    return await progress.load_snapshot(user_id, job_id, _keyring(request), _positions(request))
+    _notifications(request).cancelled([job_id])  # After commit: its worker stops at once.
+    return await load_snapshot(user_id, job_id, _keyring(request), _positions(request))
 
 
 @router.get("/chats/{chat_id}/insights", responses=refusals(NotFound))
@@ -298,7 +297,7 @@ async def list_insights_of_chat(
 @router.delete("/chats/{chat_id}", status_code=204, responses=refusals(NotFound), tags=["chats"])
 async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
     """Destroys the chat's key, and so the chat and its insights; the statement stays."""
-    _nudges(request).cancelled(await delete_chat(user_id, chat_id))
+    _notifications(request).cancelled(await delete_chat(user_id, chat_id))
 
 
 @router.post(
@@ -320,7 +319,7 @@ async def refund(
     entry, is_new = await refund_job(
         given.user_id, given.job_id, reason=given.reason, actor=principal.user_id
     )
-    _nudges(request).changed([given.job_id])
+    _notifications(request).changed([given.job_id])
     response.status_code = 201 if is_new else 200
     return RefundedBody(
         user_id=given.user_id,
@@ -339,7 +338,7 @@ async def _page(
     cursor: str | None,
     chat_id: UUID | None = None,
 ) -> SnapshotList:
-    found = await progress.list_snapshots(
+    found = await list_snapshots(
         user_id,
         _keyring(request),
         _positions(request),
@@ -364,6 +363,6 @@ def _positions(request: Request) -> QueuePositions:
     return positions
 
 
-def _nudges(request: Request) -> Nudges:
-    nudges: Nudges = request.app.state.nudges
-    return nudges
+def _notifications(request: Request) -> Notifications:
+    notifications: Notifications = request.app.state.notifications
+    return notifications

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from app.crypto import KeyRing
 from app.cursors import read_seq, seq_cursor
 from app.errors import NotFound
-from app.insights.sent_reading import PROMPTS_MAX, SentPrompt, load_sent
+from app.progress.sent_prompts import PROMPTS_MAX, SentPrompt, load_sent
 from app.problems import refusals
 from app.users.http import UserId
 

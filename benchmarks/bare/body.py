@@ -12,8 +12,8 @@ from app.crypto import ChatKey, KeyRing
 from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
 from app.generation.context import build_context
-from app.insights.models import InsightState
-from app.insights.results import InsightResult, insight_place
+from app.jobs.models import InsightState
+from app.jobs.results import InsightResult, insight_place
 from app.settings import parse_master_key
 from benchmarks.bare.grouped import BatchedSteps, SingleSteps
 from benchmarks.bare.steps import Claimed, Connections, PlainSteps, Steps

@@ -10,11 +10,13 @@ from typing import Generic, TypeVar
 
 from app.credits.models import ReservationState
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
-from app.insights import claim, results, settle
-from app.insights.claim import HeldLease
-from app.insights.models import JobState
-from app.insights.results import InsightResult
-from app.insights.settle import Guard
+from app.jobs import leases
+from app.jobs import results
+from app.jobs import settle
+from app.jobs.leases import HeldLease
+from app.jobs.models import JobState
+from app.jobs.results import InsightResult
+from app.jobs.settle import Guard
 from benchmarks.bare.statements import Statement
 from benchmarks.bare.steps import ATTEMPT_S, LEASE_S, Claimed, Connections
 from benchmarks.contestant import Job
@@ -24,7 +26,7 @@ BATCH_MAX = 500
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-_CLAIM = Statement(claim._CLAIM)
+_CLAIM = Statement(leases._CLAIM)
 _STORE = Statement(results._STORE)
 _LOCK_ACCOUNTS = Statement(LOCK_ACCOUNTS)
 _END = Statement(settle._END)

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
-from app.insights.claim import LEASE_OVER, HeldLease
-from app.insights.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB
-from app.insights.results import InsightResult
+from app.jobs.leases import LEASE_OVER, HeldLease
+from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB
+from app.jobs.results import InsightResult
 from benchmarks.contestant import Job
 
 LEASE_S = 45.0

@@ -1,6 +1,6 @@
 """The effects of one unlock as one statement: the ceiling's, which knows of a single order.
 
-The product's own statement (`app.insights.unlock_sql`) carries many; written for one alone, this
+The product's own statement (`app.unlocks.sql`) carries many; written for one alone, this
 is the faster of the two.
 """
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from app.insights.claim import LeaseTimes, Requeue, claim_jobs, requeue_jobs
-from app.insights.rescue import end_abandoned_jobs, find_due_jobs
+from app.jobs.leases import LeaseTimes, Requeue, claim_jobs, requeue_jobs
+from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from benchmarks.bench import Bench, Row, spread
 from benchmarks.contestant import Job
 from benchmarks.seed import EXPIRES_S, copy_chat, encoded_chat, release_jobs, seed_chats, seed_jobs

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
-from app.insights.claim import Claim, LeaseTimes, claim_jobs
-from app.insights.models import InsightState
-from app.insights.nudges import Nudges
-from app.insights.results import InsightResult, store_results
+from app.jobs.leases import Claim, LeaseTimes, claim_jobs
+from app.jobs.models import InsightState
+from app.jobs.notifications import Notifications
+from app.jobs.results import InsightResult, store_results
 from benchmarks import machine
 from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
@@ -57,7 +57,7 @@ async def run(bench: Bench) -> dict[str, Any]:
             claims = await _claimed(jobs)
             before_mb = machine.pss_mb([api.process.pid])
             async with _listeners(api, claims) as listening:
-                driver = _Driver(claims, Nudges(redis))
+                driver = _Driver(claims, Notifications(redis))
                 with_mb = machine.pss_mb([api.process.pid])
                 cpu_before = machine.cpu_s([api.process.pid])
                 paced = await driver.pace(PACED_S_IF_QUICK if bench.quick else PACED_S)
@@ -124,9 +124,9 @@ async def _listeners(api: Api, claims: list[Claim]) -> AsyncGenerator[Any]:
 class _Driver:
     """Stores results as a worker does, and notes when each commit had returned."""
 
-    def __init__(self, claims: list[Claim], nudges: Nudges) -> None:
+    def __init__(self, claims: list[Claim], notifications: Notifications) -> None:
         self._claims = claims
-        self._nudges = nudges
+        self._notifications = notifications
         self._stored = [0] * len(claims)
 
     async def pace(self, seconds: float) -> list[Commit]:
@@ -145,14 +145,14 @@ class _Driver:
         for start in range(0, len(self._claims), BURST_BATCH):
             numbers = range(start, min(start + BURST_BATCH, len(self._claims)))
             commits += await self._store(list(numbers))
-        await self._nudges.close()
+        await self._notifications.close()
         return commits
 
     async def _store(self, numbers: list[int]) -> list[Commit]:
         stored = await store_results([self._result(number) for number in numbers])
         at = time.monotonic()
         assert all(stored), "the leases are held throughout"
-        self._nudges.changed(self._claims[number].job_id for number in numbers)
+        self._notifications.changed(self._claims[number].job_id for number in numbers)
         for number in numbers:
             self._stored[number] += 1
         # A job starts at version 1; its claim and each result are one more.

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, text
 from app.crypto import ChatKey
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
 from app.generation.protocol import Draft
-from app.insights.models import ATTEMPTS_MAX
-from app.insights.results import insight_place
+from app.jobs.models import ATTEMPTS_MAX
+from app.jobs.results import insight_place
 from benchmarks.sync_design.config import TIME_LIMIT_S
 from benchmarks.sync_design.setup import keyring
 

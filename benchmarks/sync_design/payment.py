@@ -17,7 +17,7 @@ from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
 from app.db import async_url
-from app.insights.models import JobState
+from app.jobs.models import JobState
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.setup import setup
 

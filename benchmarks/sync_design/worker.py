@@ -12,7 +12,7 @@ from celery import Task, chord
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import checked_evidence
-from app.insights.models import INSIGHTS_PER_JOB, JobState
+from app.jobs.models import INSIGHTS_PER_JOB, JobState
 from benchmarks.sync_design.config import CLEANUP, ORCHESTRATE, make_app
 from benchmarks.sync_design.context import load_context, prepare_context
 from benchmarks.sync_design.database import connected

@@ -8,7 +8,7 @@ import asyncpg
 from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
 from app.catalog.content import InsightContent
-from app.insights.results import insight_place
+from app.jobs.results import insight_place
 from app.settings import parse_master_key
 from benchmarks.contestant import Contestant, Job, Load
 from benchmarks.model import draft_of

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.sampling import layer_of, parsed, sample, tables
 
 RAW = """\
-main (taskiq/cli/run.py:10);run (app/insights/run.py:5);execute (asyncpg/connection.py:7) 6
-main (taskiq/cli/run.py:10);run (app/insights/run.py:5) 3
-main (taskiq/cli/run.py:10);run (app/insights/run.py:5);run (app/insights/run.py:5) 1
+main (taskiq/cli/run.py:10);run (app/jobs/engine.py:5);execute (asyncpg/connection.py:7) 6
+main (taskiq/cli/run.py:10);run (app/jobs/engine.py:5) 3
+main (taskiq/cli/run.py:10);run (app/jobs/engine.py:5);run (app/jobs/engine.py:5) 1
 """
 
 BUSY = """
@@ -28,7 +28,7 @@ def test_a_function_has_its_own_time_and_that_of_its_calls():
     shares = {name: rest for name, *rest in parsed(RAW.splitlines()).by_function()}
 
     assert shares["execute (asyncpg/connection.py)"] == [0.6, 0.6]
-    assert shares["run (app/insights/run.py)"] == [0.4, 1.0], "a recursion counts once"
+    assert shares["run (app/jobs/engine.py)"] == [0.4, 1.0], "a recursion counts once"
 
 
 def test_own_time_is_added_up_by_whose_code_it_is():
@@ -39,7 +39,7 @@ def test_own_time_is_added_up_by_whose_code_it_is():
     ("frame", "layer"),
     [
         ("seal (app/crypto.py)", "app.crypto"),
-        ("write (app/insights/calls.py)", "app.insights"),
+        ("write (app/jobs/calls.py)", "app.insights"),
         ("run (asyncio/runners.py)", "Python's asyncio"),
         ("get (email/message.py)", "Python's email"),
         ("execute (sqlalchemy/engine/base.py)", "sqlalchemy"),
@@ -53,7 +53,7 @@ def test_the_tables_name_packages_and_functions():
     shown = tables(parsed(RAW.splitlines()))
 
     assert "| asyncpg | 60.0% |" in shown
-    assert "| `run (app/insights/run.py)` | 40.0% | 100.0% |" in shown
+    assert "| `run (app/jobs/engine.py)` | 40.0% | 100.0% |" in shown
 
 
 async def test_a_process_at_work_is_seen_in_the_function_that_works(tmp_path: Path):

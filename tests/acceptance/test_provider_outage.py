@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from app.insights.models import ATTEMPTS_MAX
+from app.jobs.models import ATTEMPTS_MAX
 from app.settings import Settings
 from tests.acceptance.conftest import (
     SAMPLE,

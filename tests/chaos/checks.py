@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from app.insights.unlock import UnlockOrder, job_id_of
+from app.unlocks.unlock import UnlockOrder, job_id_of
 from tests.chaos.audit import Entry, Evidence
 from tests.chaos.history import History, Json, Kind, Operation, Outcome
 

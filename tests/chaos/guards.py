@@ -34,8 +34,8 @@ class Guard:
     """Run on the migrated database, one by one."""
 
 
-SETTLE, CLAIM, RESULTS = (f"app/insights/{name}.py" for name in ("settle", "claim", "results"))
-CALLS, ATTEMPT, RUN = (f"app/insights/{name}.py" for name in ("calls", "attempt", "run"))
+SETTLE, LEASES, RESULTS = (f"app/jobs/{name}.py" for name in ("settle", "leases", "results"))
+CALLS, ATTEMPT, ENGINE = (f"app/jobs/{name}.py" for name in ("calls", "attempt", "engine"))
 LEDGER = "app/credits/sql.py"
 
 JOB_STATE = Guard(
@@ -45,7 +45,7 @@ JOB_STATE = Guard(
         Patch(SETTLE, "j.state = 'running' AND {LEASE_OVER} AND j.att", "{LEASE_OVER} AND j.att"),
         Patch(SETTLE, "'withdrawn' THEN j.state IN ('queued', 'running')", "'withdrawn' THEN true"),
         Patch(RESULTS, "WHERE j.state = 'running'\n", "WHERE true\n"),
-        Patch(CLAIM, "WHERE j.state = 'running' AND j.fence", "WHERE true AND j.fence"),
+        Patch(LEASES, "WHERE j.state = 'running' AND j.fence", "WHERE true AND j.fence"),
     ),
 )
 FENCE = Guard(
@@ -53,13 +53,13 @@ FENCE = Guard(
     (
         Patch(SETTLE, "AND j.fence = e.fence", "AND true"),
         Patch(RESULTS, " AND r.fence = j.fence", ""),
-        Patch(CLAIM, "AND j.fence = a.fence", "AND true"),
+        Patch(LEASES, "AND j.fence = a.fence", "AND true"),
     ),
 )
 LEASE = Guard(
     "the lease check",
     (
-        Patch(CLAIM, "OR (j.state = 'running' AND {LEASE_OVER}))", "OR j.state = 'running')"),
+        Patch(LEASES, "OR (j.state = 'running' AND {LEASE_OVER}))", "OR j.state = 'running')"),
         Patch(
             CALLS,
             "                    raise LeaseLost\n                attempt.confirm",
@@ -67,7 +67,7 @@ LEASE = Guard(
         ),
         Patch(ATTEMPT, "return time.monotonic() >= self.lease_deadline", "return False"),
         Patch(
-            RUN,
+            ENGINE,
             "            else:\n                attempt.stop(Stop.LEASE_LOST)",
             "            else:\n                pass",
         ),

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 
-from app.insights.models import INSIGHTS_PER_JOB
+from app.jobs.models import INSIGHTS_PER_JOB
 from tests.chaos.plan import ATTEMPT_S, EXPIRES_S
 
 LATENCY_MIN_S, LATENCY_MAX_S = 0.05, 0.8

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.insights.attempt import GRANT_FRESH_S
+from app.jobs.attempt import GRANT_FRESH_S
 from tests.chaos.audit import Change, Evidence
 from tests.chaos.fleet import Kill
 from tests.chaos.journal import Line, read_journals

@@ -12,15 +12,15 @@ from typing import Any
 import httpx2
 
 import workers.process
-from app.insights import run
-from app.insights.attempt import Attempt
-from app.insights.calls import InsightCalls
+from app.jobs import engine
+from app.jobs.attempt import Attempt
+from app.jobs.calls import InsightCalls
 from app.catalog.categories import InsightSpec
-from app.insights.claim import Claim
+from app.jobs.leases import Claim
 from app.catalog.content import Finding, InsightContent
 from app.generation.context import InsightContext
 from app.generation.protocol import Draft, GenerationFailed
-from app.insights.run import JobEngine
+from app.jobs.engine import JobEngine
 from tests.chaos import plan
 from tests.chaos.journal import Journal
 from workers.process import GENERATOR
@@ -107,6 +107,6 @@ class ProviderGenerator:
 for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_try"), (run, "InsightCalls")):
     if not hasattr(owner, name):
         raise RuntimeError(f"the campaign's worker extends {name}, which is there no more")
-run.InsightCalls = JournaledCalls
+engine.InsightCalls = JournaledCalls
 workers.process.JobEngine = JournaledEngine
 broker.state[GENERATOR] = ProviderGenerator(os.environ[PROVIDER_URL])

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.insights.run import DRAIN_CLEANUP_S
+from app.jobs.engine import DRAIN_CLEANUP_S
 from app.main import GRACE_S
 from app.settings import Settings
 from tests.compose.stack import COMPOSE, ROOT, option, seconds, services

@@ -12,21 +12,21 @@ from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
 from app.credits.accounts import adjust_coins, ensure_account, grant_coins
 from app.db import in_transaction
-from app.insights.cancel import cancel_job
-from app.insights.deletion import delete_chat
+from app.jobs.cancel import cancel_job
+from app.jobs.chat_deletion import delete_chat
 from app.generation.protocol import GenerationFailed
 from app.generation.model.generator import ModelGenerator
-from app.insights.models import INSIGHTS_PER_JOB
-from app.insights.operations import release_job, requeue_job
-from app.insights.refund import refund_job
-from app.insights.rescue import end_abandoned_jobs
-from app.insights.sweeps import (
+from app.jobs.models import INSIGHTS_PER_JOB
+from app.jobs.operations import release_job, requeue_job
+from app.jobs.refund import refund_job
+from app.jobs.rescue import end_abandoned_jobs
+from app.jobs.sweeps import (
     cleanup_expired_reservations,
     retry_payment,
     run_overdue_sweeps,
 )
-from app.insights.unlock import job_id_of, unlock_category
-from app.insights.unlock_lanes import UnlockOrder, UnlockTerms
+from app.unlocks.unlock import job_id_of, unlock_category
+from app.unlocks.batch import UnlockOrder, UnlockTerms
 from app.llm.limits import CallLimits
 from app.llm.scripted import Scripted
 from app.llm.shared import Bounds

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from app.faults import Spot, Step
-from app.insights.sweeps import SWEEPS
+from app.jobs.sweeps import SWEEPS
 from tests.faults import actions as do
 from tests.faults.actions import Act
 

@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 
 from app.crypto import KeyRing
 from app.ids import new_id
-from app.insights.claim import LeaseTimes
-from app.insights.contexts import ContextStore
+from app.jobs.leases import LeaseTimes
+from app.jobs.context_cache import ContextCache
 from app.generation.model.generator import ModelGenerator
-from app.insights.nudges import Nudges
-from app.insights.rescue import end_abandoned_jobs, find_due_jobs
-from app.insights.run import JobEngine
-from app.insights.sweeps import cleanup_expired_reservations, retry_payment
+from app.jobs.notifications import Notifications
+from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
+from app.jobs.engine import JobEngine
+from app.jobs.sweeps import cleanup_expired_reservations, retry_payment
 from app.settings import Settings
 from tests.conftest import AUTH_SECRET, MASTER_KEY
 from tests.insights.conftest import ATTEMPT_S, ScriptedGenerator
@@ -84,9 +84,9 @@ class World:
     def engine(self, *, heartbeat_s: float = 15) -> JobEngine:
         engine = JobEngine(
             generator=self.generator,
-            contexts=ContextStore(redis=self.redis, threads=1),
+            contexts=ContextCache(redis=self.redis, threads=1),
             keyring=self.keyring,
-            nudges=Nudges(self.redis),
+            notifications=Notifications(self.redis),
             times=LeaseTimes(45, ATTEMPT_S),
             heartbeat_s=heartbeat_s,
         )

@@ -9,12 +9,12 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from app.insights.claim import LeaseTimes
-from app.insights.contexts import ContextStore
+from app.jobs.leases import LeaseTimes
+from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Generator, TurnTaking
-from app.insights.nudges import Nudges
+from app.jobs.notifications import Notifications
 from app.generation.offline.generator import OfflineGenerator
-from app.insights.run import JobEngine
+from app.jobs.engine import JobEngine
 from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
@@ -87,9 +87,9 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
         def start(generator: Generator | TurnTaking) -> Finish:
             engine = JobEngine(
                 generator=generator,
-                contexts=ContextStore(redis=redis, threads=1),
+                contexts=ContextCache(redis=redis, threads=1),
                 keyring=app.state.keyring,
-                nudges=Nudges(redis),
+                notifications=Notifications(redis),
                 times=LeaseTimes(45, 110),
                 heartbeat_s=15,
             )

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.db import transaction
-from app.insights.watching import JobBoard, News, follow, watch
+from app.progress.subscriptions import SnapshotFeed, SnapshotEvent, follow, watch
 from tests.http.calls import CHAT, Client, refusal, unlock, upload
 from tests.http.conftest import Finish
 
@@ -68,7 +68,7 @@ async def test_watching_ends_when_the_process_stops(
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     seen = 0
     async with asyncio.timeout(DEADLINE_S):
-        async for _ in watch(app.state.board, "alice", job_id, after_version=None):
+        async for _ in watch(app.state.feed, "alice", job_id, after_version=None):
             seen += 1
             app.state.stopping.set()
     assert seen == 1
@@ -78,7 +78,7 @@ async def test_a_job_on_which_nothing_happens_is_told_to_be_quiet(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    following = follow(app.state.board, "alice", job_id, after_version=None, quiet_s=0.01)
+    following = follow(app.state.feed, "alice", job_id, after_version=None, quiet_s=0.01)
     async with asyncio.timeout(DEADLINE_S), aclosing(following):
         while await anext(following) is None:
             pass  # The first look at the job may take longer than the quiet.
@@ -106,8 +106,8 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
     places: list[int | None] = []
     async with asyncio.timeout(DEADLINE_S):
-        async for news in watch(app.state.board, "alice", mine, after_version=None):
-            places.append(news.snapshot.progress.queue_position)
+        async for event in watch(app.state.feed, "alice", mine, after_version=None):
+            places.append(event.snapshot.progress.queue_position)
             if len(places) == 2:
                 break
             await bob.post(f"/api/insights/jobs/{ahead}/cancel")
@@ -118,16 +118,16 @@ async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    board: JobBoard = app.state.board
+    feed: SnapshotFeed = app.state.feed
     async with asyncio.timeout(DEADLINE_S):
-        with board.watching(("alice", job_id)) as watched:
+        with feed.subscribed(("alice", job_id)) as watched:
             await watched.changed.wait()
             assert watched.latest is not None
             assert watched.latest.snapshot.state == "queued"
             await alice.post(f"/api/insights/jobs/{job_id}/cancel")
-            await board.nudge(UUID(NO_ONE_S))
-            await board.nudge(job_id)
-            # Its place in the queue may have been news before that.
+            await feed.refresh(UUID(NO_ONE_S))
+            await feed.refresh(job_id)
+            # Its place in the queue may have been event before that.
             while watched.latest.snapshot.state == "queued":
                 await watched.changed.wait()
             assert watched.latest.snapshot.state == "cancelled"
@@ -142,9 +142,9 @@ async def test_a_job_that_cannot_be_read_silences_nobody_else(
         await connection.execute(text("UPDATE insights SET sealed = 'not what was sealed'"))
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     mine = (await unlock(bob, other_chat)).json()
-    board: JobBoard = app.state.board
+    feed: SnapshotFeed = app.state.feed
     async with asyncio.timeout(DEADLINE_S):
-        with board.watching(("alice", UUID(broken))):
+        with feed.subscribed(("alice", UUID(broken))):
             hearing = asyncio.create_task(bob.get(mine["links"]["events"]))
             await asyncio.wait({hearing}, timeout=0.05)
             await bob.post(f"{mine['links']['self']}/cancel")
@@ -157,11 +157,11 @@ async def test_listeners_of_one_job_share_one_read(
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
 
-    async def first_news() -> News:
-        watching = watch(app.state.board, "alice", job_id, after_version=None)
+    async def first_news() -> SnapshotEvent:
+        watching = watch(app.state.feed, "alice", job_id, after_version=None)
         async with aclosing(watching):
             return await anext(watching)
 
     async with asyncio.timeout(DEADLINE_S):
         heard = await asyncio.gather(*(first_news() for _ in range(50)))
-    assert len({id(news) for news in heard}) == 1
+    assert len({id(event) for event in heard}) == 1

@@ -5,8 +5,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.catalog.categories import CATEGORIES
-from app.insights.progress import QueuePositions, load_snapshot
-from app.insights.unlock_lanes import UnlockBatcher, UnlockTerms
+from app.progress.snapshots import QueuePositions, load_snapshot
+from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.main import unlock_terms
 from app.settings import Settings
 from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload

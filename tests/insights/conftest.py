@@ -19,15 +19,15 @@ from app.crypto import KeyRing
 from app.db import in_transaction, snapshot, transaction
 from app.ids import new_id
 from app.catalog.categories import InsightSpec
-from app.insights.claim import LeaseTimes
+from app.jobs.leases import LeaseTimes
 from app.catalog.content import Finding, InsightContent
 from app.generation.context import InsightContext
-from app.insights.contexts import ContextStore
+from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Draft
-from app.insights.nudges import Nudges
-from app.insights.run import JobEngine
-from app.insights.unlock import unlock_category
-from app.insights.unlock_lanes import Unlocked, UnlockOrder, UnlockTerms
+from app.jobs.notifications import Notifications
+from app.jobs.engine import JobEngine
+from app.unlocks.unlock import unlock_category
+from app.unlocks.batch import Unlocked, UnlockOrder, UnlockTerms
 from app.settings import Settings
 from tests.models import make_model, model
 
@@ -119,9 +119,9 @@ async def make_engine(
         def make(*, heartbeat_s: float = 15, **given: Any) -> JobEngine:
             job_engine = JobEngine(
                 generator=given.get("generator", generator),
-                contexts=ContextStore(redis=given.get("redis", redis), threads=1),
+                contexts=ContextCache(redis=given.get("redis", redis), threads=1),
                 keyring=keyring,
-                nudges=Nudges(given.get("redis", redis)),
+                notifications=Notifications(given.get("redis", redis)),
                 times=LeaseTimes(45, ATTEMPT_S),
                 heartbeat_s=heartbeat_s,
             )

@@ -3,10 +3,10 @@ from uuid import UUID
 import pytest
 
 from app.crypto import KeyRing
-from app.insights.cancel import cancel_job
+from app.jobs.cancel import cancel_job
 from app.catalog.categories import CATEGORIES
 from app.generation.protocol import GenerationFailed
-from app.insights.progress import QueuePositions, load_snapshot
+from app.progress.snapshots import QueuePositions, load_snapshot
 from tests.insights.conftest import (
     MakeEngine,
     ScriptedGenerator,

@@ -6,16 +6,16 @@ from redis.asyncio import Redis
 
 from app.crypto import ChatKey, KeyRing
 from app.catalog.categories import CATEGORIES
-from app.insights.claim import Claim, LeaseTimes, claim_jobs
-from app.insights.contexts import ChatGone, ContextStore
+from app.jobs.leases import Claim, LeaseTimes, claim_jobs
+from app.jobs.context_cache import ChatGone, ContextCache
 from tests.insights.conftest import execute, unlock
 
 CATEGORY = CATEGORIES["friendship"]
 
 
 @pytest.fixture
-async def store(redis: Redis) -> AsyncIterator[ContextStore]:
-    store = ContextStore(redis=redis, threads=1)
+async def store(redis: Redis) -> AsyncIterator[ContextCache]:
+    store = ContextCache(redis=redis, threads=1)
     yield store
     await store.kept()
     store.close()
@@ -37,7 +37,7 @@ def key(claim: Claim, keyring: KeyRing) -> ChatKey:
 
 
 async def test_a_context_is_kept_sealed_for_twenty_minutes_and_found_again(
-    store: ContextStore, claim: Claim, key: ChatKey, redis: Redis
+    store: ContextCache, claim: Claim, key: ChatKey, redis: Redis
 ) -> None:
     built = await store.context_of(claim, key, CATEGORY)
     await store.kept()
@@ -51,7 +51,7 @@ async def test_a_context_is_kept_sealed_for_twenty_minutes_and_found_again(
 
 
 async def test_what_is_broken_in_the_cache_is_built_anew(
-    store: ContextStore, claim: Claim, key: ChatKey, redis: Redis
+    store: ContextCache, claim: Claim, key: ChatKey, redis: Redis
 ) -> None:
     built = await store.context_of(claim, key, CATEGORY)
     await store.kept()
@@ -67,7 +67,7 @@ async def test_what_is_broken_in_the_cache_is_built_anew(
 
 async def test_a_cache_that_is_away_holds_nothing_up(claim: Claim, key: ChatKey) -> None:
     async with Redis(host="127.0.0.1", port=9) as absent:  # Discard: nothing listens there.
-        store = ContextStore(redis=absent, threads=1)
+        store = ContextCache(redis=absent, threads=1)
         context = await store.context_of(claim, key, CATEGORY)
         await store.kept()
         store.close()

@@ -12,15 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import after_commit, in_transaction, snapshot, transaction
-from app.insights import costs
-from app.insights.cancel import cancel_job
+from app.costs import bill
+from app.jobs.cancel import cancel_job
 from app.catalog.categories import CATEGORIES, InsightSpec
-from app.insights.costs import Bill, Cost, Earned, read_bill
-from app.insights.deletion import delete_chat
+from app.bill.bill import Bill, Cost, Earned, read_bill
+from app.jobs.chat_deletion import delete_chat
 from app.generation.protocol import GenerationFailed, Spent
-from app.insights.refund import refund_job
-from app.insights.rescue import end_abandoned_jobs
-from app.insights.sweeps import cleanup_expired_reservations
+from app.jobs.refund import refund_job
+from app.jobs.rescue import end_abandoned_jobs
+from app.jobs.sweeps import cleanup_expired_reservations
 from tests.insights.conftest import (
     ATTEMPT_S,
     MakeEngine,
@@ -372,6 +372,6 @@ async def test_what_comes_after_the_lease_was_lost_is_counted_and_not_stored(
 async def test_the_bill_of_a_day_is_found_through_indexes(engine: None) -> None:
     async with snapshot() as connection:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        for query, index in ((costs._COSTS, "ix_jobs_finished"), (costs._EARNED, "ix_entries_at")):
+        for query, index in ((bill._COSTS, "ix_jobs_finished"), (bill._EARNED, "ix_entries_at")):
             plan = await connection.execute(text(f"EXPLAIN {query.text}"), {"day": TODAY})
             assert index in "\n".join(row[0] for row in plan)

@@ -6,8 +6,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.ids import new_id
-from app.insights.cancel import cancel_job
-from app.insights.nudges import JOB_CANCELLED, JOB_CHANGED, Nudges, listen
+from app.jobs.cancel import cancel_job
+from app.jobs.notifications import JOB_CANCELLED, JOB_CHANGED, Notifications, listen
 from app.redis import end_task
 from tests.insights.conftest import MakeEngine, ScriptedGenerator, job_row, unlock, until
 from tests.redis_connections import connections, cut_connections
@@ -66,7 +66,7 @@ async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
         assert not running.done()
 
         await cancel_job("alice", unlocked.job_id)
-        Nudges(redis).cancelled([unlocked.job_id])
+        Notifications(redis).cancelled([unlocked.job_id])
         async with asyncio.timeout(60):
             await running
     assert (await job_row("alice", unlocked.job_id)).state == "cancelled"
@@ -74,16 +74,16 @@ async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
 
 async def test_without_redis_a_nudge_is_dropped_and_nobody_waits() -> None:
     async with Redis(host="127.0.0.1", port=9) as absent:
-        nudges = Nudges(absent)
-        nudges.changed([new_id()])
-        await nudges.close()
+        notifications = Notifications(absent)
+        notifications.changed([new_id()])
+        await notifications.close()
 
 
 async def test_a_listener_finds_back_after_its_connection_was_cut(redis: Redis) -> None:
-    ear, nudges, mine = Ear(), Nudges(redis), new_id()
+    ear, notifications, mine = Ear(), Notifications(redis), new_id()
 
     def is_heard() -> bool:
-        nudges.changed([mine])
+        notifications.changed([mine])
         return mine in ear.heard
 
     async with listening(redis, JOB_CHANGED, ear.hear):

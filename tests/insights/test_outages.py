@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.insights.attempt import CALLS_MAX, call_backoff_s
+from app.jobs.attempt import CALLS_MAX, call_backoff_s
 from app.catalog.categories import CATEGORIES
 from app.generation.context import InsightContext, build_context
 from app.generation.protocol import Draft, GenerationFailed, Generator

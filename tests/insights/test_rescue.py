@@ -5,9 +5,9 @@ from uuid import UUID
 
 from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance
-from app.insights.claim import JobRef
-from app.insights.rescue import end_abandoned_jobs, find_due_jobs
-from app.insights.sweeps import (
+from app.jobs.leases import JobRef
+from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
+from app.jobs.sweeps import (
     cleanup_expired_reservations,
     retry_payment,
     run_overdue_sweeps,

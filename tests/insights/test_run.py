@@ -9,7 +9,7 @@ from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
 from app.catalog.categories import CATEGORIES, InsightSpec
-from app.insights.claim import REQUEUE_MAX_S
+from app.jobs.leases import REQUEUE_MAX_S
 from app.generation.protocol import GenerationFailed
 from app.generation.offline.generator import OfflineGenerator
 from tests.insights.conftest import (

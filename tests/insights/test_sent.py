@@ -13,10 +13,10 @@ from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import NotFound
 from app.catalog.categories import CATEGORIES
-from app.insights.deletion import delete_chat
+from app.jobs.chat_deletion import delete_chat
 from app.generation.model.generator import ModelGenerator
-from app.insights.sent_reading import PROMPTS_MAX, UNSTORED, SentPage, load_sent
-from app.insights.sweeps import delete_unused_chats
+from app.progress.sent_prompts import PROMPTS_MAX, UNSTORED, SentPage, load_sent
+from app.jobs.sweeps import delete_unused_chats
 from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt
 from app.llm.scripted import Scripted
 from tests.insights.conftest import (

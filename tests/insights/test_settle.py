@@ -9,12 +9,12 @@ from app.credits.service import Balance
 from app.db import close_engine, open_engine
 from app.errors import NotFound, Unavailable
 from app.ids import new_id
-from app.insights.cancel import NotCancellable, cancel_job
-from app.insights.deletion import delete_chat
-from app.insights.models import JobState
-from app.insights.operations import JobEnded, find_job, list_jobs, release_job, requeue_job
-from app.insights.rescue import end_abandoned_jobs
-from app.insights.sweeps import (
+from app.jobs.cancel import NotCancellable, cancel_job
+from app.jobs.chat_deletion import delete_chat
+from app.jobs.models import JobState
+from app.jobs.operations import JobEnded, find_job, list_jobs, release_job, requeue_job
+from app.jobs.rescue import end_abandoned_jobs
+from app.jobs.sweeps import (
     cleanup_expired_reservations,
     delete_unused_chats,
     retry_payment,

@@ -11,10 +11,10 @@ from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance, InsufficientCoins
 from app.crypto import KeyRing
 from app.errors import DomainError, NotFound
-from app.insights.cancel import cancel_job
+from app.jobs.cancel import cancel_job
 from app.catalog.categories import UnknownCategory
-from app.insights.deletion import delete_chat
-from app.insights.unlock import (
+from app.jobs.chat_deletion import delete_chat
+from app.unlocks.unlock import (
     AlreadyUnlocked,
     IdempotencyKeyReused,
     PriceChanged,

@@ -12,13 +12,13 @@ from app.credits.service import Balance, CreditService, InsufficientCoins
 from app.crypto import KeyRing
 from app.db import transaction
 from app.catalog.categories import CATEGORIES
-from app.insights.unlock import (
+from app.unlocks.unlock import (
     DailyLimit,
     IdempotencyKeyReused,
     UnlockInProgress,
     unlock_category,
 )
-from app.insights.unlock_lanes import Unlocked, UnlockBatcher, UnlockOrder, UnlockTerms
+from app.unlocks.batch import Unlocked, UnlockBatcher, UnlockOrder, UnlockTerms
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,

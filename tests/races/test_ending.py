@@ -10,10 +10,10 @@ from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
 from app.faults import Moment, Step
-from app.insights.cancel import NotCancellable, cancel_job
-from app.insights.deletion import delete_chat
-from app.insights.models import JobState
-from app.insights.sweeps import cleanup_expired_reservations, delete_unused_chats
+from app.jobs.cancel import NotCancellable, cancel_job
+from app.jobs.chat_deletion import delete_chat
+from app.jobs.models import JobState
+from app.jobs.sweeps import cleanup_expired_reservations, delete_unused_chats
 from tests.insights.conftest import (
     MakeEngine,
     ScriptedGenerator,

@@ -9,8 +9,8 @@ import structlog
 from app import telemetry
 from app.crypto import ChatKey
 from app.faults import Spot, reach
-from app.insights.adoption import adopted, find_finished
-from app.insights.attempt import (
+from app.jobs.adoption import adopted, find_finished
+from app.jobs.attempt import (
     CALLS_MAX,
     Attempt,
     InsightOutcome,
@@ -19,15 +19,15 @@ from app.insights.attempt import (
     call_backoff_s,
 )
 from app.catalog.categories import InsightSpec
-from app.insights.claim import NONE_COMPLETED, LeaseTimes
+from app.jobs.leases import NONE_COMPLETED, LeaseTimes
 from app.catalog.content import EvidenceMissing, checked_evidence
 from app.generation.context import InsightContext
 from app.generation.protocol import Draft, GenerationFailed, Generator, Turn, TurnTaking
-from app.insights.models import InsightState
-from app.insights.results import InsightResult, insight_place
-from app.insights.sent import SentLog
-from app.insights.spending import Tally, count_adopted
-from app.insights.writer import JobWriter
+from app.jobs.models import InsightState
+from app.jobs.results import InsightResult, insight_place
+from app.jobs.prompt_log import PromptLog
+from app.jobs.spending import Tally, count_adopted
+from app.jobs.job_writer import JobWriter
 
 log = structlog.get_logger()
 
@@ -75,7 +75,7 @@ class InsightCalls:
         self._generator = _ByTurns(generator) if isinstance(generator, TurnTaking) else generator
         self._writer = writer
         self._times = times
-        self._sent = SentLog(writer)
+        self._sent = PromptLog(writer)
 
     async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
         """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""

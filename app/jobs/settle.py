@@ -19,8 +19,8 @@ from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.db import in_transaction, is_transient
 from app.faults import Step
-from app.insights.claim import LEASE_OVER, JobRef
-from app.insights.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
+from app.jobs.leases import LEASE_OVER, JobRef
+from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
 
 SETTLING_RETRY_S = 30
 

@@ -13,8 +13,8 @@ from sqlalchemy import Row, text
 from app.crypto import ChatKey, KeyRing
 from app.db import snapshot
 from app.errors import NotFound
-from app.insights.claim import HeldLease
-from app.insights.sent import sent_place, words_of
+from app.jobs.leases import HeldLease
+from app.jobs.prompt_log import sent_place, words_of
 
 PROMPTS_MAX = 6
 """In one answer: a prompt may be a hundred thousand characters long."""

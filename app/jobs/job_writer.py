@@ -7,8 +7,8 @@ from typing import TypeVar
 import structlog
 
 from app.db import is_transient
-from app.insights.attempt import Attempt, LeaseLost
-from app.insights.claim import (
+from app.jobs.attempt import Attempt, LeaseLost
+from app.jobs.leases import (
     ATTEMPT_CLEANUP_S,
     Claim,
     HeldLease,
@@ -20,10 +20,10 @@ from app.insights.claim import (
     requeue_jobs,
 )
 from app.group_commit import GroupCommit
-from app.insights.models import JobState
-from app.insights.nudges import Nudges
-from app.insights.results import InsightResult, store_results
-from app.insights.settle import Ending, settle_jobs
+from app.jobs.models import JobState
+from app.jobs.notifications import Notifications
+from app.jobs.results import InsightResult, store_results
+from app.jobs.settle import Ending, settle_jobs
 
 DATABASE_RETRY_S = 0.5
 
@@ -36,9 +36,9 @@ log = structlog.get_logger()
 class JobWriter:
     """One group for each kind of write; none waits for another's flush."""
 
-    def __init__(self, times: LeaseTimes, nudges: Nudges) -> None:
+    def __init__(self, times: LeaseTimes, notifications: Notifications) -> None:
         self._times = times
-        self._nudges = nudges
+        self._notifications = notifications
         self.claims = GroupCommit[JobRef, Claim | None](self._claim, kind="claims")
         self.renewals = GroupCommit[HeldLease, bool](
             lambda held: renew_leases(held, times), kind="renewals"
@@ -65,21 +65,21 @@ class JobWriter:
 
     async def _claim(self, asked: Sequence[JobRef]) -> list[Claim | None]:
         claims = await claim_jobs(asked, self._times)
-        self._nudges.changed(claim.job_id for claim in claims if claim is not None)
+        self._notifications.changed(claim.job_id for claim in claims if claim is not None)
         return claims
 
     async def _store(self, results: Sequence[InsightResult]) -> list[bool]:
         stored = await store_results(results)
         # Six results of one job are one change to whoever follows it.
-        self._nudges.changed({one.lease.job_id for one in results})
+        self._notifications.changed({one.lease.job_id for one in results})
         return stored
 
     async def _requeue(self, requeues: Sequence[Requeue]) -> list[bool]:
         requeued = await requeue_jobs(requeues)
-        self._nudges.changed(one.lease.job_id for one in requeues)
+        self._notifications.changed(one.lease.job_id for one in requeues)
         return requeued
 
     async def _settle(self, endings: Sequence[Ending]) -> list[JobState | None]:
         settled = await settle_jobs(endings)
-        self._nudges.changed(ending.job_id for ending in endings)
+        self._notifications.changed(ending.job_id for ending in endings)
         return settled

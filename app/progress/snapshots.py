@@ -17,10 +17,10 @@ from app.cursors import Place
 from app.db import snapshot
 from app.errors import NotFound
 from app.catalog.categories import CATEGORIES
-from app.insights.claim import JobRef
+from app.jobs.leases import JobRef
 from app.catalog.content import InsightContent
-from app.insights.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
-from app.insights.results import insight_place
+from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
+from app.jobs.results import insight_place
 
 POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0

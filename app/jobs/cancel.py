@@ -9,9 +9,9 @@ from app.credits.service import CreditService
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Step
-from app.insights.models import JobState
-from app.insights.settle import Ending, Guard, end_jobs
-from app.insights.spending import count_uncharged
+from app.jobs.models import JobState
+from app.jobs.settle import Ending, Guard, end_jobs
+from app.jobs.spending import count_uncharged
 
 
 class NotCancellable(DomainError):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.insights.claim import Claim, JobRef, LeaseTimes
+from app.jobs.leases import Claim, JobRef, LeaseTimes
 
 GRANT_FRESH_S = 0.25
 """A lease confirmed this recently, a claim is one, needs no confirmation before a call."""

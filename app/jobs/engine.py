@@ -15,17 +15,17 @@ from app import telemetry
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
-from app.insights.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
-from app.insights.calls import InsightCalls
+from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
+from app.jobs.calls import InsightCalls
 from app.catalog.categories import CATEGORIES, Category
-from app.insights.claim import Claim, JobRef, LeaseTimes, Requeue, renew_leases
-from app.insights.contexts import ChatGone, ContextStore
+from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
+from app.jobs.context_cache import ChatGone, ContextCache
 from app.generation.protocol import Generator, TurnTaking
-from app.insights.models import ATTEMPTS_MAX, JobState
-from app.insights.nudges import Nudges
-from app.insights.settle import Ending, Guard, postpone_payment
-from app.insights.spending import count_uncharged
-from app.insights.writer import JobWriter
+from app.jobs.models import ATTEMPTS_MAX, JobState
+from app.jobs.notifications import Notifications
+from app.jobs.settle import Ending, Guard, postpone_payment
+from app.jobs.spending import count_uncharged
+from app.jobs.job_writer import JobWriter
 
 UNKNOWN_VERSION_DELAY_S = 30.0
 DRAIN_CLEANUP_S = 4.0
@@ -44,9 +44,9 @@ class JobEngine:
         self,
         *,
         generator: Generator | TurnTaking,
-        contexts: ContextStore,
+        contexts: ContextCache,
         keyring: KeyRing,
-        nudges: Nudges,
+        notifications: Notifications,
         times: LeaseTimes,
         heartbeat_s: float,
     ) -> None:
@@ -54,7 +54,7 @@ class JobEngine:
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
-        self._writer = JobWriter(times, nudges)
+        self._writer = JobWriter(times, notifications)
         self._calls = InsightCalls(generator, self._writer, times)
         self._attempts: dict[JobRef, Attempt] = {}
         self._running: set[asyncio.Task[None]] = set()

@@ -12,8 +12,8 @@ from app.credits.service import CreditService
 from app.db import in_transaction, snapshot
 from app.errors import DomainError, NotFound
 from app.faults import Step
-from app.insights.models import JobState
-from app.insights.settle import Ending, Guard, end_jobs
+from app.jobs.models import JobState
+from app.jobs.settle import Ending, Guard, end_jobs
 
 LISTED_MAX = 200
 

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from app.crypto import ChatKey, Part
 from app.db import in_statement
 from app.faults import Step
-from app.insights.attempt import Attempt, LeaseLost
-from app.insights.claim import HeldLease
+from app.jobs.attempt import Attempt, LeaseLost
+from app.jobs.leases import HeldLease
 from app.generation.protocol import NoteSent
 from app.group_commit import GroupCommit
-from app.insights.writer import JobWriter
+from app.jobs.job_writer import JobWriter
 from app.llm.protocol import Message, Outgoing
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class _Stored(BaseModel):
     messages: list[tuple[str, str]]
 
 
-class SentLog:
+class PromptLog:
     """Writes down the calls of a worker process, in group commits."""
 
     def __init__(self, writer: JobWriter) -> None:

@@ -16,8 +16,8 @@ from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.catalog.categories import Category
 from app.group_commit import GroupCommit
-from app.insights.models import JobState
-from app.insights.unlock_sql import UNLOCK
+from app.jobs.models import JobState
+from app.unlocks.sql import UNLOCK
 
 TOGETHER_MAX = 64
 """Unlocks in one transaction: its accounts are locked while it lasts."""

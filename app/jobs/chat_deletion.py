@@ -9,10 +9,10 @@ from app.credits.service import CreditService
 from app.db import in_transaction
 from app.errors import NotFound
 from app.faults import Step
-from app.insights.claim import JobRef
-from app.insights.models import JobState
-from app.insights.settle import Ending, Guard, end_jobs
-from app.insights.spending import count_uncharged
+from app.jobs.leases import JobRef
+from app.jobs.models import JobState
+from app.jobs.settle import Ending, Guard, end_jobs
+from app.jobs.spending import count_uncharged
 
 
 async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = None) -> list[UUID]:

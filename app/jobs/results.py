@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from app.db import in_statement
 from app.faults import Step
-from app.insights.claim import HeldLease
-from app.insights.models import InsightState
+from app.jobs.leases import HeldLease
+from app.jobs.models import InsightState
 from app.llm.prices import Price
 
 

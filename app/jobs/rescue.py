@@ -11,10 +11,10 @@ from sqlalchemy import TextClause, text
 
 from app.db import lone_read
 from app.faults import Step
-from app.insights.claim import LEAP_S, JobRef
-from app.insights.models import ATTEMPTS_MAX, JobState
-from app.insights.settle import Ending, Guard, settle_alone
-from app.insights.spending import count_uncharged
+from app.jobs.leases import LEAP_S, JobRef
+from app.jobs.models import ATTEMPTS_MAX, JobState
+from app.jobs.settle import Ending, Guard, settle_alone
+from app.jobs.spending import count_uncharged
 
 UNHEARD_S = 0.5
 """A queued job this young is left to its wake-up."""

@@ -17,7 +17,7 @@ from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
 from app.faults import Spot, reach
 from app.catalog.categories import Category
-from app.insights.claim import Claim
+from app.jobs.leases import Claim
 from app.generation.context import InsightContext, build_context
 from app.redis import RedisError
 
@@ -30,7 +30,7 @@ class ChatGone(Exception):
     """The chat was deleted after the job was claimed."""
 
 
-class ContextStore:
+class ContextCache:
     """Builds contexts in a bounded pool of threads, off the event loop."""
 
     def __init__(self, *, redis: Redis, threads: int) -> None:

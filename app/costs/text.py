@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from app.insights.costs import Bill
+from app.costs.bill import Bill
 
 NOT_HERE = (
     "Not in the tables: what came when its job was somebody else's or had ended. The workers'\n"

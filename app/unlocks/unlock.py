@@ -15,8 +15,8 @@ from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
 from app.catalog.categories import CATEGORIES, Category, UnknownCategory
-from app.insights.models import JobState
-from app.insights.unlock_lanes import (
+from app.jobs.models import JobState
+from app.unlocks.batch import (
     Opening,
     Unlocked,
     UnlockBatcher,
@@ -26,7 +26,7 @@ from app.insights.unlock_lanes import (
     outcomes_of,
     unlock_values,
 )
-from app.insights.unlock_sql import LOOK, UNLOCK, WAIT_OF_DAY
+from app.unlocks.sql import LOOK, UNLOCK, WAIT_OF_DAY
 
 IDEMPOTENCY_NAMESPACE = UUID("6f1d5a52-6c1c-4d8e-9c58-5b3c1e0f6a11")
 

@@ -16,11 +16,11 @@ from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
 from app.errors import NotFound, Unavailable
 from app.faults import Step
-from app.insights.claim import LEASE_OVER, JobRef
-from app.insights.deletion import delete_chat
-from app.insights.models import JobState
-from app.insights.settle import Ending, Guard, settle_alone
-from app.insights.spending import count_uncharged
+from app.jobs.leases import LEASE_OVER, JobRef
+from app.jobs.chat_deletion import delete_chat
+from app.jobs.models import JobState
+from app.jobs.settle import Ending, Guard, settle_alone
+from app.jobs.spending import count_uncharged
 
 CLEANUP_PERIOD_S = 300
 RETRY_PAYMENT_PERIOD_S = 60

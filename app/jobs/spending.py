@@ -1,6 +1,6 @@
 """Every micro-dollar that is known to be spent is counted once, whatever became of it.
 
-What is stored is on the bill in the database (`app.insights.costs`); the metrics also know what
+What is stored is on the bill in the database (`app.costs.bill`); the metrics also know what
 no row could take: results that came when their job was somebody else's, or had ended.
 """
 
@@ -18,8 +18,8 @@ from app import telemetry
 from app.db import snapshot
 from app.errors import Unavailable
 from app.generation.protocol import NOTHING_SPENT, Spent
-from app.insights.models import JobState
-from app.insights.results import InsightResult
+from app.jobs.models import JobState
+from app.jobs.results import InsightResult
 
 log = structlog.get_logger()
 

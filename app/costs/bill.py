@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import snapshot
-from app.insights.models import INSIGHTS_PER_JOB
+from app.jobs.models import INSIGHTS_PER_JOB
 
 DAYS_MAX = 1_100
 """Of one bill: three years."""

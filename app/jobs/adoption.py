@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
-from app.insights.claim import Claim
-from app.insights.models import InsightState
-from app.insights.results import InsightResult, insight_place
+from app.jobs.leases import Claim
+from app.jobs.models import InsightState
+from app.jobs.results import InsightResult, insight_place
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The statements of an unlock (T1). `app.insights.unlock` says when each of them runs."""
+"""The statements of an unlock (T1). `app.unlocks.unlock` says when each of them runs."""
 
 from sqlalchemy import text
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import in_statement, in_transaction
 from app.faults import Step
-from app.insights.models import ATTEMPTS_MAX
+from app.jobs.models import ATTEMPTS_MAX
 
 ATTEMPT_CLEANUP_S = 10
 """After the attempt's time is up, this long its cleanup may still write."""

@@ -1,4 +1,4 @@
-"""Nudges: telling other processes through Redis that a job changed or was cancelled.
+"""Notifications: telling other processes through Redis that a job changed or was cancelled.
 
 A nudge carries an id and no truth: whoever hears one reads the database. Lost ones cost latency
 only, so nothing here ever raises or makes its caller wait.
@@ -20,7 +20,7 @@ JOB_CHANGED = "sixfold:job-changed"
 JOB_CANCELLED = "sixfold:job-cancelled"
 
 WAITING_MAX = 10_000
-"""Nudges kept while Redis is slow; beyond that they are dropped."""
+"""Notifications kept while Redis is slow; beyond that they are dropped."""
 TOGETHER_MAX = 500
 """Jobs named by one message: a command for each would cost more than all else here."""
 LISTEN_S = 1.0
@@ -29,7 +29,7 @@ RECONNECT_S = 1.0
 log = structlog.get_logger()
 
 
-class Nudges:
+class Notifications:
     """Publishes on the running loop: one pipelined flush at a time, of all that is waiting."""
 
     def __init__(self, redis: Redis) -> None:
@@ -44,7 +44,7 @@ class Nudges:
             self._add(JOB_CHANGED, job_id)
 
     def cancelled(self, job_ids: Iterable[UUID]) -> None:
-        """These jobs were withdrawn: whoever runs them stops."""
+        """These jobs were withdrawn: a worker that runs one stops it."""
         for job_id in job_ids:
             self._add(JOB_CANCELLED, job_id)
             self._add(JOB_CHANGED, job_id)
@@ -65,20 +65,20 @@ class Nudges:
             batch, self._waiting = self._waiting, []
             try:
                 async with self._redis.pipeline(transaction=False) as pipeline:
-                    for channel, told in _messages(batch):
-                        pipeline.publish(channel, told)  # pyright: ignore[reportUnknownMemberType]
+                    for channel, message in _messages(batch):
+                        pipeline.publish(channel, message)  # pyright: ignore[reportUnknownMemberType]
                     await pipeline.execute()
                 self._is_away = False
             except (RedisError, OSError, TimeoutError) as error:
                 if not self._is_away:
-                    log.warning("nudges.redis_away", error=type(error).__name__)
+                    log.warning("notifications.redis_away", error=type(error).__name__)
                 self._is_away = True
 
 
-def _messages(nudges: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]]:
+def _messages(notifications: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]]:
     """The channel and the text of each message: job ids with spaces between them."""
     of_channel: dict[str, dict[UUID, None]] = {}
-    for channel, job_id in nudges:
+    for channel, job_id in notifications:
         of_channel.setdefault(channel, {})[job_id] = None
     for channel, jobs in of_channel.items():
         waiting = iter(jobs)
@@ -86,8 +86,8 @@ def _messages(nudges: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]]:
             yield channel, " ".join(map(str, together))
 
 
-async def listen(redis: Redis, channel: str, heard: Callable[[UUID], Awaitable[None]]) -> None:
-    """Calls `heard` with each job nudged on `channel`, for ever; reconnects when Redis is away."""
+async def listen(redis: Redis, channel: str, on_job: Callable[[UUID], Awaitable[None]]) -> None:
+    """Calls `on_job` with each job named on `channel`, for ever; reconnects when Redis is away."""
     while True:
         try:
             subscribing: Any = redis.pubsub(ignore_subscribe_messages=True)  # pyright: ignore[reportUnknownMemberType]
@@ -95,8 +95,8 @@ async def listen(redis: Redis, channel: str, heard: Callable[[UUID], Awaitable[N
                 await subscription.subscribe(channel)
                 while True:
                     message = await subscription.get_message(timeout=LISTEN_S)
-                    for told in message["data"].split() if message is not None else ():
-                        with suppress(ValueError):  # Not from us: nobody is hurt by it.
-                            await heard(UUID(told.decode()))
+                    for name in message["data"].split() if message is not None else ():
+                        with suppress(ValueError):  # Not from us: ignored.
+                            await on_job(UUID(name.decode()))
         except (RedisError, OSError, TimeoutError):
             await asyncio.sleep(RECONNECT_S)
