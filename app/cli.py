@@ -13,24 +13,24 @@ import typer
 from alembic import command
 from alembic.config import Config
 
+from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, opened_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.local.demo import run_demo
 from app.errors import DomainError
-from app.costs.bill import BadSince, parse_since, read_bill
 from app.jobs.models import JobState
 from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
-from app.progress.snapshots import QueuePositions
 from app.jobs.refund import refund_job
-from app.progress.subscriptions import SnapshotFeed, watch
 from app.llm.ping import ping_model
-from app.logging import configure_logging
-from app.settings import DATA_DIR_DEFAULT, load_settings
+from app.local.demo import run_demo
 from app.local.supervisor import run_up
+from app.logging import configure_logging
+from app.progress.snapshots import QueuePositions
+from app.progress.subscriptions import SnapshotFeed, watch
+from app.settings import DATA_DIR_DEFAULT, load_settings
 from app.users.auth import issue_token
 
 ROOT = Path(__file__).resolve().parent.parent

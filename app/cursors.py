@@ -5,7 +5,7 @@ import binascii
 from datetime import datetime
 from uuid import UUID
 
-from app.problems import ValidationFailed
+from app.errors import ValidationFailed
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100

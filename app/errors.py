@@ -30,3 +30,24 @@ class Unavailable(DomainError):
 
     code, http_status = "unavailable", 503
     retry_after_s: ClassVar[int] = 2
+
+
+class ValidationFailed(DomainError):
+    """Some of the given values are not acceptable; `errors` names them."""
+
+    code, http_status = "validation_failed", 422
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "ValidationFailed":
+        """The refusal of one field."""
+        return cls(errors=[{"field": field, "message": message}])
+
+
+class TooLarge(DomainError):
+    """The request is larger than what is accepted."""
+
+    code, http_status = "too_large", 413
+
+
+class Busy(Unavailable):
+    """All places are taken just now; nothing was changed, try again."""

@@ -32,7 +32,7 @@ class GroupCommit(Generic[Item, Outcome]):
     ) -> None:
         """`flush` answers one outcome for each item, in order; its effects are one transaction.
 
-        `kind` names the group commit in the metrics; `idle` is called whenever nothing is left to flush.
+        `kind` names it in the metrics; `idle` is called whenever nothing is left to flush.
         """
         self._flush = flush
         self._sizes = telemetry.batch_size.labels(kind)

@@ -15,28 +15,26 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from app import health, telemetry
-from app.chats import routes as chats
+from app import telemetry
+from app.api import chats, console, health, jobs, sent_prompts, unlocks
+from app.api import credits as credits_
+from app.api.event_stream import remember_abort
+from app.api.gate import Gate
+from app.api.problems import REFUSED_BY_NAME, Internal, Problem, problem
+from app.api.state import ApiState
 from app.chats.upload import Uploads
-from app.gc_tuning import tune_gc
-from app.credits import routes as credits_
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.errors import DomainError, NotFound
-from app.event_stream import remember_abort
-from app.gate import Gate
-from app.insights import routes as insights
-from app.insights import sent_routes as sent
+from app.errors import DomainError, NotFound, ValidationFailed
+from app.gc_tuning import tune_gc
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
-from app.progress.snapshots import QueuePositions
-from app.unlocks.batch import UnlockBatcher, UnlockTerms
-from app.progress.subscriptions import SnapshotFeed
 from app.logging import configure_logging
-from app.problems import REFUSED_BY_NAME, Internal, Problem, ValidationFailed, problem
+from app.progress.snapshots import QueuePositions
+from app.progress.subscriptions import SnapshotFeed
 from app.redis import connect_redis, end_task
 from app.settings import Settings, load_settings
+from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import token_verifier
-from app.web import routes as web
 from workers.tasks import close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -85,21 +83,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
-    app.state.wake = wake_worker
     app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings))
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
     for router in (
-        insights.router,
-        sent.router,
+        unlocks.router,
+        jobs.router,
+        sent_prompts.router,
         chats.router,
         credits_.router,
         health.router,
-        web.router,
+        console.router,
     ):
         app.include_router(router)
-    app.mount("/static", web.static_files())
+    app.mount("/static", console.static_files())
     return app
 
 
@@ -153,36 +151,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings: Settings = app.state.settings
     configure_logging(json=settings.log_json, level=settings.log_level)
     async with AsyncExitStack() as stack:
-        await open_engine(
-            settings.database_url,
-            pool_size=settings.db_pool_size,
-            overflow=settings.db_pool_overflow,
-            recycle_s=settings.db_pool_recycle_s,
-        )
-        stack.push_async_callback(close_engine)  # The first one in is closed last.
-        app.state.redis = connect_redis(settings.redis_url)
-        stack.push_async_callback(app.state.redis.aclose, close_connection_pool=True)
-        open_wakeups(settings.redis_url)
-        stack.push_async_callback(close_wakeups)
-        app.state.unlock_terms = unlock_terms(settings)
-        app.state.unlock_batcher = UnlockBatcher(app.state.unlock_terms)
-        stack.push_async_callback(app.state.unlock_batcher.close)
-        keyring = KeyRing(settings.master_keys)
-        app.state.keyring = keyring
-        app.state.positions = QueuePositions()
-        app.state.feed = SnapshotFeed(keyring, app.state.positions, stopping=app.state.stopping)
-        stack.push_async_callback(app.state.feed.close)
-        app.state.notifications = Notifications(app.state.redis)
-        stack.push_async_callback(app.state.notifications.close)
-        hearing = asyncio.create_task(listen(app.state.redis, JOB_CHANGED, app.state.feed.refresh))
-        stack.push_async_callback(end_task, hearing)
-        app.state.uploads = Uploads(
-            keyring,
-            at_once=settings.uploads_at_once,
-            readers=min(READERS_MAX, settings.uploads_at_once),
-            file_bytes_max=settings.upload_bytes_max,
-        )
-        stack.push_async_callback(app.state.uploads.close)
+        app.state.api = await _open_state(settings, app.state.stopping, stack)
         if settings.metrics_port is not None:
             stop_metrics: Callable[[], None] = telemetry.serve_metrics(settings.metrics_port)
             stack.callback(stop_metrics)
@@ -190,6 +159,51 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         app.state.stopping.set()
     log.info("api.stopped")
+
+
+async def _open_state(
+    settings: Settings, stopping: asyncio.Event, stack: AsyncExitStack
+) -> ApiState:
+    """Opens what the routes share; `stack` closes it in reverse order, the database last."""
+    await open_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        overflow=settings.db_pool_overflow,
+        recycle_s=settings.db_pool_recycle_s,
+    )
+    stack.push_async_callback(close_engine)
+    redis = connect_redis(settings.redis_url)
+    stack.push_async_callback(redis.aclose, close_connection_pool=True)
+    open_wakeups(settings.redis_url)
+    stack.push_async_callback(close_wakeups)
+    unlocks = UnlockBatcher(unlock_terms(settings))
+    stack.push_async_callback(unlocks.close)
+    keyring, positions = KeyRing(settings.master_keys), QueuePositions()
+    feed = SnapshotFeed(keyring, positions, stopping=stopping)
+    stack.push_async_callback(feed.close)
+    notifications = Notifications(redis)
+    stack.push_async_callback(notifications.close)
+    listener = asyncio.create_task(listen(redis, JOB_CHANGED, feed.refresh))
+    stack.push_async_callback(end_task, listener)
+    uploads = Uploads(
+        keyring,
+        at_once=settings.uploads_at_once,
+        readers=min(READERS_MAX, settings.uploads_at_once),
+        file_bytes_max=settings.upload_bytes_max,
+    )
+    stack.push_async_callback(uploads.close)
+    return ApiState(
+        settings=settings,
+        stopping=stopping,
+        wake=wake_worker,
+        redis=redis,
+        unlocks=unlocks,
+        keyring=keyring,
+        positions=positions,
+        feed=feed,
+        notifications=notifications,
+        uploads=uploads,
+    )
 
 
 def unlock_terms(settings: Settings) -> UnlockTerms:

@@ -28,11 +28,11 @@ import uvloop
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
+from app.catalog.categories import CATEGORIES
 from app.credits.invariants import check_invariants
 from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
-from app.catalog.categories import CATEGORIES
-from app.unlocks.unlock import unlock_category
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import unlock_category
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 from benchmarks.services import Services, product_engine, services
 
@@ -114,7 +114,7 @@ async def _round(
     async def work(batcher: UnlockBatcher | None) -> None:
         nonlocal done
         while time.perf_counter() - started < seconds and (order := next(orders, None)):
-            await unlock_category(order, wake=_no_wake, terms=TERMS, batcher=batcher)
+            await unlock_category(order, batcher=batcher or UnlockBatcher(TERMS), wake=_no_wake)
             done += 1
 
     async with asyncio.TaskGroup() as group:
@@ -179,7 +179,9 @@ def main() -> int:
     given = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends as on Ctrl-C: in order.
     with services() as servers:
-        all_measured = [uvloop.run(_measure(servers, given, batchers=batchers)) for batchers in BATCHERS]
+        all_measured = [
+            uvloop.run(_measure(servers, given, batchers=batchers)) for batchers in BATCHERS
+        ]
     print("\n".join(render(measured, tasks=given.tasks) for measured in all_measured))
     return 0 if all(measured.is_exact for measured in all_measured) else 1
 

@@ -12,11 +12,11 @@ from uuid import uuid4
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from app.chats.blocks import decode_block
 from app.catalog.categories import InsightSpec
+from app.chats.blocks import decode_block
 from app.generation.context import InsightContext, build_context
-from app.generation.protocol import Turn
 from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import Turn
 from app.llm.configured import configured_limits, configured_llm
 from app.llm.protocol import Outgoing
 from app.settings import Settings

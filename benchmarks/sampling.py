@@ -84,7 +84,7 @@ def parsed(lines: Iterable[str]) -> Samples:
 
 
 def layer_of(frame: str) -> str:
-    """`app.insights`, `sqlalchemy`, `Python's asyncio`, …: whose code the frame is."""
+    """`app.jobs`, `sqlalchemy`, `Python's asyncio`, …: whose code the frame is."""
     found = _FRAME.match(frame)
     parts = found["place"].split("/") if found else [frame]
     first = parts[0].removesuffix(".py")

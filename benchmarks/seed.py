@@ -9,13 +9,13 @@ from uuid import UUID
 
 import asyncpg
 
+from app.catalog.categories import CATEGORIES
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.storage import SealedChat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.ids import new_id
-from app.catalog.categories import CATEGORIES
 from app.jobs.leases import REQUEUE_MAX_S
 from app.settings import parse_master_key
 from benchmarks.contestant import Job

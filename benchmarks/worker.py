@@ -18,13 +18,13 @@ from uuid import UUID
 
 from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
 
+from app.catalog.categories import Category, InsightSpec
 from app.chats.blocks import decode_block
 from app.crypto import ChatKey
-from app.catalog.categories import Category, InsightSpec
-from app.jobs.leases import Claim
 from app.generation.context import InsightContext, build_context
-from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Draft
+from app.jobs.context_cache import ContextCache
+from app.jobs.leases import Claim
 from benchmarks.contestant import Load
 from benchmarks.model import StubModel
 from workers.process import GENERATOR

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from app.generation.protocol import Turn
 from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import Turn
 from app.llm.limits import CallLimits
 from app.llm.openai_compatible import OpenAICompatible
 from app.llm.prices import Price

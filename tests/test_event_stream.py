@@ -2,7 +2,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from app.event_stream import ABORT, EventStream, event
+from app.api.event_stream import ABORT, EventStream
+from app.progress.subscriptions import sse_event
 
 DEADLINE_S = 60
 
@@ -48,7 +49,7 @@ class Events:
         try:
             while self._count is None or number < self._count:
                 number += 1
-                yield event("snapshot", number, "{}")
+                yield sse_event("snapshot", number, "{}")
                 await asyncio.sleep(0)
         finally:
             self.is_closed = True

@@ -15,9 +15,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app.local.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, Backoff, answers
 from app.local.embedded.place import free_port
 from app.local.embedded.processes import pause, start_mark
-from app.local.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, Backoff, answers
 from tests.stand_in_product import MODULE
 
 ROOT = Path(__file__).resolve().parent.parent

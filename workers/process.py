@@ -13,18 +13,18 @@ from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
-from app.gc_tuning import tune_gc
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
-from app.jobs.leases import LeaseTimes
-from app.jobs.context_cache import ContextCache
-from app.generation.protocol import Generator, TurnTaking
+from app.gc_tuning import tune_gc
 from app.generation.model.generator import ModelGenerator
-from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
 from app.generation.offline.generator import OfflineGenerator
-from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
+from app.generation.protocol import Generator, TurnTaking
+from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
+from app.jobs.leases import LeaseTimes
+from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
+from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import run_overdue_sweeps
 from app.llm.configured import configured_limits, configured_llm, configured_price
 from app.logging import configure_logging

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from app.problems import Busy, TooLarge, ValidationFailed
+from app.errors import Busy, TooLarge, ValidationFailed
 
 READ_S_MAX = 120
 """A slow upload gives its place back; the largest file needs 3 Mbit/s."""

@@ -22,8 +22,7 @@ from app.chats.transcript import (
     TooManyParticipants,
     UnrecognisedFormat,
 )
-from app.errors import DomainError
-from app.problems import TooLarge
+from app.errors import DomainError, TooLarge
 
 READ_S_MAX = 60
 END_S = 5

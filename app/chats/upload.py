@@ -19,9 +19,9 @@ from app.chats.storage import Chat, insert_chat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.db import in_transaction
+from app.errors import Busy, ValidationFailed
 from app.faults import Step
 from app.ids import new_id
-from app.problems import Busy, ValidationFailed
 
 PLACE_WAIT_S = 10
 TIMEZONE_DEFAULT = "UTC"

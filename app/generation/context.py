@@ -8,11 +8,15 @@ from functools import cache
 import orjson
 from pydantic import TypeAdapter
 
+from app.catalog.categories import Category, InsightSpec
 from app.chats.message import Message
 from app.chats.retrieval import ChatIndex, Chunk, build_index, select_context, whole_chat
-from app.catalog.categories import Category, InsightSpec
 from app.generation.offline.measures.facts import Facts, measure
-from app.generation.offline.measures.transcript import AnnotatedTranscript, annotate, words_of_messages
+from app.generation.offline.measures.transcript import (
+    AnnotatedTranscript,
+    annotate,
+    words_of_messages,
+)
 
 WORDS_MAX = 1500
 SAMPLE_WORDS = 300
@@ -94,7 +98,10 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
 
 
 def _passages(
-    messages: Sequence[Message], words: list[list[str]], category: Category, transcript: AnnotatedTranscript
+    messages: Sequence[Message],
+    words: list[list[str]],
+    category: Category,
+    transcript: AnnotatedTranscript,
 ) -> dict[str, tuple[tuple[Row, ...], ...]]:
     """What each insight is written from: of a small chat everything, else what it asks for."""
     whole = whole_chat(messages, words, words_max=WORDS_MAX)

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app import telemetry
+from app.catalog.categories import InsightSpec
+from app.catalog.content import EvidenceMissing, checked_evidence
 from app.crypto import ChatKey
 from app.faults import Spot, reach
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft, GenerationFailed, Generator, Turn, TurnTaking
 from app.jobs.adoption import adopted, find_finished
 from app.jobs.attempt import (
     CALLS_MAX,
@@ -18,16 +22,12 @@ from app.jobs.attempt import (
     Stop,
     call_backoff_s,
 )
-from app.catalog.categories import InsightSpec
-from app.jobs.leases import NONE_COMPLETED, LeaseTimes
-from app.catalog.content import EvidenceMissing, checked_evidence
-from app.generation.context import InsightContext
-from app.generation.protocol import Draft, GenerationFailed, Generator, Turn, TurnTaking
-from app.jobs.models import InsightState
-from app.jobs.results import InsightResult, insight_place
-from app.jobs.prompt_log import PromptLog
-from app.jobs.spending import Tally, count_adopted
 from app.jobs.job_writer import JobWriter
+from app.jobs.leases import NONE_COMPLETED, LeaseTimes
+from app.jobs.models import InsightState
+from app.jobs.prompt_log import PromptLog
+from app.jobs.results import InsightResult, insight_place
+from app.jobs.spending import Tally, count_adopted
 
 log = structlog.get_logger()
 

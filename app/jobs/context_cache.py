@@ -12,13 +12,13 @@ import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from app.catalog.categories import Category
 from app.chats.storage import open_messages, read_blocks
 from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
 from app.faults import Spot, reach
-from app.catalog.categories import Category
-from app.jobs.leases import Claim
 from app.generation.context import InsightContext, build_context
+from app.jobs.leases import Claim
 from app.redis import RedisError
 
 CACHED_S = 20 * 60

@@ -12,20 +12,20 @@ from uuid import UUID
 import structlog
 
 from app import telemetry
+from app.catalog.categories import CATEGORIES, Category
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
+from app.generation.protocol import Generator, TurnTaking
 from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.jobs.calls import InsightCalls
-from app.catalog.categories import CATEGORIES, Category
-from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.jobs.context_cache import ChatGone, ContextCache
-from app.generation.protocol import Generator, TurnTaking
+from app.jobs.job_writer import JobWriter
+from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.notifications import Notifications
 from app.jobs.settle import Ending, Guard, postpone_payment
 from app.jobs.spending import count_uncharged
-from app.jobs.job_writer import JobWriter
 
 UNKNOWN_VERSION_DELAY_S = 30.0
 DRAIN_CLEANUP_S = 4.0

@@ -7,6 +7,7 @@ from typing import TypeVar
 import structlog
 
 from app.db import is_transient
+from app.group_commit import GroupCommit
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
     ATTEMPT_CLEANUP_S,
@@ -19,7 +20,6 @@ from app.jobs.leases import (
     renew_leases,
     requeue_jobs,
 )
-from app.group_commit import GroupCommit
 from app.jobs.models import JobState
 from app.jobs.notifications import Notifications
 from app.jobs.results import InsightResult, store_results
@@ -47,7 +47,9 @@ class JobWriter:
         self.requeues = GroupCommit[Requeue, bool](self._requeue, kind="requeues")
         self.settles = GroupCommit[Ending, JobState | None](self._settle, kind="settles")
 
-    async def insist(self, attempt: Attempt, group: GroupCommit[Item, Outcome], item: Item) -> Outcome:
+    async def insist(
+        self, attempt: Attempt, group: GroupCommit[Item, Outcome], item: Item
+    ) -> Outcome:
         """The group's outcome; while the database is away it waits, as long as a lease can last.
 
         Raises LeaseLost after that, and whatever else the group raises.

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from app.crypto import ChatKey, Part
 from app.db import in_statement
 from app.faults import Step
-from app.jobs.attempt import Attempt, LeaseLost
-from app.jobs.leases import HeldLease
 from app.generation.protocol import NoteSent
 from app.group_commit import GroupCommit
+from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.job_writer import JobWriter
+from app.jobs.leases import HeldLease
 from app.llm.protocol import Message, Outgoing
 
 log = structlog.get_logger()

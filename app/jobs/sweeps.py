@@ -16,8 +16,8 @@ from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
 from app.errors import NotFound, Unavailable
 from app.faults import Step
-from app.jobs.leases import LEASE_OVER, JobRef
 from app.jobs.chat_deletion import delete_chat
+from app.jobs.leases import LEASE_OVER, JobRef
 from app.jobs.models import JobState
 from app.jobs.settle import Ending, Guard, settle_alone
 from app.jobs.spending import count_uncharged

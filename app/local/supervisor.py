@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from app.local.children import API, Backoff, Child, Plan, StopSignals, product
 from app.local.embedded import (
     LOG_DIR,
     DataDirInUse,
@@ -28,7 +29,6 @@ from app.local.embedded.run_file import (
     write_run_file,
 )
 from app.local.embedded.server import Server
-from app.local.children import API, Backoff, Child, Plan, StopSignals, product
 
 ROOT = Path(__file__).resolve().parents[2]
 

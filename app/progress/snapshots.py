@@ -11,14 +11,14 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, TextClause, text
 
+from app.catalog.categories import CATEGORIES
+from app.catalog.content import InsightContent
 from app.credits.models import ReservationState
 from app.crypto import ChatKey, KeyRing
 from app.cursors import Place
 from app.db import snapshot
 from app.errors import NotFound
-from app.catalog.categories import CATEGORIES
 from app.jobs.leases import JobRef
-from app.catalog.content import InsightContent
 from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
 from app.jobs.results import insight_place
 

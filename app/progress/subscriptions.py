@@ -1,7 +1,7 @@
-"""Following jobs live: one reader of the database for all listeners of a process.
+"""The snapshot feed: one reader of the database for all subscriptions of a process.
 
-Notifications make it prompt, and are not needed: what they miss, the poll finds. Listeners of one job
-share one snapshot, read and encoded once; no connection is held while they wait.
+Notifications make it prompt and are not needed: what they miss, the poll finds. Listeners of one
+job share one snapshot, read and encoded once; no connection is held while they wait.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from app.crypto import KeyRing
 from app.db import lone_read
 from app.errors import NotFound, Unavailable
-from app.event_stream import event
 from app.jobs.leases import JobRef
 from app.jobs.models import JobState
 from app.progress.snapshots import QueuePositions, Snapshot, load_snapshots
@@ -43,7 +42,7 @@ class SnapshotEvent:
 
     @classmethod
     def of(cls, current: Snapshot) -> "SnapshotEvent":
-        chunk = event("snapshot", current.version, current.model_dump_json())
+        chunk = sse_event("snapshot", current.version, current.model_dump_json())
         return cls(current.version, current.is_terminal, current, chunk)
 
 
@@ -180,9 +179,9 @@ class SnapshotFeed:
 async def watch(
     feed: SnapshotFeed, user_id: str, job_id: UUID, *, after_version: int | None
 ) -> AsyncGenerator[SnapshotEvent]:
-    """SnapshotEvent of the job as it changes, first the current ones unless `after_version` is current.
+    """Snapshots of the job as it changes, first the current one unless `after_version` is it.
 
-    Ends after terminal ones, and when the process stops. A listener that is slow misses what was
+    Ends after a terminal one, and when the process stops. A listener that is slow misses what was
     in between and gets the latest. The job must exist (`read_version`).
     """
     async with aclosing(follow(feed, user_id, job_id, after_version=after_version)) as following:
@@ -213,6 +212,11 @@ async def follow(
                     return
             elif not await _wait(changed, quiet_s):
                 yield None
+
+
+def sse_event(name: str, number: int, text: str) -> bytes:
+    """A server-sent event on the wire; `text` has no line break."""
+    return f"event: {name}\ndata: {text}\nid: {number}\n\n".encode()
 
 
 async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:

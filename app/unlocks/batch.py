@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalog.categories import Category
 from app.credits.service import CreditService
 from app.db import in_statement, in_transaction
 from app.faults import Step
-from app.catalog.categories import Category
 from app.group_commit import GroupCommit
 from app.jobs.models import JobState
 from app.unlocks.sql import UNLOCK
@@ -81,7 +81,7 @@ Outcome = Unlocked | Unwritten
 
 
 class UnlockBatcher:
-    """A process's group commit of unlocks: orders that arrive while a transaction is under way share the next.
+    """The group commit of unlocks: orders that arrive during a transaction share the next one.
 
     The first one does not wait. Orders whose account is busy wait for it in a group commit of
     their user, where those that wait together are written together: so an account that several
@@ -89,8 +89,10 @@ class UnlockBatcher:
     """
 
     def __init__(self, terms: UnlockTerms) -> None:
-        self._terms = terms
-        self._first = GroupCommit[Opening, Outcome](self._write, kind="unlocks", batch_max=TOGETHER_MAX)
+        self.terms = terms
+        self._first = GroupCommit[Opening, Outcome](
+            self._write, kind="unlocks", batch_max=TOGETHER_MAX
+        )
         self._of_users: dict[str, GroupCommit[Opening, Outcome]] = {}
         self.waiting = asyncio.Semaphore(WAITING_MAX)
         """To be held by whoever locks an account that may be busy."""
@@ -119,7 +121,7 @@ class UnlockBatcher:
         return self._of_users[user_id]
 
     async def _write(self, openings: Sequence[Opening]) -> list[Outcome]:
-        values = unlock_values(openings, self._terms)
+        values = unlock_values(openings, self.terms)
         return outcomes_of(openings, await in_statement(UNLOCK, values, step=Step.UNLOCK))
 
     async def _write_waiting(self, user_id: str, openings: Sequence[Opening]) -> list[Outcome]:
@@ -128,7 +130,7 @@ class UnlockBatcher:
         async def write(connection: AsyncConnection) -> list[Outcome]:
             if not await CreditService(connection).lock_accounts([user_id]):
                 return [Unwritten.UNDECIDED for _ in openings]
-            values = unlock_values(openings, self._terms)
+            values = unlock_values(openings, self.terms)
             return outcomes_of(openings, await connection.execute(UNLOCK, values))
 
         async with self.waiting:

@@ -8,18 +8,18 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalog.categories import CATEGORIES, Category, UnknownCategory
 from app.credits.accounts import ensure_account
 from app.credits.service import CreditService, InsufficientCoins
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
-from app.catalog.categories import CATEGORIES, Category, UnknownCategory
 from app.jobs.models import JobState
 from app.unlocks.batch import (
     Opening,
-    Unlocked,
     UnlockBatcher,
+    Unlocked,
     UnlockOrder,
     UnlockTerms,
     Unwritten,
@@ -63,22 +63,19 @@ class DailyLimit(DomainError):
     code, http_status = "daily_limit", 429
 
 
-async def unlock_category(
-    order: UnlockOrder, *, wake: Wake, terms: UnlockTerms, batcher: UnlockBatcher | None = None
-) -> Unlocked:
+async def unlock_category(order: UnlockOrder, *, batcher: UnlockBatcher, wake: Wake) -> Unlocked:
     """Reserves the price and queues the job, once for each Idempotency-Key.
 
-    `wake` is called after the commit and must not raise. Without `batcher` the order is written
-    alone. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
-    UnlockInProgress, PriceChanged, DailyLimit or InsufficientCoins: then nothing was changed,
-    apart from the account that a first visit opens.
+    The order shares the next transaction of `batcher`, whose terms it is under. `wake` is called
+    after the commit and must not raise. Raises IdempotencyKeyReused, NotFound, UnknownCategory,
+    AlreadyUnlocked, UnlockInProgress, PriceChanged, DailyLimit or InsufficientCoins: then nothing
+    was changed, apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
-    batcher = batcher or UnlockBatcher(terms)
     unlocked = await _write(order, job_id, batcher)
     if unlocked is None:
         async with batcher.waiting:
-            unlocked = await _look_closer(order, job_id, terms)
+            unlocked = await _look_closer(order, job_id, batcher.terms)
     # For a replay too: the first answer may have been lost before anybody was woken.
     await reach(Spot.WAKE)
     await wake(order.user_id, unlocked.job_id)

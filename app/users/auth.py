@@ -14,8 +14,7 @@ from typing import Any, Protocol
 import jwt
 import structlog
 
-from app.errors import Unavailable
-from app.problems import Unauthorized
+from app.errors import DomainError, Unavailable
 from app.settings import Settings
 
 USER_ID_CHARS_MAX = 255
@@ -35,6 +34,12 @@ _REQUIRED = ("exp", "iss", "aud", "sub")
 _UNFIT_CATEGORIES = ("Cc", "Cs")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Unauthorized(DomainError):
+    """A valid bearer token is needed."""
+
+    code, http_status = "unauthorized", 401
 
 
 @dataclass(frozen=True, slots=True)

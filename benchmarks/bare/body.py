@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from app.chats.storage import open_messages
-from app.crypto import ChatKey, KeyRing
 from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
+from app.chats.storage import open_messages
+from app.crypto import ChatKey, KeyRing
 from app.generation.context import build_context
 from app.jobs.models import InsightState
 from app.jobs.results import InsightResult, insight_place

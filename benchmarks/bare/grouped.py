@@ -10,9 +10,7 @@ from typing import Generic, TypeVar
 
 from app.credits.models import ReservationState
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
-from app.jobs import leases
-from app.jobs import results
-from app.jobs import settle
+from app.jobs import leases, results, settle
 from app.jobs.leases import HeldLease
 from app.jobs.models import JobState
 from app.jobs.results import InsightResult

@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 import uvloop
 
-from app.ids import new_id
 from app.catalog.categories import CATEGORIES, Category
+from app.ids import new_id
 from benchmarks.bare.unlock_statement import UNLOCK_ONE
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 

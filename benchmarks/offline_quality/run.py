@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.chats.formats.text import decode_text
-from app.chats.formats.whatsapp.export import parse_export
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
+from app.chats.formats.text import decode_text
+from app.chats.formats.whatsapp.export import parse_export
 from app.generation.context import build_context
 from app.generation.offline.generator import OfflineGenerator
 from benchmarks.offline_quality.chat import Chat

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from app.crypto import ChatKey
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
+from app.crypto import ChatKey
 from app.generation.protocol import Draft
 from app.jobs.models import ATTEMPTS_MAX
 from app.jobs.results import insight_place

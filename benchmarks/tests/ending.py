@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from app.catalog.content import InsightContent
 from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
-from app.catalog.content import InsightContent
 from app.jobs.results import insight_place
 from app.settings import parse_master_key
 from benchmarks.contestant import Contestant, Job, Load

@@ -32,14 +32,14 @@ def test_a_function_has_its_own_time_and_that_of_its_calls():
 
 
 def test_own_time_is_added_up_by_whose_code_it_is():
-    assert parsed(RAW.splitlines()).by_layer() == [("asyncpg", 0.6), ("app.insights", 0.4)]
+    assert parsed(RAW.splitlines()).by_layer() == [("asyncpg", 0.6), ("app.jobs", 0.4)]
 
 
 @pytest.mark.parametrize(
     ("frame", "layer"),
     [
         ("seal (app/crypto.py)", "app.crypto"),
-        ("write (app/jobs/calls.py)", "app.insights"),
+        ("write (app/jobs/calls.py)", "app.jobs"),
         ("run (asyncio/runners.py)", "Python's asyncio"),
         ("get (email/message.py)", "Python's email"),
         ("execute (sqlalchemy/engine/base.py)", "sqlalchemy"),

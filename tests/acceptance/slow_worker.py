@@ -4,8 +4,8 @@ import asyncio
 
 from app.catalog.categories import InsightSpec
 from app.generation.context import InsightContext
-from app.generation.protocol import Draft
 from app.generation.offline.generator import OfflineGenerator
+from app.generation.protocol import Draft
 from workers.process import GENERATOR
 from workers.tasks import broker
 

@@ -12,15 +12,15 @@ from typing import Any
 import httpx2
 
 import workers.process
-from app.jobs import engine
-from app.jobs.attempt import Attempt
-from app.jobs.calls import InsightCalls
 from app.catalog.categories import InsightSpec
-from app.jobs.leases import Claim
 from app.catalog.content import Finding, InsightContent
 from app.generation.context import InsightContext
 from app.generation.protocol import Draft, GenerationFailed
+from app.jobs import engine
+from app.jobs.attempt import Attempt
+from app.jobs.calls import InsightCalls
 from app.jobs.engine import JobEngine
+from app.jobs.leases import Claim
 from tests.chaos import plan
 from tests.chaos.journal import Journal
 from workers.process import GENERATOR
@@ -104,7 +104,7 @@ class ProviderGenerator:
         return Draft(content, model="stub", tokens_in=10, tokens_out=10, cost_microusd=1)
 
 
-for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_try"), (run, "InsightCalls")):
+for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_try"), (engine, "InsightCalls")):
     if not hasattr(owner, name):
         raise RuntimeError(f"the campaign's worker extends {name}, which is there no more")
 engine.InsightCalls = JournaledCalls

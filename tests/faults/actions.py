@@ -12,10 +12,10 @@ from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
 from app.credits.accounts import adjust_coins, ensure_account, grant_coins
 from app.db import in_transaction
+from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import GenerationFailed
 from app.jobs.cancel import cancel_job
 from app.jobs.chat_deletion import delete_chat
-from app.generation.protocol import GenerationFailed
-from app.generation.model.generator import ModelGenerator
 from app.jobs.models import INSIGHTS_PER_JOB
 from app.jobs.operations import release_job, requeue_job
 from app.jobs.refund import refund_job
@@ -25,11 +25,11 @@ from app.jobs.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
-from app.unlocks.unlock import job_id_of, unlock_category
-from app.unlocks.batch import UnlockOrder, UnlockTerms
 from app.llm.limits import CallLimits
 from app.llm.scripted import Scripted
 from app.llm.shared import Bounds
+from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import job_id_of, unlock_category
 from tests.faults.world import World
 from tests.insights.conftest import small_chat
 
@@ -121,7 +121,8 @@ async def unlock(world: World) -> None:
         world.user_id, world.chat_id, "friendship", idempotency_key=str(world.chat_id)
     )
     world.job_id = job_id_of(order)
-    await unlock_category(order, wake=_nobody_listens, terms=UnlockTerms(expires_s=3600))
+    batcher = UnlockBatcher(UnlockTerms(expires_s=3600))
+    await unlock_category(order, batcher=batcher, wake=_nobody_listens)
 
 
 async def _nobody_listens(user_id: str, job_id: UUID) -> None:

@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app.crypto import KeyRing
-from app.ids import new_id
-from app.jobs.leases import LeaseTimes
-from app.jobs.context_cache import ContextCache
 from app.generation.model.generator import ModelGenerator
+from app.ids import new_id
+from app.jobs.context_cache import ContextCache
+from app.jobs.engine import JobEngine
+from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import Notifications
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
-from app.jobs.engine import JobEngine
 from app.jobs.sweeps import cleanup_expired_reservations, retry_payment
 from app.settings import Settings
 from tests.conftest import AUTH_SECRET, MASTER_KEY

@@ -12,23 +12,23 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from app.catalog.categories import InsightSpec
+from app.catalog.content import Finding, InsightContent
 from app.chats.message import Message
 from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
 from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
 from app.db import in_transaction, snapshot, transaction
-from app.ids import new_id
-from app.catalog.categories import InsightSpec
-from app.jobs.leases import LeaseTimes
-from app.catalog.content import Finding, InsightContent
 from app.generation.context import InsightContext
-from app.jobs.context_cache import ContextCache
 from app.generation.protocol import Draft
-from app.jobs.notifications import Notifications
+from app.ids import new_id
+from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
-from app.unlocks.unlock import unlock_category
-from app.unlocks.batch import Unlocked, UnlockOrder, UnlockTerms
+from app.jobs.leases import LeaseTimes
+from app.jobs.notifications import Notifications
 from app.settings import Settings
+from app.unlocks.batch import UnlockBatcher, Unlocked, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import unlock_category
 from tests.models import make_model, model
 
 __all__ = ["make_model", "model"]
@@ -146,7 +146,9 @@ async def unlock(
     **order: Any,
 ) -> Unlocked:
     return await unlock_category(
-        UnlockOrder(user_id, chat_id, category, **order), wake=wake, terms=UnlockTerms(expires_s)
+        UnlockOrder(user_id, chat_id, category, **order),
+        batcher=UnlockBatcher(UnlockTerms(expires_s)),
+        wake=wake,
     )
 
 

@@ -2,10 +2,10 @@ from uuid import UUID
 
 import pytest
 
-from app.crypto import KeyRing
-from app.jobs.cancel import cancel_job
 from app.catalog.categories import CATEGORIES
+from app.crypto import KeyRing
 from app.generation.protocol import GenerationFailed
+from app.jobs.cancel import cancel_job
 from app.progress.snapshots import QueuePositions, load_snapshot
 from tests.insights.conftest import (
     MakeEngine,

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from app import telemetry
-from app.costs.text import bill_text, dollars
 from app.costs.bill import DAYS_MAX, BadSince, Bill, Cost, Earned, parse_since
+from app.costs.text import bill_text, dollars
 
 TODAY = date(2026, 11, 22)
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.chats.message import Message
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import EvidenceMissing, Finding, InsightContent, checked_evidence
+from app.chats.message import Message
 from app.generation.context import WORDS_MAX, InsightContext, build_context
 from app.generation.offline.generator import OfflineGenerator
 from tests.insights.chats import ZONE, friends

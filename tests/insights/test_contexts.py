@@ -4,10 +4,10 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from app.crypto import ChatKey, KeyRing
 from app.catalog.categories import CATEGORIES
-from app.jobs.leases import Claim, LeaseTimes, claim_jobs
+from app.crypto import ChatKey, KeyRing
 from app.jobs.context_cache import ChatGone, ContextCache
+from app.jobs.leases import Claim, LeaseTimes, claim_jobs
 from tests.insights.conftest import execute, unlock
 
 CATEGORY = CATEGORIES["friendship"]

@@ -11,13 +11,13 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import after_commit, in_transaction, snapshot, transaction
-from app.costs import bill
-from app.jobs.cancel import cancel_job
 from app.catalog.categories import CATEGORIES, InsightSpec
-from app.bill.bill import Bill, Cost, Earned, read_bill
-from app.jobs.chat_deletion import delete_chat
+from app.costs import bill as costs_bill
+from app.costs.bill import Bill, Cost, Earned, read_bill
+from app.db import after_commit, in_transaction, snapshot, transaction
 from app.generation.protocol import GenerationFailed, Spent
+from app.jobs.cancel import cancel_job
+from app.jobs.chat_deletion import delete_chat
 from app.jobs.refund import refund_job
 from app.jobs.rescue import end_abandoned_jobs
 from app.jobs.sweeps import cleanup_expired_reservations
@@ -372,6 +372,9 @@ async def test_what_comes_after_the_lease_was_lost_is_counted_and_not_stored(
 async def test_the_bill_of_a_day_is_found_through_indexes(engine: None) -> None:
     async with snapshot() as connection:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        for query, index in ((bill._COSTS, "ix_jobs_finished"), (bill._EARNED, "ix_entries_at")):
+        for query, index in (
+            (costs_bill._COSTS, "ix_jobs_finished"),
+            (costs_bill._EARNED, "ix_entries_at"),
+        ):
             plan = await connection.execute(text(f"EXPLAIN {query.text}"), {"day": TODAY})
             assert index in "\n".join(row[0] for row in plan)

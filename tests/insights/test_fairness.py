@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
 from app.credits.accounts import grant_coins
 from app.crypto import KeyRing
-from app.catalog.categories import CATEGORIES
 from app.generation.context import build_context
 from app.generation.model.generator import ModelGenerator
 from app.llm.limits import CallLimits, Permit

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.chats.message import Message
-from app.generation.model.briefing import SYSTEM, brief
 from app.catalog.categories import CATEGORIES
+from app.chats.message import Message
 from app.generation.context import build_context
-from app.generation.protocol import Draft, GenerationFailed
+from app.generation.model.briefing import SYSTEM, brief
 from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import Draft, GenerationFailed
 from app.llm.protocol import Prompt
 from app.llm.scripted import Reply, Scripted
 from tests.insights.conftest import START

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from app.chats.message import Message
 from app.catalog.categories import CATEGORIES
+from app.chats.message import Message
 from app.generation.context import InsightContext, build_context
-from app.generation.protocol import Draft, GenerationFailed, Turn
 from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import Draft, GenerationFailed, Turn
 from tests.insights.chats import friends
 from tests.insights.conftest import START, until
 from tests.models import MakeModel, client_of, forget, turn

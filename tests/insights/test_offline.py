@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.chats.message import Message, MessageKind
-from app.chats.retrieval import words_of
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
+from app.chats.message import Message, MessageKind
+from app.chats.retrieval import words_of
 from app.generation.context import build_context
-from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
 from app.generation.offline.generator import WRITERS, OfflineGenerator
+from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
 from tests.insights.chats import ZONE, Telling, friends, number_of
 
 START = datetime(2024, 3, 1, 9, tzinfo=ZONE)

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from app.jobs.attempt import CALLS_MAX, call_backoff_s
 from app.catalog.categories import CATEGORIES
 from app.generation.context import InsightContext, build_context
-from app.generation.protocol import Draft, GenerationFailed, Generator
 from app.generation.model.generator import UNANSWERED_WAIT_S, ModelGenerator
+from app.generation.protocol import Draft, GenerationFailed, Generator
+from app.jobs.attempt import CALLS_MAX, call_backoff_s
 from app.llm.breaker import OPEN_MAX_S, Breaker
 from app.llm.protocol import LLMFailed, Prompt
 from app.llm.scripted import Reply, Scripted

@@ -8,8 +8,8 @@ from app.credits.service import Balance, InsufficientCoins, ReferenceReused
 from app.crypto import KeyRing
 from app.errors import NotFound
 from app.ids import new_id
-from app.progress.snapshots import QueuePositions, load_snapshot
 from app.jobs.refund import NotRefundable, refund_job
+from app.progress.snapshots import QueuePositions, load_snapshot
 from tests.insights.conftest import MakeEngine, assert_healthy, unlock
 
 

@@ -5,13 +5,13 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from app.catalog.categories import CATEGORIES, InsightSpec
 from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
-from app.catalog.categories import CATEGORIES, InsightSpec
-from app.jobs.leases import REQUEUE_MAX_S
-from app.generation.protocol import GenerationFailed
 from app.generation.offline.generator import OfflineGenerator
+from app.generation.protocol import GenerationFailed
+from app.jobs.leases import REQUEUE_MAX_S
 from tests.insights.conftest import (
     ATTEMPT_S,
     MakeEngine,

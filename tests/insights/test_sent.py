@@ -9,16 +9,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.catalog.categories import CATEGORIES
 from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import NotFound
-from app.catalog.categories import CATEGORIES
-from app.jobs.chat_deletion import delete_chat
 from app.generation.model.generator import ModelGenerator
-from app.progress.sent_prompts import PROMPTS_MAX, UNSTORED, SentPage, load_sent
+from app.jobs.chat_deletion import delete_chat
 from app.jobs.sweeps import delete_unused_chats
 from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt
 from app.llm.scripted import Scripted
+from app.progress.sent_prompts import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, event
 
+from app.catalog.categories import UnknownCategory
 from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance, InsufficientCoins
 from app.crypto import KeyRing
 from app.errors import DomainError, NotFound
 from app.jobs.cancel import cancel_job
-from app.catalog.categories import UnknownCategory
 from app.jobs.chat_deletion import delete_chat
 from app.unlocks.unlock import (
     AlreadyUnlocked,

@@ -7,18 +7,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.catalog.categories import CATEGORIES
 from app.credits.accounts import grant_coins, opened_balance
 from app.credits.service import Balance, CreditService, InsufficientCoins
 from app.crypto import KeyRing
 from app.db import transaction
-from app.catalog.categories import CATEGORIES
+from app.unlocks.batch import UnlockBatcher, Unlocked, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import (
     DailyLimit,
     IdempotencyKeyReused,
     UnlockInProgress,
     unlock_category,
 )
-from app.unlocks.batch import Unlocked, UnlockBatcher, UnlockOrder, UnlockTerms
 from tests.insights.conftest import (
     MakeEngine,
     assert_healthy,
@@ -40,12 +40,12 @@ async def _together(
     """The answers to orders of one moment; all but the first share a transaction."""
     batcher = UnlockBatcher(terms)
     return await asyncio.gather(
-        *(_unlock(order, batcher, terms) for order in orders), return_exceptions=True
+        *(_unlock(order, batcher) for order in orders), return_exceptions=True
     )
 
 
-def _unlock(order: UnlockOrder, batcher: UnlockBatcher, terms: UnlockTerms) -> Awaitable[Unlocked]:
-    return unlock_category(order, wake=no_wake, terms=terms, batcher=batcher)
+def _unlock(order: UnlockOrder, batcher: UnlockBatcher) -> Awaitable[Unlocked]:
+    return unlock_category(order, batcher=batcher, wake=no_wake)
 
 
 async def _rich(user_id: str, coins: int) -> None:
@@ -151,9 +151,7 @@ async def test_a_locked_account_holds_up_no_stranger_of_the_same_moment(
         async with transaction() as connection:
             await CreditService(connection).lock_accounts(["bob"])
             answers = {
-                user: asyncio.ensure_future(
-                    _unlock(UnlockOrder(user, chat, "friendship"), batcher, TERMS)
-                )
+                user: asyncio.ensure_future(_unlock(UnlockOrder(user, chat, "friendship"), batcher))
                 for user, chat in chats.items()
             }
             await asyncio.gather(answers["alice"], answers["carol"])
@@ -203,13 +201,13 @@ async def test_the_daily_limit_of_cost_counts_what_a_provider_was_paid(
 ) -> None:
     await _rich("alice", 20 * PRICE)
     terms = UnlockTerms(3600, daily_cost_max=42)
-    first = await _unlock(UnlockOrder("alice", chat, "friendship"), UnlockBatcher(terms), terms)
+    first = await _unlock(UnlockOrder("alice", chat, "friendship"), UnlockBatcher(terms))
     await make_engine().run_job("alice", first.job_id)  # Six insights of 7 micro-dollars each.
     order = UnlockOrder("alice", await store_chat(keyring, "alice"), "friendship")
     with pytest.raises(DailyLimit):
-        await unlock_category(order, wake=no_wake, terms=terms)
+        await _unlock(order, UnlockBatcher(terms))
     more = UnlockTerms(3600, daily_cost_max=43)
-    assert (await unlock_category(order, wake=no_wake, terms=more)).held == PRICE
+    assert (await _unlock(order, UnlockBatcher(more))).held == PRICE
     await assert_healthy()
 
 
@@ -217,11 +215,10 @@ async def test_a_refused_order_leaves_nothing_behind(chat: UUID) -> None:
     await _rich("alice", 20 * PRICE)
     terms = UnlockTerms(3600, daily_jobs_max=1)
     first = UnlockOrder("alice", chat, "friendship")
-    await unlock_category(first, wake=no_wake, terms=terms)
+    batcher = UnlockBatcher(terms)
+    await _unlock(first, batcher)
     with pytest.raises(DailyLimit):
-        await unlock_category(
-            UnlockOrder("alice", chat, list(CATEGORIES)[1]), wake=no_wake, terms=terms
-        )
+        await _unlock(UnlockOrder("alice", chat, list(CATEGORIES)[1]), batcher)
     async with transaction() as connection:
         jobs = await connection.execute(text("SELECT count(*) FROM jobs"))
         assert jobs.scalar_one() == 1
@@ -234,7 +231,7 @@ async def test_who_works_on_a_job_holds_up_no_order_for_it_and_no_strangers(
     await _rich("alice", 10 * PRICE)
     await opened_balance("bob")
     first = UnlockOrder("alice", chat, "friendship", idempotency_key="k")
-    job_id = (await unlock_category(first, wake=no_wake, terms=TERMS)).job_id
+    job_id = (await _unlock(first, UnlockBatcher(TERMS))).job_id
     again = UnlockOrder("alice", chat, "friendship")
     stranger = UnlockOrder("bob", await store_chat(keyring, "bob"), "friendship")
     async with asyncio.timeout(DEADLINE_S), transaction() as connection:
@@ -260,11 +257,11 @@ async def test_many_busy_accounts_leave_connections_for_everybody_else(
         async with transaction() as connection:
             await CreditService(connection).lock_accounts(busy)
             waiting = [
-                asyncio.ensure_future(_unlock(UnlockOrder(user, chats[user], "work"), batcher, TERMS))
+                asyncio.ensure_future(_unlock(UnlockOrder(user, chats[user], "work"), batcher))
                 for user in busy
             ]
             free = UnlockOrder("alice", chats["alice"], "friendship")
-            assert (await _unlock(free, batcher, TERMS)).held == PRICE
+            assert (await _unlock(free, batcher)).held == PRICE
             assert await opened_balance("alice") == Balance(0, PRICE)
         refused = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(one, InsufficientCoins) for one in refused)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from app.catalog.categories import InsightSpec
 from app.generation.context import InsightContext
-from app.generation.protocol import Draft
 from app.generation.offline.generator import OfflineGenerator
+from app.generation.protocol import Draft
 from tests.insights.conftest import until
 from workers.process import GENERATOR
 from workers.tasks import broker

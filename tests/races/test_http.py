@@ -4,8 +4,8 @@ import asyncio
 
 from app.credits.accounts import grant_coins
 from app.credits.invariants import check_invariants
-from tests.http.calls import CHAT, Client, Reply, balance, refusal, unlock, upload
-from tests.http.conftest import alice, app, chat_id, login
+from tests.api.calls import CHAT, Client, Reply, balance, refusal, unlock, upload
+from tests.api.conftest import alice, app, chat_id, login
 
 __all__ = ["alice", "app", "chat_id", "login"]
 

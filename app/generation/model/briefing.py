@@ -15,12 +15,12 @@ from typing import cast
 
 from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import Metric
-from app.generation.context import InsightContext, Row
-from app.generation.offline.measures.transcript import EVERYONE_ELSE
 from app.chats.names import printable
-from app.generation.offline.generator import WRITERS
+from app.generation.context import InsightContext, Row
 from app.generation.model.redaction import Redactor, mentioned, visible
 from app.generation.model.redaction_split import redact_in_order
+from app.generation.offline.generator import WRITERS
+from app.generation.offline.measures.transcript import EVERYONE_ELSE
 from app.llm.protocol import Prompt
 
 SHARED_CHARS_MAX = 100_000

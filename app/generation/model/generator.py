@@ -15,12 +15,12 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, Field
 
-from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
 from app.catalog.categories import InsightSpec
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
 from app.generation.context import InsightContext
-from app.generation.protocol import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
+from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
 from app.generation.model.redaction import visible
+from app.generation.protocol import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
 from app.llm.breaker import Breaker, CircuitOpen, Passage
 from app.llm.limits import CallLimits, NoPlace, Permit
 from app.llm.prices import FREE, Price, price_of

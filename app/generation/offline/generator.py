@@ -5,11 +5,8 @@ from collections.abc import Callable, Mapping
 from app.catalog.categories import InsightSpec
 from app.catalog.content import InsightContent, checked_evidence
 from app.generation.context import InsightContext
+from app.generation.offline.claims import family, friendship, romance, work
 from app.generation.offline.measures.facts import Facts
-from app.generation.offline.claims import family
-from app.generation.offline.claims import friendship
-from app.generation.offline.claims import romance
-from app.generation.offline.claims import work
 from app.generation.protocol import Draft
 
 MODEL = "offline-1"

@@ -13,7 +13,11 @@ UNREAD_SUMMARY = (
 
 
 def none_found(
-    builder: InsightBuilder, headline: str, summary: str, *, instead: Sequence[Callable[[InsightBuilder], None]]
+    builder: InsightBuilder,
+    headline: str,
+    summary: str,
+    *,
+    instead: Sequence[Callable[[InsightBuilder], None]],
 ) -> InsightContent:
     """An honest insight without its subject: it says so, and tells what comes nearest to it.
 

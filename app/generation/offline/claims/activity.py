@@ -1,7 +1,7 @@
 """Claims about how much is written, and when."""
 
-from app.generation.offline.claims.prose import counted, listed, on_day, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import counted, listed, on_day, share
 
 QUIETER_RATIO = 2.0
 QUIETER_MIN = 12

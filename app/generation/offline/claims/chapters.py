@@ -1,8 +1,8 @@
 """Claims about subjects over time."""
 
-from app.generation.offline.measures.chapters import Chapter
-from app.generation.offline.claims.prose import counted, listed, quoted
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import counted, listed, quoted
+from app.generation.offline.measures.chapters import Chapter
 
 CHAPTERS_SHOWN = 6
 

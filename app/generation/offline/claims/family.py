@@ -1,16 +1,20 @@
 """The six insights of a family, from facts."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.measures.facts import Facts
-from app.generation.offline.claims import activity
-from app.generation.offline.claims import questions
-from app.generation.offline.claims import rhythm
-from app.generation.offline.claims import threads
-from app.generation.offline.claims import warmth
+from app.generation.offline.claims import activity, questions, rhythm, threads, warmth
 from app.generation.offline.claims.absence import none_found
 from app.generation.offline.claims.friendship import opening_verdict
-from app.generation.offline.claims.prose import capital, counted, lasting, listed, minutes, on_day, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import (
+    capital,
+    counted,
+    lasting,
+    listed,
+    minutes,
+    on_day,
+    share,
+)
+from app.generation.offline.measures.facts import Facts
 
 PRESENT_MIN = 4
 TOP_MIN = 3

@@ -1,15 +1,17 @@
 """The six insights of a friendship, from facts."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.measures.facts import Facts
-from app.generation.offline.claims import activity
-from app.generation.offline.claims import chapters
-from app.generation.offline.claims import questions
-from app.generation.offline.claims import rhythm
-from app.generation.offline.claims import tension
-from app.generation.offline.claims import threads
-from app.generation.offline.claims import warmth
+from app.generation.offline.claims import (
+    activity,
+    chapters,
+    questions,
+    rhythm,
+    tension,
+    threads,
+    warmth,
+)
 from app.generation.offline.claims.absence import none_found
+from app.generation.offline.claims.insight_builder import InsightBuilder
 from app.generation.offline.claims.prose import (
     capital,
     counted,
@@ -21,7 +23,7 @@ from app.generation.offline.claims.prose import (
     spelt,
     times,
 )
-from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.measures.facts import Facts
 
 EVEN_POINTS = 0.1
 NO_PLANS = "No message proposes something to do together or promises to do something."

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.chats.names import printable
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent, Metric
+from app.chats.names import printable
+from app.generation.offline.claims.prose import capital, counted, listed, share
 from app.generation.offline.measures.facts import Facts
 from app.generation.offline.measures.sampling import spread_over
-from app.generation.offline.claims.prose import capital, counted, listed, share
 
 LABEL = "offline"
 CONFIDENCE_MAX = 0.9

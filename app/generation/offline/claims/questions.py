@@ -1,5 +1,6 @@
 """Claims about questions."""
 
+from app.generation.offline.claims.insight_builder import InsightBuilder
 from app.generation.offline.claims.prose import (
     capital,
     counted,
@@ -10,7 +11,6 @@ from app.generation.offline.claims.prose import (
     spelt,
     times,
 )
-from app.generation.offline.claims.insight_builder import InsightBuilder
 
 SHOWN_OPEN = 8
 ANSWERS_MIN = 3

@@ -1,8 +1,16 @@
 """Claims about openings, silences and reply times."""
 
-from app.generation.offline.measures.rhythm import DAYPARTS, Replies
-from app.generation.offline.claims.prose import counted, lasting, listed, minutes, on_day, share, times
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import (
+    counted,
+    lasting,
+    listed,
+    minutes,
+    on_day,
+    share,
+    times,
+)
+from app.generation.offline.measures.rhythm import DAYPARTS, Replies
 
 SHIFT_POINTS = 0.12
 HALF_MIN = 5
@@ -156,9 +164,8 @@ def _pace(builder: InsightBuilder, known: list[int]) -> str:
         return f"{quick}, {other}."
     if lasting(replies[fast].median_s or 0) == lasting(replies[slow].median_s or 0):
         return f"Everybody keeps the same pace: {quick}, {other}."
-    return (
-        f"Fastest to answer is {builder.name(fast)}, slowest {builder.name(slow)}: {quick}, {other}."
-    )
+    names = f"Fastest to answer is {builder.name(fast)}, slowest {builder.name(slow)}"
+    return f"{names}: {quick}, {other}."
 
 
 def _slow(builder: InsightBuilder, known: list[int]) -> None:

@@ -1,18 +1,20 @@
 """The six insights of a romance, from facts."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.measures.facts import Facts
-from app.generation.offline.claims import activity
-from app.generation.offline.claims import chapters
-from app.generation.offline.claims import questions
-from app.generation.offline.claims import rhythm
-from app.generation.offline.claims import tension
-from app.generation.offline.claims import threads
-from app.generation.offline.claims import warmth
+from app.generation.offline.claims import (
+    activity,
+    chapters,
+    questions,
+    rhythm,
+    tension,
+    threads,
+    warmth,
+)
 from app.generation.offline.claims.absence import none_found
 from app.generation.offline.claims.friendship import plans_told
-from app.generation.offline.claims.prose import capital, counted, on_day, per_hundred, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import capital, counted, on_day, per_hundred, share
+from app.generation.offline.measures.facts import Facts
 
 EVEN = 0.08
 OPENED_MIN = 6

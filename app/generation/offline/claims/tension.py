@@ -1,12 +1,12 @@
 """Claims about passages of tension and what mended them."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.measures.tension import Episode
 from app.generation.offline.claims import rhythm
 from app.generation.offline.claims.absence import none_found
-from app.generation.offline.claims.prose import capital, counted, lasting, listed, on_day, times
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import capital, counted, lasting, listed, on_day, times
 from app.generation.offline.claims.warmth import givers
+from app.generation.offline.measures.tension import Episode
 
 EPISODES_SHOWN = 4
 AT_ONCE_H = 0.2
@@ -96,7 +96,9 @@ def told(builder: InsightBuilder) -> InsightContent:
         )
     if facts.count == 1:
         episode = facts.episodes[0]
-        sorry = f"{builder.name(episode.apology.by)} apologised" if episode.apology else "no apology"
+        sorry = (
+            f"{builder.name(episode.apology.by)} apologised" if episode.apology else "no apology"
+        )
         calm = "then calm" if facts.mended else "no calm exchange after it"
         return builder.content(
             f"One tense passage, on {on_day(episode.on)}: {sorry}, {calm}",

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from datetime import date
 
-from app.generation.offline.measures.threads import LATER_DAYS, Thread
-from app.generation.offline.claims.prose import counted, lasting, listed, on_day, quoted, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import counted, lasting, listed, on_day, quoted, share
+from app.generation.offline.measures.threads import LATER_DAYS, Thread
 
 SHOWN = 3
 OPEN_SHOWN = 6
 
 
-def makers(builder: InsightBuilder, signal: str, doing: str, noun: str, plural: str | None = None) -> None:
+def makers(
+    builder: InsightBuilder, signal: str, doing: str, noun: str, plural: str | None = None
+) -> None:
     """Who makes them: "Ana proposed 12 plans, Ben 3"."""
     facts = builder.facts.signals[signal]
     builder.is_lexical = True
@@ -50,7 +52,9 @@ def followed_up(builder: InsightBuilder, signal: str, noun: str, plural: str) ->
 def _kept(builder: InsightBuilder, thread: Thread) -> str:
     told = f"{builder.name(thread.by)}'s “{thread.quote}” of {on_day(thread.on)}"
     if thread.done is not None and thread.done_by is not None:
-        return f"{told} was reported done by {builder.name(thread.done_by)} (message {thread.done})."
+        return (
+            f"{told} was reported done by {builder.name(thread.done_by)} (message {thread.done})."
+        )
     word = quoted(thread.later_word or thread.subject[0])
     return f"{told} returns {_after(thread)} with {word} (message {thread.later})."
 

@@ -2,9 +2,9 @@
 
 from math import sqrt
 
-from app.generation.offline.measures.signals import Signal
-from app.generation.offline.claims.prose import counted, listed, on_day, per_hundred, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import counted, listed, on_day, per_hundred, share
+from app.generation.offline.measures.signals import Signal
 
 RATE_RATIO = 1.4
 SHIFT_MIN = 8

@@ -1,17 +1,12 @@
 """The six insights of a working group, from facts."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.measures.facts import Facts
-from app.generation.offline.claims import activity
-from app.generation.offline.claims import chapters
-from app.generation.offline.claims import questions
-from app.generation.offline.claims import rhythm
-from app.generation.offline.claims import threads
-from app.generation.offline.claims import warmth
+from app.generation.offline.claims import activity, chapters, questions, rhythm, threads, warmth
 from app.generation.offline.claims.absence import none_found
 from app.generation.offline.claims.friendship import pace_verdict, story_verdict
-from app.generation.offline.claims.prose import counted, lasting, minutes, on_day, share
 from app.generation.offline.claims.insight_builder import InsightBuilder
+from app.generation.offline.claims.prose import counted, lasting, minutes, on_day, share
+from app.generation.offline.measures.facts import Facts
 
 INSTEAD = (questions.questions, activity.shares, activity.after_hours, rhythm.pace)
 

@@ -70,7 +70,9 @@ def measure_people(transcript: AnnotatedTranscript) -> tuple[Person, ...]:
     own: list[list[int]] = [[] for _ in transcript.people]
     for position, who in enumerate(transcript.who):
         own[who].append(position)
-    return tuple(_person(transcript, name, mine) for name, mine in zip(transcript.people, own, strict=True))
+    return tuple(
+        _person(transcript, name, mine) for name, mine in zip(transcript.people, own, strict=True)
+    )
 
 
 def _person(transcript: AnnotatedTranscript, name: str, mine: list[int]) -> Person:
@@ -115,7 +117,10 @@ def _weekday(transcript: AnnotatedTranscript, position: int) -> int:
 
 
 def _is_outside(transcript: AnnotatedTranscript, position: int) -> bool:
-    return transcript.hour[position] not in WORK_HOURS or _weekday(transcript, position) not in WORK_DAYS
+    return (
+        transcript.hour[position] not in WORK_HOURS
+        or _weekday(transcript, position) not in WORK_DAYS
+    )
 
 
 def measure_activity(transcript: AnnotatedTranscript) -> Activity:
@@ -134,7 +139,9 @@ def measure_activity(transcript: AnnotatedTranscript) -> Activity:
         days=max(by_day) - min(by_day) + 1,
         active_days=len(by_day),
         early_a_week=_a_week(middle, days=transcript.day[middle] - transcript.day[0]),
-        late_a_week=_a_week(len(transcript.day) - middle, days=transcript.day[-1] - transcript.day[middle] + 1),
+        late_a_week=_a_week(
+            len(transcript.day) - middle, days=transcript.day[-1] - transcript.day[middle] + 1
+        ),
         busiest_on=date.fromordinal(busiest_day).isoformat(),
         busiest_messages=by_day[busiest_day],
         busiest_sample=_where(transcript, transcript.day, busiest_day),

@@ -79,7 +79,8 @@ def measure_chapters(transcript: AnnotatedTranscript) -> Chapters:
     for bag in bags.values():
         total.update(bag)
     chapters = [
-        _chapter(transcript, label, positions, bags[label], total) for label, positions in groups.items()
+        _chapter(transcript, label, positions, bags[label], total)
+        for label, positions in groups.items()
     ]
     busiest = max(groups, key=lambda label: len(groups[label]))
     return Chapters(
@@ -98,7 +99,9 @@ def _dull(transcript: AnnotatedTranscript) -> AbstractSet[str]:
     part = COMMON_SHARE if len(transcript.words) > SHORT_CHAT else COMMON_SHARE_SHORT
     limit = max(part * len(transcript.words), 2 * COUNT_MIN)
     frequent = {word for word, count in transcript.spread.items() if count > limit}
-    laughs = {word for word in transcript.spread if "haha" in word or "jaja" in word or "hehe" in word}
+    laughs = {
+        word for word in transcript.spread if "haha" in word or "jaja" in word or "hehe" in word
+    }
     return transcript.lexicon.common | names | frequent | laughs
 
 
@@ -147,7 +150,11 @@ def _may_name(word: str, dull: AbstractSet[str]) -> bool:
 
 
 def _chapter(
-    transcript: AnnotatedTranscript, label: str, positions: list[int], bag: Counter[str], total: Counter[str]
+    transcript: AnnotatedTranscript,
+    label: str,
+    positions: list[int],
+    bag: Counter[str],
+    total: Counter[str],
 ) -> Chapter:
     scores = dict(_distinct(bag, total)[:CANDIDATES_MAX])
     places = _where(transcript, set(scores), positions)
@@ -228,7 +235,9 @@ def _shown(chapters: list[Chapter]) -> list[Chapter]:
     return [worth[place] for place in sorted(ranked)]
 
 
-def _lasting(transcript: AnnotatedTranscript, bags: Sequence[Counter[str]], total: Counter[str]) -> tuple[Subject, ...]:
+def _lasting(
+    transcript: AnnotatedTranscript, bags: Sequence[Counter[str]], total: Counter[str]
+) -> tuple[Subject, ...]:
     """Words of most periods that come in bursts, as subjects do and phrases do not."""
     if len(bags) < 3:  # Two periods make no pattern.
         return ()

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 
-from app.generation.offline.measures.activity import Activity, Person, measure_activity, measure_people
+from app.generation.offline.measures.activity import (
+    Activity,
+    Person,
+    measure_activity,
+    measure_people,
+)
 from app.generation.offline.measures.chapters import Chapters, measure_chapters
 from app.generation.offline.measures.questions import Questions, measure_questions
 from app.generation.offline.measures.rhythm import Rhythm, measure_rhythm
 from app.generation.offline.measures.signals import Signal, measure_signals
-from app.generation.offline.measures.transcript import AnnotatedTranscript
 from app.generation.offline.measures.tension import Tension, measure_tension
 from app.generation.offline.measures.threads import Threads, measure_threads
+from app.generation.offline.measures.transcript import AnnotatedTranscript
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,11 @@ def _openers(transcript: AnnotatedTranscript) -> tuple[Opener, ...]:
 
 
 def _opener(
-    transcript: AnnotatedTranscript, opened: list[int], closed: list[int], alone: list[int], joined: int
+    transcript: AnnotatedTranscript,
+    opened: list[int],
+    closed: list[int],
+    alone: list[int],
+    joined: int,
 ) -> Opener:
     late = [at for at in opened if at >= transcript.middle]
     return Opener(
@@ -158,7 +162,10 @@ def _replies(transcript: AnnotatedTranscript) -> tuple[Replies, ...]:
     """A reply is a message after somebody else's, inside one conversation."""
     found: list[list[tuple[float, int]]] = [[] for _ in transcript.people]
     for at in range(1, len(transcript.who)):
-        if transcript.who[at] != transcript.who[at - 1] and transcript.conversation[at] == transcript.conversation[at - 1]:
+        if (
+            transcript.who[at] != transcript.who[at - 1]
+            and transcript.conversation[at] == transcript.conversation[at - 1]
+        ):
             found[transcript.who[at]].append((transcript.at[at] - transcript.at[at - 1], at))
     return tuple(_replies_of(transcript, mine) for mine in found)
 

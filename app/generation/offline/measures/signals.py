@@ -52,7 +52,9 @@ class Signal:
 
 def measure_signals(transcript: AnnotatedTranscript) -> dict[str, Signal]:
     """Every signal, also those that never appear."""
-    return {signal: _signal(transcript, positions) for signal, positions in transcript.signals.items()}
+    return {
+        signal: _signal(transcript, positions) for signal, positions in transcript.signals.items()
+    }
 
 
 def _signal(transcript: AnnotatedTranscript, found: Mapping[int, int]) -> Signal:
@@ -62,7 +64,9 @@ def _signal(transcript: AnnotatedTranscript, found: Mapping[int, int]) -> Signal
         own[transcript.who[at]].append(at)
     early = sum(at < transcript.middle for at in positions)
     answers = [(at, next_by_other(transcript, at)) for at in positions]
-    delays = [transcript.at[answer] - transcript.at[at] for at, answer in answers if answer is not None]
+    delays = [
+        transcript.at[answer] - transcript.at[at] for at, answer in answers if answer is not None
+    ]
     first_by = [0] * len(transcript.people)
     for _, answer in answers:
         if answer is not None:

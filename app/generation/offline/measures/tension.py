@@ -116,7 +116,9 @@ def _passages(transcript: AnnotatedTranscript, positions: Sequence[int]) -> list
     return passages
 
 
-def _episode(transcript: AnnotatedTranscript, passage: Sequence[int], scores: dict[int, int]) -> Episode:
+def _episode(
+    transcript: AnnotatedTranscript, passage: Sequence[int], scores: dict[int, int]
+) -> Episode:
     calm = _calm_after(transcript, passage[-1], scores)
     return Episode(
         on=transcript.date(passage[0]),
@@ -161,7 +163,9 @@ def _apology_after(transcript: AnnotatedTranscript, passage: Sequence[int]) -> A
     return None
 
 
-def _calm_after(transcript: AnnotatedTranscript, position: int, scores: dict[int, int]) -> int | None:
+def _calm_after(
+    transcript: AnnotatedTranscript, position: int, scores: dict[int, int]
+) -> int | None:
     """Where the first calm exchange after `position` begins."""
     until = transcript.at[position] + CALM_HORIZON_S
     start: int | None = None
@@ -172,6 +176,10 @@ def _calm_after(transcript: AnnotatedTranscript, position: int, scores: dict[int
             start = None
         elif start is None or transcript.at[at] - transcript.at[at - 1] > CALM_GAP_S:
             start = at
-        if start is not None and at - start + 1 >= CALM_MESSAGES and transcript.next_other[start] <= at:
+        if (
+            start is not None
+            and at - start + 1 >= CALM_MESSAGES
+            and transcript.next_other[start] <= at
+        ):
             return start
     return None

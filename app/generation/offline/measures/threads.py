@@ -109,7 +109,9 @@ def _subject(transcript: AnnotatedTranscript, position: int, dull: Set[str]) -> 
         and not transcript.lexicon.is_signal(word)
     ]
     starts = [
-        transcript.signals[signal][position] for signal in TRACED if position in transcript.signals[signal]
+        transcript.signals[signal][position]
+        for signal in TRACED
+        if position in transcript.signals[signal]
     ]
     start = max(0, min(starts))
     after = set(transcript.words[position][start : start + SUBJECT_REACH + 1])
@@ -138,7 +140,10 @@ def _threads(
     subjects: Mapping[int, tuple[str, ...]],
     places: Mapping[str, list[int]],
 ) -> Threads:
-    found = [_thread(transcript, signal, at, subjects[at], places) for at in sorted(transcript.signals[signal])]
+    found = [
+        _thread(transcript, signal, at, subjects[at], places)
+        for at in sorted(transcript.signals[signal])
+    ]
     numbers = {transcript.number(at): at for at in transcript.signals[signal]}
     judged = [
         each
@@ -148,7 +153,9 @@ def _threads(
     never = [each for each in judged if each.later is None and each.done is None]
     kept = [each for each in judged if each.later is not None or each.done is not None]
     ignored = [
-        each for each in found if each.answer is None and days_after(transcript, numbers[each.number]) > 1
+        each
+        for each in found
+        if each.answer is None and days_after(transcript, numbers[each.number]) > 1
     ]
     people = range(len(transcript.people))
     return Threads(
@@ -206,7 +213,10 @@ def _days(transcript: AnnotatedTranscript, before: int, after: int) -> float:
 
 
 def _later(
-    transcript: AnnotatedTranscript, position: int, subject: Sequence[str], places: Mapping[str, list[int]]
+    transcript: AnnotatedTranscript,
+    position: int,
+    subject: Sequence[str],
+    places: Mapping[str, list[int]],
 ) -> tuple[int | None, str | None]:
     """The first mention in a later conversation, and the word mentioned."""
     mentions = [
@@ -219,7 +229,10 @@ def _later(
 
 
 def _done(
-    transcript: AnnotatedTranscript, position: int, subject: Sequence[str], places: Mapping[str, list[int]]
+    transcript: AnnotatedTranscript,
+    position: int,
+    subject: Sequence[str],
+    places: Mapping[str, list[int]],
 ) -> int | None:
     """The first later message on the subject that reports something done."""
     reports = transcript.signals["done"]

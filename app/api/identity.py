@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import AfterValidator
 
-from app.problems import Forbidden, Unauthorized
-from app.users.auth import Principal, is_user_id
+from app.api.problems import Forbidden
+from app.users.auth import Principal, Unauthorized, is_user_id
 
 PRINCIPAL = "sixfold.principal"
 """The key of the ASGI scope under which the gate leaves the Principal."""

@@ -11,9 +11,9 @@ from app.chats.reading import ReadingOrder
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.db import snapshot
-from app.problems import Busy
+from app.errors import Busy
 from app.settings import Settings
-from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
+from tests.api.calls import CHAT, Client, balance, refusal, unlock, upload
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 

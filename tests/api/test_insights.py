@@ -5,12 +5,12 @@ import pytest
 from fastapi import FastAPI
 
 from app.catalog.categories import CATEGORIES
-from app.progress.snapshots import QueuePositions, load_snapshot
-from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.main import unlock_terms
+from app.progress.snapshots import QueuePositions, load_snapshot
 from app.settings import Settings
-from tests.http.calls import CHAT, Client, balance, refusal, unlock, upload
-from tests.http.conftest import Finish, Login
+from app.unlocks.batch import UnlockBatcher, UnlockTerms
+from tests.api.calls import CHAT, Client, balance, refusal, unlock, upload
+from tests.api.conftest import Finish, Login
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 
@@ -81,7 +81,7 @@ async def test_the_daily_limit_tells_when_to_come_back(
     app: FastAPI, settings: Settings, alice: Client, chat_id: str
 ) -> None:
     terms = unlock_terms(settings.model_copy(update={"daily_jobs_max": 1}))
-    app.state.unlock_terms, app.state.unlock_batcher = terms, UnlockBatcher(terms)
+    app.state.api.unlocks = UnlockBatcher(terms)
     assert (await unlock(alice, chat_id)).status_code == 202
     refused = await unlock(alice, chat_id, "family")
     assert refusal(refused) == (429, "daily_limit")
@@ -215,7 +215,7 @@ async def test_the_queue_position_counts_waiting_jobs_in_order(
     first = (await unlock(alice, chat_id)).json()["job_id"]
     second_chat = (await upload(bob, CHAT.encode())).json()["id"]
     second = (await unlock(bob, second_chat)).json()["job_id"]
-    keyring, positions = app.state.keyring, QueuePositions()
+    keyring, positions = app.state.api.keyring, QueuePositions()
     seen = [
         (await load_snapshot(user, UUID(job), keyring, positions)).progress.queue_position
         for user, job in (("alice", first), ("bob", second))

@@ -13,12 +13,13 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.api.state import api_state
 from app.db import snapshot
 from app.errors import Unavailable
 from app.redis import RedisError
 
 CHECK_S = 2.0
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -47,11 +48,10 @@ async def healthz() -> HealthBody:
 @router.get("/readyz", responses={503: {"model": ReadinessBody}})
 async def readyz(request: Request, response: Response) -> ReadinessBody:
     """The database is there and migrated. Redis is reported and not required."""
-    redis: Redis = request.app.state.redis
-    stopping: asyncio.Event = request.app.state.stopping
-    revision, redis_answers = await asyncio.gather(_database_revision(), _answers(redis))
+    state = api_state(request)
+    revision, redis_answers = await asyncio.gather(_database_revision(), _answers(state.redis))
     migrated = revision == await asyncio.to_thread(code_revision)
-    is_ready = migrated and not stopping.is_set()
+    is_ready = migrated and not state.stopping.is_set()
     response.status_code = 200 if is_ready else 503
     return ReadinessBody(
         status="ready" if is_ready else "not_ready",

@@ -8,6 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.identity import UserId
+from app.api.paging import Cursor, Limit
+from app.api.problems import refusals
+from app.api.state import api_state
 from app.chats import storage
 from app.chats.archive import BadArchive
 from app.chats.form import read_upload_form
@@ -21,22 +25,15 @@ from app.chats.transcript import (
     OrderConfidence,
     UnrecognisedFormat,
 )
-from app.chats.upload import Uploads
-from app.crypto import KeyRing
-from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, place_cursor, read_place
-from app.errors import NotFound
-from app.problems import TooLarge, ValidationFailed, refusals
-from app.settings import Settings
-from app.users.http import UserId
+from app.cursors import LIMIT_DEFAULT, place_cursor, read_place
+from app.errors import NotFound, TooLarge, ValidationFailed
+from app.jobs.chat_deletion import delete_chat
 
 NUMBERS_MAX = 100
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
 
 router = APIRouter(prefix="/api/chats", tags=["chats"])
-
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
-Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
 
 
 class ParticipantBody(BaseModel):
@@ -147,15 +144,14 @@ _UPLOAD_BODY: dict[str, Any] = {
 )
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
     """Imports a chat export; its statistics are free."""
-    uploads: Uploads = request.app.state.uploads
-    settings: Settings = request.app.state.settings
-    async with uploads.place(user_id):
+    state = api_state(request)
+    async with state.uploads.place(user_id):
         form = await read_upload_form(
             request.stream(),
             request.headers.get("content-type", ""),
-            file_bytes_max=settings.upload_bytes_max,
+            file_bytes_max=state.settings.upload_bytes_max,
         )
-        return _body(await uploads.import_chat(user_id, form))
+        return _body(await state.uploads.import_chat(user_id, form))
 
 
 @router.get("", responses=refusals())
@@ -164,7 +160,9 @@ async def list_chats(
 ) -> ChatList:
     """The user's chats, newest first, without statistics."""
     after = read_place(cursor)
-    found = await storage.list_chats(_keyring(request), user_id, limit=limit + 1, after=after)
+    found = await storage.list_chats(
+        api_state(request).keyring, user_id, limit=limit + 1, after=after
+    )
     shown = found[:limit]
     last = shown[-1] if len(found) > limit else None
     return ChatList(
@@ -176,7 +174,7 @@ async def list_chats(
 @router.get("/{chat_id}", response_model=ChatBody, responses=refusals(NotFound))
 async def get_chat(request: Request, user_id: UserId, chat_id: UUID) -> ChatBody:
     """A chat with its statistics."""
-    return _body(await storage.load_chat(_keyring(request), user_id, chat_id))
+    return _body(await storage.load_chat(api_state(request).keyring, user_id, chat_id))
 
 
 @router.get("/{chat_id}/messages", responses=refusals(NotFound))
@@ -187,7 +185,9 @@ async def get_messages(
     numbers: Annotated[str, Query(description="At most 100 message numbers: `3,17`.")],
 ) -> MessageList:
     """Messages by number; numbers that do not exist are left out."""
-    found = await storage.load_messages(_keyring(request), user_id, chat_id, _read_numbers(numbers))
+    found = await storage.load_messages(
+        api_state(request).keyring, user_id, chat_id, _read_numbers(numbers)
+    )
     return MessageList(
         items=[
             MessageBody(number=m.number, at=m.at, author=m.author, text=m.text, kind=m.kind)
@@ -196,9 +196,10 @@ async def get_messages(
     )
 
 
-def _keyring(request: Request) -> KeyRing:
-    keyring: KeyRing = request.app.state.keyring
-    return keyring
+@router.delete("/{chat_id}", status_code=204, responses=refusals(NotFound))
+async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
+    """Destroys the chat's key, and so the chat and its insights; the statement stays."""
+    api_state(request).notifications.cancelled(await delete_chat(user_id, chat_id))
 
 
 def _read_numbers(numbers: str) -> set[int]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-STATIC = Path(__file__).with_name("static")
+STATIC = Path(__file__).parents[1] / "web" / "static"
 
 _HEADERS = {
     "content-security-policy": (

@@ -14,12 +14,12 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from app.api.jobs import router as insights
 from app.local.embedded.place import free_port
-from app.insights.routes import router as insights
 from app.logging import configure_logging
 from app.main import create_app
 from app.settings import Settings
-from tests.http.calls import Client
+from tests.api.calls import Client
 
 STATIC = Path(__file__).parents[2] / "app" / "web" / "static"
 

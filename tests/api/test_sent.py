@@ -1,18 +1,17 @@
 """`GET /api/insights/jobs/{id}/sent`: the owner sees what left for a provider, and nobody else."""
 
 import json
-from pathlib import Path
 
 import pytest
 
+from app.api import console
 from app.catalog.categories import CATEGORIES
 from app.llm.scripted import Scripted
-from app.web import routes as web
-from tests.http.calls import Client, refusal, unlock
-from tests.http.conftest import Finish, FinishWith
+from tests.api.calls import Client, refusal, unlock
+from tests.api.conftest import Finish, FinishWith
 from tests.models import MakeModel
 
-STATIC = Path(web.__file__).with_name("static")
+STATIC = console.STATIC
 ANSWER = json.dumps(
     {
         "headline": "P1 writes most",

@@ -22,11 +22,6 @@ ABORT = "sixfold.abort"
 """The key of the ASGI scope under which the server leaves what cuts the connection."""
 
 
-def event(name: str, number: int, text: str) -> bytes:
-    """One event on the wire; `text` has no line break."""
-    return f"event: {name}\ndata: {text}\nid: {number}\n\n".encode()
-
-
 def remember_abort(scope: MutableMapping[str, Any], receive: Receive) -> None:
     """Leaves the connection's `abort` in the scope, if the server is one that has it (uvicorn)."""
     transport = getattr(getattr(receive, "__self__", None), "transport", None)

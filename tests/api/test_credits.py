@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.calls import Client, balance, refusal, unlock
-from tests.http.conftest import Login
+from tests.api.calls import Client, balance, refusal, unlock
+from tests.api.conftest import Login
 
 GRANT: dict[str, Any] = {"user_id": "bob", "coins": 70, "reason": "welcome", "reference": "r-1"}
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.db import transaction
-from app.progress.subscriptions import SnapshotFeed, SnapshotEvent, follow, watch
-from tests.http.calls import CHAT, Client, refusal, unlock, upload
-from tests.http.conftest import Finish
+from app.progress.subscriptions import SnapshotEvent, SnapshotFeed, follow, watch
+from tests.api.calls import CHAT, Client, refusal, unlock, upload
+from tests.api.conftest import Finish
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 DEADLINE_S = 60
@@ -68,7 +68,7 @@ async def test_watching_ends_when_the_process_stops(
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
     seen = 0
     async with asyncio.timeout(DEADLINE_S):
-        async for _ in watch(app.state.feed, "alice", job_id, after_version=None):
+        async for _ in watch(app.state.api.feed, "alice", job_id, after_version=None):
             seen += 1
             app.state.stopping.set()
     assert seen == 1
@@ -78,7 +78,7 @@ async def test_a_job_on_which_nothing_happens_is_told_to_be_quiet(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    following = follow(app.state.feed, "alice", job_id, after_version=None, quiet_s=0.01)
+    following = follow(app.state.api.feed, "alice", job_id, after_version=None, quiet_s=0.01)
     async with asyncio.timeout(DEADLINE_S), aclosing(following):
         while await anext(following) is None:
             pass  # The first look at the job may take longer than the quiet.
@@ -106,7 +106,7 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     mine = UUID((await unlock(alice, chat_id)).json()["job_id"])
     places: list[int | None] = []
     async with asyncio.timeout(DEADLINE_S):
-        async for event in watch(app.state.feed, "alice", mine, after_version=None):
+        async for event in watch(app.state.api.feed, "alice", mine, after_version=None):
             places.append(event.snapshot.progress.queue_position)
             if len(places) == 2:
                 break
@@ -118,7 +118,7 @@ async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
-    feed: SnapshotFeed = app.state.feed
+    feed: SnapshotFeed = app.state.api.feed
     async with asyncio.timeout(DEADLINE_S):
         with feed.subscribed(("alice", job_id)) as watched:
             await watched.changed.wait()
@@ -142,7 +142,7 @@ async def test_a_job_that_cannot_be_read_silences_nobody_else(
         await connection.execute(text("UPDATE insights SET sealed = 'not what was sealed'"))
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     mine = (await unlock(bob, other_chat)).json()
-    feed: SnapshotFeed = app.state.feed
+    feed: SnapshotFeed = app.state.api.feed
     async with asyncio.timeout(DEADLINE_S):
         with feed.subscribed(("alice", UUID(broken))):
             hearing = asyncio.create_task(bob.get(mine["links"]["events"]))
@@ -158,7 +158,7 @@ async def test_listeners_of_one_job_share_one_read(
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
 
     async def first_news() -> SnapshotEvent:
-        watching = watch(app.state.feed, "alice", job_id, after_version=None)
+        watching = watch(app.state.api.feed, "alice", job_id, after_version=None)
         async with aclosing(watching):
             return await anext(watching)
 

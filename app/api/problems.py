@@ -6,26 +6,10 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from app.errors import DomainError, NotFound, Unavailable
+from app.errors import DomainError, Unavailable, ValidationFailed
+from app.users.auth import Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class ValidationFailed(DomainError):
-    """Some of the given values are not acceptable; `errors` names them."""
-
-    code, http_status = "validation_failed", 422
-
-    @classmethod
-    def of(cls, field: str, message: str) -> "ValidationFailed":
-        """The refusal of one field."""
-        return cls(errors=[{"field": field, "message": message}])
-
-
-class Unauthorized(DomainError):
-    """A valid bearer token is needed."""
-
-    code, http_status = "unauthorized", 401
 
 
 class Forbidden(DomainError):
@@ -34,20 +18,10 @@ class Forbidden(DomainError):
     code, http_status = "forbidden", 403
 
 
-class TooLarge(DomainError):
-    """The request is larger than what is accepted."""
-
-    code, http_status = "too_large", 413
-
-
 class RateLimited(DomainError):
     """Too many requests in a short time; wait a moment."""
 
     code, http_status = "rate_limited", 429
-
-
-class Busy(Unavailable):
-    """All places are taken just now; nothing was changed, try again."""
 
 
 class Internal(DomainError):
@@ -139,22 +113,3 @@ def _documented(kinds: list[type[DomainError]]) -> dict[str, Any]:
 
 REFUSED_BY_NAME = {404: RouteMissing, 405: MethodNotAllowed, 400: ValidationFailed}
 """Refusals of the web framework itself, by status."""
-
-__all__ = [
-    "EVERYWHERE",
-    "MEDIA_TYPE",
-    "REFUSED_BY_NAME",
-    "Busy",
-    "Forbidden",
-    "Internal",
-    "MethodNotAllowed",
-    "NotFound",
-    "Problem",
-    "RateLimited",
-    "RouteMissing",
-    "TooLarge",
-    "Unauthorized",
-    "ValidationFailed",
-    "problem",
-    "refusals",
-]

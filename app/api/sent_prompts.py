@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from app.crypto import KeyRing
+from app.api.identity import UserId
+from app.api.problems import refusals
+from app.api.state import api_state
 from app.cursors import read_seq, seq_cursor
 from app.errors import NotFound
 from app.progress.sent_prompts import PROMPTS_MAX, SentPrompt, load_sent
-from app.problems import refusals
-from app.users.http import UserId
 
 router = APIRouter(prefix="/api", tags=["insights"])
 
@@ -42,7 +42,7 @@ async def get_sent(
     In the order in which it was sent, repairs included. An insight that was taken over from an
     earlier job was asked for there.
     """
-    keyring: KeyRing = request.app.state.keyring
+    keyring = api_state(request).keyring
     page = await load_sent(user_id, job_id, keyring, limit=limit, after=read_seq(cursor))
     return SentBody(
         job_id=job_id,

@@ -4,12 +4,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.gate import JSON_BYTES_MAX
+from app.api.gate import JSON_BYTES_MAX
+from app.api.problems import RateLimited
+from app.api.rate_limit import RateLimiter
 from app.main import create_app
-from app.problems import RateLimited
-from app.rates import RateLimiter
 from app.settings import Settings
-from tests.http.calls import Client, balance, refusal, upload
+from tests.api.calls import Client, balance, refusal, upload
 
 Scope = dict[str, Any]
 

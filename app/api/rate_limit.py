@@ -4,7 +4,7 @@ import math
 import time
 from collections import OrderedDict
 
-from app.problems import RateLimited
+from app.api.problems import RateLimited
 
 USERS_MAX = 10_000
 

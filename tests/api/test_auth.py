@@ -9,10 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.problems import Unauthorized
 from app.settings import Settings
-from app.users.auth import JwksVerifier, issue_token, token_verifier
-from tests.http.calls import Client, refusal
+from app.users.auth import JwksVerifier, Unauthorized, issue_token, token_verifier
+from tests.api.calls import Client, refusal
 
 GOOD = {"sub": "alice", "aud": "sixfold", "iss": "sixfold", "exp": 4_000_000_000}
 

@@ -8,20 +8,24 @@ from io import StringIO
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.identity import Caller, GivenUserId, StoredText, UserId, require_scope
+from app.api.problems import Forbidden, refusals
+from app.api.state import api_state
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.models import Bucket, EntryKind
 from app.credits.service import GRANT_COINS_MAX, Entry, ReferenceReused
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, read_seq, seq_cursor
-from app.problems import Forbidden, refusals
-from app.users.auth import GRANT_SCOPE
-from app.users.http import Caller, GivenUserId, StoredText, UserId, require_scope
+from app.errors import NotFound
+from app.jobs.refund import NotRefundable, refund_job
+from app.users.auth import GRANT_SCOPE, REFUND_SCOPE
 
 ROWS_PER_READ = 500
 GRANT_TEXT_CHARS_MAX = 200
+REASON_CHARS_MAX = 200
 
 # What a spreadsheet would take for a formula (OWASP, CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -67,6 +71,24 @@ class GrantBody(BaseModel):
     coins: Annotated[int, Field(strict=True, ge=1, le=GRANT_COINS_MAX)]
     reason: GrantText
     reference: GrantText
+
+
+class RefundBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: GivenUserId
+    job_id: UUID
+    reason: Annotated[StoredText, Field(min_length=1, max_length=REASON_CHARS_MAX)]
+
+
+class RefundedBody(BaseModel):
+    """The refund's entry in the user's statement is the one numbered `seq`."""
+
+    user_id: str
+    job_id: UUID
+    seq: int
+    coins: int
+    at: datetime
 
 
 @router.get("", responses=refusals())
@@ -126,6 +148,35 @@ async def grant(principal: Caller, given: GrantBody, response: Response) -> Entr
     )
     response.status_code = 201 if is_new else 200
     return _body(given.user_id, entry)
+
+
+@router.post(
+    "/refunds",
+    status_code=201,
+    response_model=RefundedBody,
+    responses=refusals(Forbidden, NotFound, NotRefundable)
+    | {200: {"model": RefundedBody, "description": "The job was refunded before."}},
+)
+async def refund(
+    request: Request, principal: Caller, given: RefundBody, response: Response
+) -> RefundedBody:
+    """Gives the coins of a charged job back, once. Needs the scope `credits:refund`.
+
+    Its content is hidden and its category can be bought again.
+    """
+    require_scope(principal, REFUND_SCOPE)
+    entry, is_new = await refund_job(
+        given.user_id, given.job_id, reason=given.reason, actor=principal.user_id
+    )
+    api_state(request).notifications.changed([given.job_id])
+    response.status_code = 201 if is_new else 200
+    return RefundedBody(
+        user_id=given.user_id,
+        job_id=given.job_id,
+        seq=entry.seq,
+        coins=entry.amount,
+        at=entry.at,
+    )
 
 
 async def _csv(user_id: str, first: list[Entry]) -> AsyncIterator[str]:

@@ -9,16 +9,16 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from app.jobs.leases import LeaseTimes
-from app.jobs.context_cache import ContextCache
-from app.generation.protocol import Generator, TurnTaking
-from app.jobs.notifications import Notifications
 from app.generation.offline.generator import OfflineGenerator
+from app.generation.protocol import Generator, TurnTaking
+from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
+from app.jobs.leases import LeaseTimes
+from app.jobs.notifications import Notifications
 from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.http.calls import CHAT, Client, upload
+from tests.api.calls import CHAT, Client, upload
 from tests.models import make_model
 
 __all__ = ["make_model"]
@@ -88,7 +88,7 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
             engine = JobEngine(
                 generator=generator,
                 contexts=ContextCache(redis=redis, threads=1),
-                keyring=app.state.keyring,
+                keyring=app.state.api.keyring,
                 notifications=Notifications(redis),
                 times=LeaseTimes(45, 110),
                 heartbeat_s=15,

@@ -16,12 +16,12 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from app import telemetry
-from app.errors import DomainError, Unavailable
-from app.problems import Internal, TooLarge, Unauthorized, ValidationFailed, problem
-from app.rates import RateLimiter
+from app.api.identity import PRINCIPAL
+from app.api.problems import Internal, problem
+from app.api.rate_limit import RateLimiter
+from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
-from app.users.auth import TokenVerifier
-from app.users.http import PRINCIPAL
+from app.users.auth import TokenVerifier, Unauthorized
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -1,0 +1,38 @@
+"""What the routes of one API process share."""
+
+import asyncio
+from dataclasses import dataclass
+
+from fastapi import Request
+from redis.asyncio import Redis
+
+from app.chats.upload import Uploads
+from app.crypto import KeyRing
+from app.jobs.notifications import Notifications
+from app.progress.snapshots import QueuePositions
+from app.progress.subscriptions import SnapshotFeed
+from app.settings import Settings
+from app.unlocks.batch import UnlockBatcher
+from app.unlocks.unlock import Wake
+
+
+@dataclass(slots=True)
+class ApiState:
+    """Made once, when the API starts; `stopping` is set when it ends."""
+
+    settings: Settings
+    stopping: asyncio.Event
+    wake: Wake
+    redis: Redis
+    unlocks: UnlockBatcher
+    keyring: KeyRing
+    positions: QueuePositions
+    feed: SnapshotFeed
+    notifications: Notifications
+    uploads: Uploads
+
+
+def api_state(request: Request) -> ApiState:
+    """The state of the API that answers `request`."""
+    state: ApiState = request.app.state.api
+    return state
