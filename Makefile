@@ -40,7 +40,7 @@ check: setup-dev lint audit ## what CI runs: format, lint, types, imports, migra
 	@$(PYTEST) $(ARGS)
 
 coverage: setup-dev ## branch coverage of the ledger and of every way a job ends: all of it
-	@$(PYTEST) tests/credits tests/insights tests/faults tests/races tests/api/test_credits.py \
+	@$(PYTEST) tests/credits tests/jobs tests/unlocks tests/costs tests/faults tests/races tests/api/test_credits.py \
 		$(foreach module,$(COVERED),--cov=$(module)) --cov-branch --cov-report=term-missing \
 		--cov-fail-under=100
 

@@ -4,7 +4,6 @@ The controlling process starts them, migrates a template once and hands the URLs
 processes through the environment; each test gets a clone of the template.
 """
 
-import base64
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -25,12 +24,9 @@ from app.local.embedded import Postgres, Valkey, start_postgres, start_valkey
 from app.logging import configure_logging
 from app.settings import Settings
 from tests.provider_stub import ProviderStub
+from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
 
-POSTGRES = "SIXFOLD_TEST_POSTGRES"
-VALKEY = "SIXFOLD_TEST_VALKEY"
-TEMPLATE = "sixfold_template"
-AUTH_SECRET = "a secret for tests only, long enough for HS256"
-MASTER_KEY = "test:" + base64.urlsafe_b64encode(bytes(range(32))).decode()
+pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
 
 
 @dataclass
@@ -96,11 +92,6 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def url_of(database: str) -> str:
-    """The URL of a database of the run's server."""
-    return urlsplit(os.environ[POSTGRES])._replace(path=f"/{database}").geturl()
 
 
 @pytest.fixture

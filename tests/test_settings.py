@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings, SettingsError, load_settings, parse_master_key
-from tests.conftest import AUTH_SECRET, MASTER_KEY
+from tests.support.environment import AUTH_SECRET, MASTER_KEY
 
 COMPLETE = {
     "SIXFOLD_DATABASE_URL": "postgresql://u:p@db/sixfold",

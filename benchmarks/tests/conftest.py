@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.contestant import Job, Load
 from benchmarks.seed import SMALL_CHAT, encoded_chat, release_jobs, seed_chats, seed_jobs
-from tests.conftest import MASTER_KEY
+from tests.support.environment import MASTER_KEY
 
 pytest_plugins = ["tests.conftest"]
 

@@ -13,7 +13,7 @@ from app.settings import parse_master_key
 from benchmarks.contestant import Contestant, Job, Load
 from benchmarks.model import draft_of
 from benchmarks.services import product_engine
-from tests.conftest import MASTER_KEY
+from tests.support.environment import MASTER_KEY
 
 DEADLINE_S = 60.0
 POLL_S = 0.05

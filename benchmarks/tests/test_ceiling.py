@@ -9,7 +9,7 @@ from benchmarks.ceiling import FORMS, Ceiling, Form
 from benchmarks.contestant import Job, Load
 from benchmarks.services import product_engine
 from benchmarks.tests.ending import assert_charged_once, run_to_the_end
-from tests.conftest import MASTER_KEY
+from tests.support.environment import MASTER_KEY
 
 
 @pytest.mark.parametrize("form", FORMS)

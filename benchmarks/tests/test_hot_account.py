@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.db import in_transaction
 from benchmarks.hot_account import BATCHERS, HotAccount, _watching, measure_hot_account
 from benchmarks.services import product_engine
-from tests.conftest import MASTER_KEY
+from tests.support.environment import MASTER_KEY
 
 
 @pytest.mark.parametrize("batchers", BATCHERS)

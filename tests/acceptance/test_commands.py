@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import MakeClient, Processes, run_sixfold, worker
+from tests.support.processes import MakeClient, Processes, run_sixfold, worker
 
 
 async def printed(environment: dict[str, str], *argv: str) -> Any:

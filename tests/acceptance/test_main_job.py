@@ -11,9 +11,10 @@ import httpx2
 from app.local.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.acceptance.conftest import (
+from tests.support.processes import (
     DEADLINE_S,
     SAMPLE,
+    SHORT_LEASES,
     Client,
     MakeClient,
     Processes,
@@ -23,8 +24,6 @@ from tests.acceptance.conftest import (
     worker,
 )
 
-SHORT_LEASES = {"SIXFOLD_LEASE_S": "8", "SIXFOLD_HEARTBEAT_S": "1", "SIXFOLD_RESCUE_S": "0.5"}
-"""Short, yet longer than a machine stalls: whoever lives keeps its lease."""
 NOTHING_LISTENS = "redis://127.0.0.1:9/0"
 
 

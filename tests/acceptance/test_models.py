@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.acceptance.conftest import (
+from tests.provider_stub import Fault, ProviderStub
+from tests.support.processes import (
     MODEL_KEY,
     SAMPLE,
     MakeClient,
@@ -15,7 +16,6 @@ from tests.acceptance.conftest import (
     with_model,
     worker,
 )
-from tests.provider_stub import Fault, ProviderStub
 
 SMALL_EXPORT = b"\n".join(SAMPLE.read_bytes().split(b"\n")[:300])
 EVERY_KIND = {

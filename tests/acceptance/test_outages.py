@@ -13,7 +13,7 @@ from app.local.embedded import Postgres, start_postgres
 from app.local.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.acceptance.conftest import (
+from tests.support.processes import (
     DEADLINE_S,
     SAMPLE,
     Client,

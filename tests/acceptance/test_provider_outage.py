@@ -7,7 +7,8 @@ import pytest
 
 from app.jobs.models import ATTEMPTS_MAX
 from app.settings import Settings
-from tests.acceptance.conftest import (
+from tests.provider_stub import Fault, ProviderStub
+from tests.support.processes import (
     SAMPLE,
     MakeClient,
     Processes,
@@ -15,8 +16,7 @@ from tests.acceptance.conftest import (
     with_model,
     worker,
 )
-from tests.insights.conftest import until
-from tests.provider_stub import Fault, ProviderStub
+from tests.support.waiting import until
 
 SMALL_EXPORT = b"\n".join(SAMPLE.read_bytes().split(b"\n")[:300])
 JOBS, WORKERS = 6, 3

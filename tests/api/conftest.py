@@ -1,6 +1,6 @@
 """The API under test, in this process: its lifespan runs, requests go through its whole stack."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from uuid import UUID
 
@@ -18,14 +18,7 @@ from app.jobs.notifications import Notifications
 from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.api.calls import CHAT, Client, upload
-from tests.models import make_model
-
-__all__ = ["make_model"]
-
-Login = Callable[..., Client]
-Finish = Callable[[str, str], Awaitable[None]]
-FinishWith = Callable[[Generator | TurnTaking], Finish]
+from tests.support.api import CHAT, Client, Finish, FinishWith, Login, upload
 
 
 @pytest.fixture

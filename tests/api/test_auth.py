@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.settings import Settings
 from app.users.auth import JwksVerifier, Unauthorized, issue_token, token_verifier
-from tests.api.calls import Client, refusal
+from tests.support.api import Client, refusal
 
 GOOD = {"sub": "alice", "aud": "sixfold", "iss": "sixfold", "exp": 4_000_000_000}
 

@@ -13,7 +13,7 @@ from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import Busy
 from app.settings import Settings
-from tests.api.calls import CHAT, Client, balance, refusal, unlock, upload
+from tests.support.api import CHAT, Client, balance, refusal, unlock, upload
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 

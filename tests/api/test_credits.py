@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.calls import Client, balance, refusal, unlock
-from tests.api.conftest import Login
+from tests.support.api import Client, Login, balance, refusal, unlock
 
 GRANT: dict[str, Any] = {"user_id": "bob", "coins": 70, "reason": "welcome", "reference": "r-1"}
 

@@ -19,7 +19,7 @@ from app.local.embedded.place import free_port
 from app.logging import configure_logging
 from app.main import create_app
 from app.settings import Settings
-from tests.api.calls import Client
+from tests.support.api import Client
 
 STATIC = Path(__file__).parents[2] / "app" / "web" / "static"
 

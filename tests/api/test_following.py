@@ -11,8 +11,7 @@ from sqlalchemy import text
 
 from app.db import transaction
 from app.progress.subscriptions import SnapshotEvent, SnapshotFeed, follow, watch
-from tests.api.calls import CHAT, Client, refusal, unlock, upload
-from tests.api.conftest import Finish
+from tests.support.api import CHAT, Client, Finish, refusal, unlock, upload
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 DEADLINE_S = 60

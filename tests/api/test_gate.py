@@ -9,7 +9,7 @@ from app.api.problems import RateLimited
 from app.api.rate_limit import RateLimiter
 from app.main import create_app
 from app.settings import Settings
-from tests.api.calls import Client, balance, refusal, upload
+from tests.support.api import Client, balance, refusal, upload
 
 Scope = dict[str, Any]
 

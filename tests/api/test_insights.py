@@ -9,8 +9,7 @@ from app.main import unlock_terms
 from app.progress.snapshots import QueuePositions, load_snapshot
 from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
-from tests.api.calls import CHAT, Client, balance, refusal, unlock, upload
-from tests.api.conftest import Finish, Login
+from tests.support.api import CHAT, Client, Finish, Login, balance, refusal, unlock, upload
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 

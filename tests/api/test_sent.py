@@ -7,9 +7,8 @@ import pytest
 from app.api import console
 from app.catalog.categories import CATEGORIES
 from app.llm.scripted import Scripted
-from tests.api.calls import Client, refusal, unlock
-from tests.api.conftest import Finish, FinishWith
-from tests.models import MakeModel
+from tests.support.api import Client, Finish, FinishWith, refusal, unlock
+from tests.support.models import MakeModel
 
 STATIC = console.STATIC
 ANSWER = json.dumps(

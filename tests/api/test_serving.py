@@ -14,7 +14,7 @@ import pytest
 from app.local.embedded.place import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
-from tests.api.calls import CHAT, unlock, upload
+from tests.support.api import CHAT, unlock, upload
 
 DEADLINE_S = 60
 NO_REDIS = "redis://127.0.0.1:1/0"

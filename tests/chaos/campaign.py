@@ -28,7 +28,7 @@ from tests.chaos.provider import Provider
 from tests.chaos.report import Report, make_report
 from tests.chaos.spending import judge_spending, recovery_times_s
 from tests.chaos.users import Users
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 READY_S = 60.0
 SAMPLE_EVERY_S = 4.0

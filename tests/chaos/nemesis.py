@@ -17,7 +17,7 @@ from app.local.embedded.processes import wait_until
 from tests.chaos.audit import refuse_charges, shift_times
 from tests.chaos.fleet import Fleet, Member, Role
 from tests.chaos.plan import LEASE_S, Fault, Strike
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 STREAM = "sixfold:wakeups"
 DUPLICATED_MAX = 30

@@ -16,7 +16,7 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.plan import FREEZES, SIGKILLS, Fault, Options
 from tests.chaos.promises import judge_promises
 from tests.chaos.spending import Spending
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 SHOWN_MAX = 5
 SUCCEEDED_MIN = 0.4

@@ -23,7 +23,7 @@ from app.local.embedded.place import free_port
 from app.local.embedded.processes import pause
 from tests.compose.servers import empty_database, empty_redis
 from tests.compose.stack import ROOT, Service, environment_of, seconds, services
-from tests.conftest import POSTGRES
+from tests.support.environment import POSTGRES
 
 WAIT_S = 60.0
 GRACE_DEFAULT_S = "10s"

@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from uuid import uuid4
 
 import asyncpg
@@ -13,10 +12,10 @@ from redis.asyncio import Redis
 from app import faults
 from app.db import close_engine, open_engine
 from app.logging import configure_logging
-from tests.conftest import POSTGRES, TEMPLATE, url_of
-from tests.faults.world import World
+from tests.faults.world import Shared, World
 from tests.faults.zygote import Zygote
-from tests.proxy import Proxy, proxied
+from tests.support.environment import POSTGRES, TEMPLATE, url_of
+from tests.support.proxy import Proxy, proxied
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,15 +29,6 @@ def zygote() -> Iterator[Zygote]:
     zygote = Zygote()
     yield zygote
     zygote.close()
-
-
-@dataclass
-class Shared:
-    """A database for many worlds: to make one takes longer than all that happens in it."""
-
-    url: str = ""
-    is_clean: bool = False
-    """Whether the last test left nothing unfinished: it says so at its end."""
 
 
 @pytest.fixture(scope="session")

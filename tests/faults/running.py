@@ -17,9 +17,9 @@ from tests.faults.outcomes import Fault, Reply
 from tests.faults.scenarios import SCENARIOS, Caller, Scenario
 from tests.faults.world import World, until
 from tests.faults.zygote import Zygote
-from tests.insights.conftest import ATTEMPT_S
-from tests.leaps import leap
-from tests.proxy import Proxy
+from tests.support.clock_jumps import jump_clock
+from tests.support.jobs import ATTEMPT_S
+from tests.support.proxy import Proxy
 
 REFUSALS_ENDLESS = 10**6
 REPLY_MAX_S = 60
@@ -160,7 +160,7 @@ class Cell:
             self.thaws.append(thaw)
             return reply
         if isinstance(self.step, Spot):
-            leap(ATTEMPT_S)
+            jump_clock(ATTEMPT_S)
             return await _reply(acting)
         assert await self._end_idle_transactions(), "nothing was frozen"
         await self.world.finish()

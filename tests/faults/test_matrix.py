@@ -5,14 +5,13 @@ import pytest
 from app import faults
 from app.credits.invariants import check_invariants
 from app.faults import Moment, Spot, Step
-from tests.faults.conftest import Shared
 from tests.faults.outcomes import Fault, expected, faults_of
 from tests.faults.running import Cell
 from tests.faults.scenarios import SCENARIOS, Caller
 from tests.faults.table import DOCUMENT, written
-from tests.faults.world import World
+from tests.faults.world import Shared, World
 from tests.faults.zygote import Zygote
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 CELLS = [(step, fault) for step in SCENARIOS for fault in faults_of(step)]
 

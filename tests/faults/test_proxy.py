@@ -9,7 +9,7 @@ from app.db import CommitUnknown, in_statement, in_transaction, lone_read, snaps
 from app.errors import Unavailable
 from app.faults import Step
 from tests.faults.world import until
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 NOTE = "INSERT INTO sweeps (name, ran_at) VALUES (:name, now()) ON CONFLICT DO NOTHING"
 

@@ -25,10 +25,19 @@ from app.jobs.notifications import Notifications
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import cleanup_expired_reservations, retry_payment
 from app.settings import Settings
-from tests.conftest import AUTH_SECRET, MASTER_KEY
-from tests.insights.conftest import ATTEMPT_S, ScriptedGenerator
+from tests.support.environment import AUTH_SECRET, MASTER_KEY
+from tests.support.jobs import ATTEMPT_S, ScriptedGenerator
 
 ROUNDS_MAX = 6
+
+
+@dataclass
+class Shared:
+    """A database for many worlds: to make one takes longer than all that happens in it."""
+
+    url: str = ""
+    is_clean: bool = False
+    """Whether the last test left nothing unfinished: it says so at its end."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,11 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 
 from app.llm.openai_compatible import OpenAICompatible
-from app.llm.protocol import Prompt
+from tests.llm.asking import KEY, MakeModel
 from tests.provider_stub import ProviderStub
-
-PROMPT = Prompt(system="Be exact.", shared="#1 P1: hello\n#2 P2: hi", question="Who began?")
-KEY = "sk-a-secret-for-tests"
-
-
-MakeModel = Callable[..., OpenAICompatible]
 
 
 @pytest.fixture

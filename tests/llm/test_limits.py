@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from app.llm.limits import CallLimits, NoPlace, Permit
 from app.llm.shared import PROCESSES_ASSUMED, Bounds
 from app.redis import connect_redis
-from tests.insights.conftest import until
 from tests.provider_stub import ProviderStub
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 MOMENT_S = 0.4

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.llm.bodies import BODY_BYTES_MAX
 from app.llm.openai_compatible import OpenAICompatible
 from app.llm.protocol import InvalidAnswer, LLMFailed, Outgoing, Repair, Usage
-from tests.llm.conftest import KEY, PROMPT, MakeModel
+from tests.llm.asking import KEY, PROMPT, MakeModel
 from tests.provider_stub import Fault, ProviderStub
 
 

@@ -7,7 +7,7 @@ from app.catalog.categories import InsightSpec
 from app.generation.context import InsightContext
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Draft
-from tests.insights.conftest import until
+from tests.support.waiting import until
 from workers.process import GENERATOR
 from workers.tasks import broker
 

@@ -14,7 +14,8 @@ from app.jobs.cancel import NotCancellable, cancel_job
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.models import JobState
 from app.jobs.sweeps import cleanup_expired_reservations, delete_unused_chats
-from tests.insights.conftest import (
+from tests.support.barriers import Barriers, Held, until_transaction_waits
+from tests.support.jobs import (
     MakeEngine,
     ScriptedGenerator,
     assert_healthy,
@@ -23,9 +24,8 @@ from tests.insights.conftest import (
     job_row,
     store_chat,
     unlock,
-    until,
 )
-from tests.races.conftest import Barriers, Held, until_somebody_waits
+from tests.support.waiting import until
 
 OVERDUE = "UPDATE reservations SET expires_at = clock_timestamp() - interval '1 s'"
 
@@ -69,7 +69,7 @@ async def test_cleanup_that_comes_during_a_settlement_finds_it_done(
     settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
     job_id, run = await _at_settle(chat, make_engine, generator, settling, overdue=True)
     cleaning = asyncio.create_task(cleanup_expired_reservations())
-    await until_somebody_waits()
+    await until_transaction_waits()
     settling.let_go()
     assert await cleaning == 0
     await run
@@ -85,7 +85,7 @@ async def test_a_settlement_that_comes_during_cleanup_finds_it_done(
     cleanup = asyncio.create_task(cleanup_expired_reservations())
     await cleaning.arrived.wait()
     settling.let_go()
-    await until_somebody_waits()
+    await until_transaction_waits()
     cleaning.let_go()
     assert await cleanup == 1  # Six insights were there: it charged them.
     await run
@@ -99,7 +99,7 @@ async def test_of_two_cleanups_one_ends_the_job(chat: UUID, barriers: Barriers) 
     first = asyncio.create_task(cleanup_expired_reservations())
     await held.arrived.wait()
     second = asyncio.create_task(cleanup_expired_reservations())
-    await until_somebody_waits()
+    await until_transaction_waits()
     held.let_go()
     assert (await first, await second) == (1, 0)
     await _assert_ended(job_id, JobState.EXPIRED)
@@ -111,7 +111,7 @@ async def test_a_cancel_that_comes_during_a_settlement_is_refused(
     settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
     job_id, run = await _at_settle(chat, make_engine, generator, settling)
     cancel = asyncio.create_task(cancel_job("alice", job_id))
-    await until_somebody_waits()
+    await until_transaction_waits()
     settling.let_go()
     with pytest.raises(NotCancellable):
         await cancel
@@ -128,7 +128,7 @@ async def test_a_settlement_that_comes_during_a_cancel_charges_nothing(
     cancel = asyncio.create_task(cancel_job("alice", job_id))
     await cancelling.arrived.wait()
     settling.let_go()
-    await until_somebody_waits()
+    await until_transaction_waits()
     cancelling.let_go()
     await cancel
     await run
@@ -141,7 +141,7 @@ async def test_a_chat_deleted_during_a_settlement_loses_its_content_and_not_the_
     settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
     job_id, run = await _at_settle(chat, make_engine, generator, settling)
     deletion = asyncio.create_task(delete_chat("alice", chat))
-    await until_somebody_waits()
+    await until_transaction_waits()
     settling.let_go()
     await deletion
     await run
@@ -159,7 +159,7 @@ async def test_a_result_that_comes_during_the_deletion_of_its_chat_is_not_stored
     deletion = asyncio.create_task(delete_chat("alice", chat))
     await deleting.arrived.wait()
     generator.gate.set()
-    await until_somebody_waits()
+    await until_transaction_waits()
     deleting.let_go()
     await deletion
     await run
@@ -175,7 +175,7 @@ async def test_a_chat_deleted_during_its_unlock_takes_the_new_job_with_it(
     unlocked = asyncio.create_task(unlock("alice", chat))
     await unlocking.arrived.wait()
     deletion = asyncio.create_task(delete_chat("alice", chat))
-    await until_somebody_waits()
+    await until_transaction_waits()
     unlocking.let_go()
     job_id = (await unlocked).job_id
     await deletion

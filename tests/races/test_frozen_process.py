@@ -4,18 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.acceptance.conftest import (
-    MakeClient,
-    Processes,
-    api,
-    make_client,
-    processes,
-    worker,
-)
-from tests.acceptance.test_main_job import SHORT_LEASES, assert_healthy
-from tests.insights.conftest import until
-
-__all__ = ["api", "make_client", "processes"]
+from tests.support.processes import SHORT_LEASES, MakeClient, Processes, assert_healthy, worker
+from tests.support.waiting import until
 
 
 async def test_a_process_frozen_beyond_its_lease_wakes_up_and_writes_nothing(

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from taskiq import AckableMessage
 
 from app.ids import new_id
-from tests.redis_connections import cut_connections
+from tests.support.redis_connections import cut_connections
 from workers.broker import ASYNC_TASKS_DEFAULT, GROUP, QUEUE, WakeUpBroker
 
 DEADLINE_S = 60

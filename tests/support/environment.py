@@ -1,0 +1,19 @@
+"""The services of a test run, and the secrets of its instances."""
+
+import base64
+import os
+from urllib.parse import urlsplit
+
+POSTGRES = "SIXFOLD_TEST_POSTGRES"
+"""The environment variable with the URL of the run's PostgreSQL."""
+VALKEY = "SIXFOLD_TEST_VALKEY"
+"""The environment variable with the URL of the run's Valkey."""
+TEMPLATE = "sixfold_template"
+"""The migrated database that each test gets a clone of."""
+AUTH_SECRET = "a secret for tests only, long enough for HS256"
+MASTER_KEY = "test:" + base64.urlsafe_b64encode(bytes(range(32))).decode()
+
+
+def url_of(database: str) -> str:
+    """The URL of a database of the run's server."""
+    return urlsplit(os.environ[POSTGRES])._replace(path=f"/{database}").geturl()
