@@ -38,7 +38,7 @@ from app.users.auth import token_verifier
 from workers.tasks import close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
-READERS_MAX = 2
+IMPORT_WORKERS_MAX = 2
 FIELD_CHARS_MAX = 100
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -188,7 +188,7 @@ async def _open_state(
     uploads = Uploads(
         keyring,
         at_once=settings.uploads_at_once,
-        readers=min(READERS_MAX, settings.uploads_at_once),
+        workers=min(IMPORT_WORKERS_MAX, settings.uploads_at_once),
         file_bytes_max=settings.upload_bytes_max,
     )
     stack.push_async_callback(uploads.close)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import telemetry
 from app.chats.blocks import ChatMeta
 from app.chats.form import UploadForm
-from app.chats.readers import Readers
+from app.chats.import_workers import ImportWorkers
 from app.chats.reading import ReadingOrder
 from app.chats.storage import Chat, insert_chat, seal_chat
 from app.chats.transcript import DateOrder
@@ -33,10 +33,10 @@ class Uploads:
     """The uploads of one process: how many at once, and what they are read with."""
 
     def __init__(
-        self, keyring: KeyRing, *, at_once: int, readers: int, file_bytes_max: int
+        self, keyring: KeyRing, *, at_once: int, workers: int, file_bytes_max: int
     ) -> None:
         self._keyring = keyring
-        self._readers = Readers(readers)
+        self._workers = ImportWorkers(workers)
         self._file_bytes_max = file_bytes_max
         self._places = asyncio.Semaphore(at_once)
         self._of_user: Counter[str] = Counter()
@@ -66,7 +66,7 @@ class Uploads:
         Raises ValidationFailed for the form's fields, and what `read_chat` raises.
         """
         order = reading_order(form.filename, form.fields)
-        encoded = await self._readers.read(form.content, order, bytes_max=self._file_bytes_max)
+        encoded = await self._workers.read(form.content, order, bytes_max=self._file_bytes_max)
         chat = await asyncio.to_thread(seal_chat, self._keyring, user_id, new_id(), encoded)
 
         async def store(connection: AsyncConnection) -> Chat:
@@ -87,7 +87,7 @@ class Uploads:
 
     async def close(self) -> None:
         """Ends the reading processes."""
-        await self._readers.close()
+        await self._workers.close()
 
     async def _wait_for_place(self) -> None:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.chats.readers import ReaderFailed, Readers
+from app.chats.import_workers import ImportWorkerFailed, ImportWorkers
 from app.chats.reading import ReadingOrder
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
@@ -241,7 +241,7 @@ async def test_a_deleted_chat_is_gone_and_its_statement_stays(alice: Client, cha
 
 
 async def test_one_user_cannot_take_every_place_for_uploads(settings: Settings) -> None:
-    uploads = Uploads(KeyRing(settings.master_keys), at_once=2, readers=1, file_bytes_max=10)
+    uploads = Uploads(KeyRing(settings.master_keys), at_once=2, workers=1, file_bytes_max=10)
     async with uploads.place("alice"):
         with pytest.raises(Busy):
             async with uploads.place("alice"):
@@ -260,12 +260,12 @@ async def test_the_reading_process_serves_many_uploads_and_refusals(alice: Clien
 
 
 async def test_a_reader_that_fails_tells_no_content_and_the_next_one_works() -> None:
-    readers, raw = Readers(1), CHAT.encode()
+    workers, raw = ImportWorkers(1), CHAT.encode()
     try:
-        with pytest.raises(ReaderFailed, match="ZoneInfoNotFoundError at ") as failed:
-            await readers.read(raw, ReadingOrder("a.txt", None, "No/Zone"), bytes_max=len(raw))
+        with pytest.raises(ImportWorkerFailed, match="ZoneInfoNotFoundError at ") as failed:
+            await workers.read(raw, ReadingOrder("a.txt", None, "No/Zone"), bytes_max=len(raw))
         assert "Ana" not in str(failed.value)
-        chat = await readers.read(raw, ReadingOrder("a.txt", None, "UTC"), bytes_max=len(raw))
+        chat = await workers.read(raw, ReadingOrder("a.txt", None, "UTC"), bytes_max=len(raw))
         assert chat.message_count == 600
     finally:
-        await readers.close()
+        await workers.close()

@@ -190,8 +190,8 @@ class _InlineReaders:
 
 
 async def upload(world: World) -> None:
-    uploads = Uploads(world.keyring, at_once=1, readers=1, file_bytes_max=10_000)
-    uploads._readers = _InlineReaders()  # type: ignore[assignment]
+    uploads = Uploads(world.keyring, at_once=1, workers=1, file_bytes_max=10_000)
+    uploads._workers = _InlineReaders()  # type: ignore[assignment]
     await uploads.import_chat(world.user_id, UploadForm("chat.txt", EXPORT, {}))
 
 

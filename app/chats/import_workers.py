@@ -14,7 +14,7 @@ import structlog
 from app.chats.archive import BadArchive
 from app.chats.archive import TooLarge as TranscriptTooLarge
 from app.chats.blocks import EncodedChat
-from app.chats.reader_process import LENGTH_BYTES
+from app.chats.import_process import LENGTH_BYTES
 from app.chats.reading import ReadingOrder
 from app.chats.transcript import (
     AmbiguousDates,
@@ -44,11 +44,11 @@ _BY_CODE: dict[str, type[DomainError]] = {
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class ReaderFailed(RuntimeError):
+class ImportWorkerFailed(RuntimeError):
     """The reading process ended or failed: a bug, or not enough memory."""
 
 
-class Readers:
+class ImportWorkers:
     """At most `count` reading processes. Belongs to the loop that uses it first."""
 
     def __init__(self, count: int) -> None:
@@ -58,7 +58,7 @@ class Readers:
     async def read(self, raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat:
         """The chat in `raw`, read in another process.
 
-        Raises what `read_chat` raises, TooLarge after READ_S_MAX seconds, and ReaderFailed.
+        Raises what `read_chat` raises, TooLarge after READ_S_MAX seconds, and ImportWorkerFailed.
         """
         async with self._places:
             reader = await self._take()
@@ -70,7 +70,7 @@ class Readers:
             except TimeoutError as error:
                 raise TooLarge("The file takes too long to read.") from error
             except (OSError, asyncio.IncompleteReadError) as error:
-                raise ReaderFailed("the reading process ended") from error
+                raise ImportWorkerFailed("the reading process ended") from error
             finally:
                 if is_reusable:
                     self._idle.append(reader)
@@ -91,7 +91,7 @@ class Readers:
         # Isolated, with an empty environment: what reads strangers' files knows no secret. A
         # session of its own: Ctrl-C is the API's to answer, and closed pipes end the reader.
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "app.chats.reader_process"),
+            *(sys.executable, "-I", "-m", "app.chats.import_process"),
             stdin=PIPE,
             stdout=PIPE,
             env={},
@@ -122,7 +122,7 @@ def _chat(head: dict[str, Any], parts: list[bytes]) -> EncodedChat:
     if refused := head.get("refused"):
         raise _BY_CODE[refused["code"]](refused["detail"], **refused["facts"])
     if failed := head.get("failed"):
-        raise ReaderFailed(f"{failed} at {head['line']}")
+        raise ImportWorkerFailed(f"{failed} at {head['line']}")
     meta, joined = parts
     ends = accumulate(head["blocks"], initial=0)
     return EncodedChat(

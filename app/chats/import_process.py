@@ -1,8 +1,8 @@
-"""The process that reads uploads: `python -m app.chats.reader_process`, frames in and out.
+"""The process that reads uploads: `python -m app.chats.import_process`, frames in and out.
 
 A process and not a thread: an expression that splits 40 MB of text holds the interpreter's lock
 all the while, and the API would stand still. It knows no key and no address, and its end ends
-nothing else. Frames are a length of eight bytes and so many bytes; see `readers.py`.
+nothing else. Frames are a length of eight bytes and so many bytes; see `import_workers.py`.
 """
 
 import sys
