@@ -1,22 +1,26 @@
 """The model that the settings name."""
 
+from typing import TYPE_CHECKING
+
 from redis.asyncio import Redis
 
 from app.llm.limits import LEASE_MARGIN_S, CallLimits
 from app.llm.prices import Price
-from app.llm.protocol import LLM
 from app.llm.shared import Bounds
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.llm.client import ModelClient
 
-def configured_llm(settings: Settings) -> LLM | None:
+
+def configured_llm(settings: Settings) -> "ModelClient | None":
     """A client of the configured model, one a process; None when none is configured."""
     if settings.llm_api_key is None or settings.llm_model is None:
         return None
     # The SDK takes a second to import; whoever writes offline does without.
-    from app.llm.openai_compatible import OpenAICompatible
+    from app.llm.client import ModelClient
 
-    return OpenAICompatible(
+    return ModelClient(
         model=settings.llm_model,
         api_key=settings.llm_api_key.get_secret_value(),
         base_url=settings.llm_base_url,

@@ -1,64 +1,83 @@
 """What the failures of a provider mean for the one who asked."""
 
-import math
 import re
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import httpx2
 import openai
 
-from app.llm.protocol import LLMFailed
+from app.llm.causes import Cause, cause_of
+from app.llm.protocol import ContextTooLong, InvalidAnswer, LLMFailed, Rejection, Usage
+from app.llm.shapes import object_of
+from app.llm.told import Told, told_by
+from app.llm.waits import wait_told_s
 
-WAIT_MAX_S = 600.0
 REJECTED_WAIT_S = 120.0
 """A wrong key, model or address is mended by a human, not by the next call."""
-_OVERLOADED = frozenset({408, 409, 425, 529})
-_REJECTED = frozenset({401, 402, 403, 404, 405, 407})
+FIT_MAX, FIT_MIN = 0.5, 0.02
+_FIT_MARGIN = 0.8
+_LIMIT = re.compile(
+    r"(?:context|maximum|limit|n_ctx|allowed|window|size)[^\d]{0,48}(\d[\d,]{2,})|> (\d[\d,]{2,})"
+)
 
 
-def failure_of(error: openai.OpenAIError) -> LLMFailed:
+def failure_of(error: Exception, *, host: str) -> LLMFailed:
     """The failure that `error` of the SDK stands for; no text of the provider is kept."""
     match error:
         case openai.APITimeoutError() if not isinstance(error.__cause__, httpx2.ConnectTimeout):
             return LLMFailed("provider_timeout", is_outage=True)
         case openai.APIStatusError():
-            return _of_status(error)
+            told = told_by(error.response.content, error.status_code)
+            return refusal_of(told, error.response.headers, host=host)
         case _:  # A connection that is lost or cannot be made.
             return LLMFailed("provider_unavailable", is_outage=True)
 
 
-def _of_status(error: openai.APIStatusError) -> LLMFailed:
-    status = error.status_code
-    wait_s = retry_after_s(error.response.headers)
-    if status == 429:
-        if error.code == "insufficient_quota":  # No wait mends an empty account.
-            return LLMFailed("provider_rejected", retry_after_s=REJECTED_WAIT_S, is_outage=True)
-        return LLMFailed("rate_limited", retry_after_s=wait_s)
-    if status in _REJECTED:
-        return LLMFailed("provider_rejected", retry_after_s=REJECTED_WAIT_S, is_outage=True)
-    if status >= 500 or status in _OVERLOADED or status < 400:
-        return LLMFailed("provider_unavailable", retry_after_s=wait_s, is_outage=True)
-    if error.code == "content_filter":
-        return LLMFailed("refused", is_final=True)
-    return LLMFailed("bad_request", is_final=True)
+def refusal_of(told: Told, headers: Mapping[str, str], *, host: str) -> LLMFailed:
+    """The failure that an error in an answer stands for."""
+    failure = _refusal_of(told, headers, host=host)
+    failure.status = told.status
+    return failure
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The wait a provider asks for: milliseconds, seconds or a date; at most ten minutes."""
-    for name, divisor in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        wait_s = _seconds(headers.get(name, ""), divisor)
-        if wait_s is not None:
-            return min(max(wait_s, 0.0), WAIT_MAX_S)
-    return None
+def _refusal_of(told: Told, headers: Mapping[str, str], *, host: str) -> LLMFailed:
+    cause, wait_s = cause_of(told), wait_told_s(headers, told)
+    if cause.is_rejection:
+        rejection = Rejection(cause.value, told.status, host)
+        return LLMFailed(
+            "provider_rejected",
+            retry_after_s=REJECTED_WAIT_S,
+            is_outage=True,
+            rejection=rejection,
+        )
+    match cause:
+        case Cause.RATE:
+            return LLMFailed("rate_limited", retry_after_s=wait_s)
+        case Cause.OUTAGE:
+            return LLMFailed("provider_unavailable", retry_after_s=wait_s, is_outage=True)
+        case Cause.REFUSED:
+            return LLMFailed("refused", is_final=True)
+        case Cause.CONTEXT:
+            return ContextTooLong(fit=fit_of(told), tokens_max=context_told(told))
+        case Cause.UNUSABLE:
+            return InvalidAnswer(usage=Usage(), repair=None)
+        case _:
+            return LLMFailed("bad_request", is_final=True)
 
 
-def _seconds(told: str, divisor: float) -> float | None:
-    if re.fullmatch(r"\s*\d+(?:\.\d+)?\s*", told):
-        return float(told) / divisor
-    try:
-        wait_s = parsedate_to_datetime(told).timestamp() - time.time()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return wait_s if math.isfinite(wait_s) else None
+def fit_of(told: Told) -> float:
+    """The share of the prompt that the server can take, at most a half, as far as it says."""
+    limit, asked = context_told(told), max(told.numbers, default=0)
+    if not limit or asked <= limit:
+        return FIT_MAX
+    return min(max(_FIT_MARGIN * limit / asked, FIT_MIN), FIT_MAX)
+
+
+def context_told(told: Told) -> int | None:
+    """The length of the model's context that an error tells of; None if it tells none."""
+    body = object_of(told.body)
+    length = (object_of(body.get("error")) or body).get("n_ctx")
+    if isinstance(length, int):
+        return length
+    match = _LIMIT.search(told.words)
+    return int((match[1] or match[2]).replace(",", "")) if match else None

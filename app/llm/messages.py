@@ -18,17 +18,23 @@ class Format(IntEnum):
 
 
 def messages_of(
-    prompt: Prompt, form: type[BaseModel], asked: Format = Format.JSON_SCHEMA
+    prompt: Prompt,
+    form: type[BaseModel],
+    asked: Format = Format.JSON_SCHEMA,
+    *,
+    merged: bool = False,
 ) -> tuple[Message, ...]:
-    """One user turn, the shared part first: some models insist on turns that alternate."""
+    """One user turn, the shared part first: some models insist on turns that alternate.
+
+    `merged`: for models without a role for the system, whose words then come first.
+    """
     question = prompt.question
     if asked is not Format.JSON_SCHEMA:
         schema = orjson.dumps(strict_schema(form)).decode()
         question += f"\n\nAnswer with one JSON object of this schema and nothing else:\n{schema}"
-    told = (
-        Message("system", prompt.system),
-        Message("user", f"{prompt.shared}\n\n{question}"),
-    )
+    user = Message("user", f"{prompt.shared}\n\n{question}")
+    system = Message("system", prompt.system)
+    told = (Message("user", f"{prompt.system}\n\n{user.content}"),) if merged else (system, user)
     if prompt.repair is None:
         return told
     return (

@@ -28,6 +28,8 @@ class Prompt:
     shared: str
     question: str
     repair: Repair | None = None
+    cache_key: str | None = None
+    """The same for prompts that share their beginning; says nothing of what they hold."""
 
     @property
     def chars(self) -> int:
@@ -78,11 +80,21 @@ class Completion(Generic[AnswerT]):
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refusal that only a human can mend: `reason` is a cause of `causes.py`."""
+
+    reason: str
+    status: int
+    host: str
+
+
 class LLMFailed(Exception):
     """A call came to nothing for a foreseeable reason; `code` is stable.
 
     `retry_after_s` is the wait the provider asked for. `is_final`: the same prompt would fail
-    again. `is_outage`: the provider, not the prompt, is at fault. Messages hold no content.
+    again. `is_outage`: the provider, not the prompt, is at fault. `rejection`: it takes a human.
+    Messages hold no content.
     """
 
     def __init__(
@@ -93,13 +105,26 @@ class LLMFailed(Exception):
         is_final: bool = False,
         is_outage: bool = False,
         usage: Usage | None = None,
+        rejection: Rejection | None = None,
     ) -> None:
         self.code = code
         self.retry_after_s = retry_after_s
         self.is_final = is_final
         self.is_outage = is_outage
         self.usage = usage or Usage()
+        self.rejection = rejection
+        self.status: int | None = None
+        """Of the HTTP answer that said so, if there was one."""
         super().__init__(code)
+
+
+class ContextTooLong(LLMFailed):
+    """The prompt is longer than the model's context; a `fit` of it, at most a half, may do."""
+
+    def __init__(self, *, fit: float, tokens_max: int | None) -> None:
+        super().__init__("context_too_long", retry_after_s=0.0)
+        self.fit = fit
+        self.tokens_max = tokens_max
 
 
 class InvalidAnswer(LLMFailed):
@@ -119,12 +144,19 @@ class LLM(Protocol):
         ...
 
     async def complete(
-        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+        self,
+        prompt: Prompt,
+        form: type[AnswerT],
+        *,
+        note: Note | None = None,
+        answering: Callable[[], None] | None = None,
     ) -> Completion[AnswerT]:
         """One call, without retries, within a deadline. Raises LLMFailed.
 
-        `note` is awaited with what is to be sent just before it is; what it raises is raised
-        here, and then nothing is sent.
+        What a server refuses of the way it was asked, not of the prompt, is asked otherwise at
+        once. `note` is awaited with what is to be sent just before it is; what it raises is
+        raised here, and then nothing is sent. `answering` is called at the first byte of an
+        answer.
         """
         ...
 

@@ -41,13 +41,20 @@ class Scripted:
         return self._name
 
     async def complete(
-        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+        self,
+        prompt: Prompt,
+        form: type[AnswerT],
+        *,
+        note: Note | None = None,
+        answering: Callable[[], None] | None = None,
     ) -> Completion[AnswerT]:
         """The scripted answer, checked and counted as a provider's would be. Raises LLMFailed."""
         if note is not None:
             await note(Outgoing(PROVIDER, self._name, messages_of(prompt, form)))
         self.prompts.append(prompt)
         reply = self._reply(prompt)
+        if answering is not None:
+            answering()
         if isinstance(reply, LLMFailed):
             raise reply
         text = reply if isinstance(reply, str) else reply.model_dump_json()

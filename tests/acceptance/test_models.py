@@ -94,14 +94,21 @@ async def test_ping_tells_whether_the_model_answers(
     code, printed = await run_sixfold(environment, "llm", "ping")
     told = json.loads(printed)
     assert (code, told["ok"], told["answered_by"]) == (0, True, "gpt-4.1-mini-stub")
-    assert told["calls"] == 2
+    assert told["learnt"]["schema"] == "json_object"
     assert told["tokens_in"] > 0
     assert told["latency_ms"] >= 0
 
     stub.behaviour.supports_schema = True
     stub.behaviour.plan([Fault.UNAUTHORIZED])
     code, printed = await run_sixfold(environment, "llm", "ping")
-    assert (code, json.loads(printed)["error"]) == (1, "provider_rejected")
+    told = json.loads(printed)
+    assert (code, told["error"], told["status"], told["cause"]) == (
+        1,
+        "provider_rejected",
+        401,
+        "key",
+    )
+    assert "SIXFOLD_LLM_API_KEY" in told["advice"]
     assert MODEL_KEY not in printed.decode()
 
     del environment["SIXFOLD_LLM_API_KEY"], environment["SIXFOLD_LLM_MODEL"]

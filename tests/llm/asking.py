@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from app.llm.openai_compatible import OpenAICompatible
+from app.llm.client import ModelClient
 from app.llm.protocol import Prompt
 
 PROMPT = Prompt(system="Be exact.", shared="#1 P1: hello\n#2 P2: hi", question="Who began?")
 KEY = "sk-a-secret-for-tests"
 
 
-MakeModel = Callable[..., OpenAICompatible]
+MakeModel = Callable[..., ModelClient]

@@ -10,8 +10,8 @@ from uuid import uuid4
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
+from app.llm.client import ModelClient
 from app.llm.limits import CallLimits
-from app.llm.openai_compatible import OpenAICompatible
 from app.llm.protocol import LLMFailed, Prompt
 from app.llm.shared import Bounds
 from app.logging import configure_logging
@@ -24,7 +24,7 @@ class Report(BaseModel):
 async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
     # A Redis that is slow for seconds is not away: without it each has a share of its own.
     redis = Redis.from_url(redis_url, socket_timeout=60, socket_connect_timeout=60)
-    llm = OpenAICompatible(
+    llm = ModelClient(
         model="gpt-test", api_key="sk", base_url=base_url, concurrency=limit, timeout_s=40
     )
     limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=limit, lease_s=50))

@@ -3,7 +3,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from app.llm.openai_compatible import OpenAICompatible
+from app.llm.client import ModelClient
 from tests.llm.asking import KEY, MakeModel
 from tests.provider_stub import ProviderStub
 
@@ -13,9 +13,9 @@ async def make_model(stub: ProviderStub) -> AsyncIterator[MakeModel]:
     """Makes clients of the stub."""
     async with AsyncExitStack() as stack:
 
-        def make(**given: object) -> OpenAICompatible:
+        def make(**given: object) -> ModelClient:
             options = {"model": "gpt-test", "api_key": KEY, "base_url": stub.base_url, **given}
-            client = OpenAICompatible(**options)  # pyright: ignore[reportArgumentType]
+            client = ModelClient(**options)  # pyright: ignore[reportArgumentType]
             stack.push_async_callback(client.close)
             return client
 
@@ -23,5 +23,5 @@ async def make_model(stub: ProviderStub) -> AsyncIterator[MakeModel]:
 
 
 @pytest.fixture
-def model(make_model: MakeModel) -> OpenAICompatible:
+def model(make_model: MakeModel) -> ModelClient:
     return make_model()

@@ -12,8 +12,8 @@ from app.catalog.categories import CATEGORIES
 from app.generation.context import InsightContext
 from app.generation.model.generator import ModelGenerator
 from app.generation.protocol import Draft, GenerationFailed, Generator, Turn
+from app.llm.client import ModelClient
 from app.llm.limits import CallLimits
-from app.llm.openai_compatible import OpenAICompatible
 from app.llm.prices import Price
 from app.llm.protocol import LLM, Outgoing
 from app.llm.shared import Bounds
@@ -25,10 +25,10 @@ BOUNDS = Bounds(concurrency=60)
 MakeModel = Callable[..., ModelGenerator]
 
 
-def client_of(stub: ProviderStub, **given: Any) -> OpenAICompatible:
+def client_of(stub: ProviderStub, **given: Any) -> ModelClient:
     """A client of the stub; the generator it is given to closes it."""
     options = {"model": "gpt-test", "api_key": "sk-test", "timeout_s": 30} | given
-    return OpenAICompatible(base_url=stub.base_url, **options)
+    return ModelClient(base_url=stub.base_url, **options)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from app.llm.bodies import BODY_BYTES_MAX
-from app.llm.openai_compatible import OpenAICompatible
+from app.llm.client import ModelClient
 from app.llm.protocol import InvalidAnswer, LLMFailed, Outgoing, Repair, Usage
 from tests.llm.asking import KEY, PROMPT, MakeModel
 from tests.provider_stub import Fault, ProviderStub
@@ -25,15 +25,13 @@ class Report(BaseModel):
     confidence: float = Field(ge=0, le=1)
 
 
-async def failure(model: OpenAICompatible) -> LLMFailed:
+async def failure(model: ModelClient) -> LLMFailed:
     with pytest.raises(LLMFailed) as failed:
         await model.complete(PROMPT, Report)
     return failed.value
 
 
-async def test_an_answer_comes_typed_with_its_usage(
-    stub: ProviderStub, model: OpenAICompatible
-) -> None:
+async def test_an_answer_comes_typed_with_its_usage(stub: ProviderStub, model: ModelClient) -> None:
     stub.behaviour.cached_share = 0.5
     await model.complete(PROMPT, Report)
     completion = await model.complete(PROMPT, Report)
@@ -46,7 +44,7 @@ async def test_an_answer_comes_typed_with_its_usage(
 
 
 async def test_the_shared_part_stands_before_the_question_and_the_schema_is_strict(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     await model.complete(PROMPT, Report)
     body = stub.received[-1].body
@@ -59,7 +57,9 @@ async def test_the_shared_part_stands_before_the_question_and_the_schema_is_stri
     schema = body["response_format"]["json_schema"]["schema"]
     assert schema["required"] == ["headline", "summary", "findings", "confidence"]
     assert schema["additionalProperties"] is False
-    assert schema["$defs"]["Claim"]["required"] == ["claim", "evidence"]
+    claim = schema["properties"]["findings"]["items"]
+    assert claim["required"] == ["claim", "evidence"]
+    assert "$" not in json.dumps(schema)
     assert "minLength" not in json.dumps(schema)
 
 
@@ -81,7 +81,7 @@ async def test_the_shared_part_stands_before_the_question_and_the_schema_is_stri
 )
 async def test_each_failure_has_a_code_and_is_not_tried_again_by_the_client(
     stub: ProviderStub,
-    model: OpenAICompatible,
+    model: ModelClient,
     fault: Fault,
     code: str,
     is_outage: bool,
@@ -104,7 +104,7 @@ async def test_the_deadline_holds_for_silence_and_for_a_dribbling_body(
 
 
 async def test_of_a_body_that_does_not_end_only_so_much_is_read(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.plan([Fault.ENDLESS_BODY])
     failed = await failure(model)
@@ -116,7 +116,7 @@ async def test_of_a_body_that_does_not_end_only_so_much_is_read(
 
 
 async def test_a_small_body_that_would_unfold_into_a_large_one_is_not_unfolded(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.plan([Fault.COMPRESSED])
     assert (await failure(model)).code == "invalid_answer"
@@ -125,7 +125,7 @@ async def test_a_small_body_that_would_unfold_into_a_large_one_is_not_unfolded(
 
 
 async def test_what_is_sent_is_noted_word_for_word_before_it_is(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     noted: list[Outgoing] = []
 
@@ -134,8 +134,6 @@ async def test_what_is_sent_is_noted_word_for_word_before_it_is(
         noted.append(outgoing)
 
     stub.behaviour.supports_schema = False
-    with pytest.raises(LLMFailed):
-        await model.complete(PROMPT, Report, note=note)
     await model.complete(PROMPT, Report, note=note)
     sent = [received.body["messages"] for received in stub.received]
     told = [[{"role": m.role, "content": m.content} for m in one.messages] for one in noted]
@@ -144,9 +142,7 @@ async def test_what_is_sent_is_noted_word_for_word_before_it_is(
     assert {(one.provider, one.model) for one in noted} == {(f"127.0.0.1:{stub.port}", "gpt-test")}
 
 
-async def test_what_cannot_be_noted_is_not_sent(
-    stub: ProviderStub, model: OpenAICompatible
-) -> None:
+async def test_what_cannot_be_noted_is_not_sent(stub: ProviderStub, model: ModelClient) -> None:
     async def refuse(_outgoing: Outgoing) -> None:
         raise LookupError
 
@@ -161,7 +157,7 @@ async def test_nobody_there_is_an_outage(make_model: MakeModel) -> None:
 
 
 async def test_the_wait_a_provider_asks_for_is_passed_on(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.retry_after_s = 2.5
     stub.behaviour.plan([Fault.RATE_LIMITED])
@@ -172,7 +168,7 @@ async def test_the_wait_a_provider_asks_for_is_passed_on(
     ("fault", "problem"), [(Fault.INVALID, "headline"), (Fault.TRUNCATED, "cut off")]
 )
 async def test_an_unusable_answer_is_shown_to_the_model_with_what_is_wrong(
-    stub: ProviderStub, model: OpenAICompatible, fault: Fault, problem: str
+    stub: ProviderStub, model: ModelClient, fault: Fault, problem: str
 ) -> None:
     stub.behaviour.plan([fault])
     failed = await failure(model)
@@ -190,7 +186,7 @@ async def test_an_unusable_answer_is_shown_to_the_model_with_what_is_wrong(
 
 
 async def test_a_problem_shown_to_the_model_quotes_nothing_it_wrote(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.write = lambda request, fault: '{"headline": 5, "secret": "from the chat"}'
     failed = await failure(model)
@@ -202,7 +198,7 @@ async def test_a_problem_shown_to_the_model_quotes_nothing_it_wrote(
 
 @pytest.mark.parametrize("text", ["```json\n%s\n```", "Here it is:\n%s\nAnything else?"])
 async def test_an_answer_may_stand_in_a_fence_or_between_words(
-    stub: ProviderStub, model: OpenAICompatible, text: str
+    stub: ProviderStub, model: ModelClient, text: str
 ) -> None:
     plain = {"headline": "h", "summary": "s", "findings": [], "confidence": 0.5}
     stub.write = lambda request, fault: text % json.dumps(plain)
@@ -210,10 +206,9 @@ async def test_an_answer_may_stand_in_a_fence_or_between_words(
 
 
 async def test_a_server_without_schemas_is_asked_for_json_and_then_for_text_for_ever_after(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.supports_schema = stub.behaviour.supports_json = False
-    assert [(await failure(model)).code for _ in range(2)] == ["provider_adapted"] * 2
     await model.complete(PROMPT, Report)
     await model.complete(PROMPT, Report)
     assert stub.meter.calls == 4
@@ -224,20 +219,18 @@ async def test_a_server_without_schemas_is_asked_for_json_and_then_for_text_for_
 
 
 async def test_six_calls_refused_at_once_step_down_once(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.supports_schema = False
-    failures = await asyncio.gather(*(failure(model) for _ in range(6)))
-    assert {failed.code for failed in failures} == {"provider_adapted"}
-    await model.complete(PROMPT, Report)
+    await asyncio.gather(*(model.complete(PROMPT, Report) for _ in range(6)))
+    assert stub.meter.calls == 12
     assert stub.received[-1].body["response_format"] == {"type": "json_object"}
 
 
 async def test_a_server_that_wants_the_newer_name_of_the_limit_gets_it(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.tokens_parameter = "max_completion_tokens"
-    assert (await failure(model)).code == "provider_adapted"
     await model.complete(PROMPT, Report)
     assert stub.received[-1].body["max_completion_tokens"] == 2_000
 
@@ -253,7 +246,7 @@ async def test_connections_are_kept_and_never_more_than_the_concurrency(
 
 
 async def test_neither_the_key_nor_content_is_in_a_failure(
-    stub: ProviderStub, model: OpenAICompatible
+    stub: ProviderStub, model: ModelClient
 ) -> None:
     stub.behaviour.plan([Fault.UNAUTHORIZED])
     failed = await failure(model)

@@ -3,7 +3,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from app.llm.failures import WAIT_MAX_S, retry_after_s
+from app.llm.told import Told
+from app.llm.waits import WAIT_MAX_S, wait_told_s
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,11 @@ from app.llm.failures import WAIT_MAX_S, retry_after_s
 def test_a_wait_is_read_as_seconds_milliseconds_or_a_date(
     headers: dict[str, str], wait_s: float | None
 ) -> None:
-    assert retry_after_s(headers) == wait_s
+    assert wait_told_s(headers, Told(429)) == wait_s
 
 
 def test_a_wait_until_a_date_is_the_time_until_then() -> None:
     then = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    wait_s = retry_after_s({"retry-after": then})
+    wait_s = wait_told_s({"retry-after": then}, Told(429))
     assert wait_s is not None
     assert 90 < wait_s <= 100
