@@ -13,9 +13,11 @@ Job = tuple[str, UUID]
 class Load:
     """What a job does beside the database.
 
-    `llm_s` ± `llm_spread_s` is the latency of each call to the model, drawn uniformly. A context
-    takes `context_s` of waiting (`asyncio.sleep` or `time.sleep`), and with `real_context` the
-    real one is built too: decrypted, indexed, selected. `seed` makes the latencies repeatable.
+    `llm_s` ± `llm_spread_s` is the latency of each call to the model, drawn uniformly;
+    `llm_slow_share` of the calls take `llm_slow_times` as long. A context takes `context_s` of
+    waiting (`asyncio.sleep` or `time.sleep`), and with `real_context` the real one is built too:
+    decrypted, indexed, selected. `seed` makes the latencies repeatable. With `is_signed` each
+    answer holds a digest of the context it was written from, by which two designs are compared.
     """
 
     llm_s: float
@@ -23,6 +25,9 @@ class Load:
     context_s: float
     real_context: bool
     seed: int
+    llm_slow_share: float = 0.0
+    llm_slow_times: float = 1.0
+    is_signed: bool = False
 
 
 class Contestant(Protocol):

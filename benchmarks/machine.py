@@ -78,6 +78,15 @@ def pss_mb(pids: Iterable[int]) -> float | None:
     return sum(_pss_kb(pid) for pid in pids) / 1024
 
 
+def available_mb() -> float:
+    """Memory that processes could still take, in MB; without end where the kernel does not tell."""
+    try:
+        lines = (PROC / "meminfo").read_text().splitlines()
+    except OSError:
+        return float("inf")
+    return next(int(line.split()[1]) / 1024 for line in lines if line[:13] == "MemAvailable:")
+
+
 def cpu_s(pids: Iterable[int]) -> float:
     """Processor seconds of these processes and of the children they have waited for."""
     ticks = 0

@@ -6,17 +6,20 @@ is the design and not the double.
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
 from uuid import UUID
 
 from app.catalog.content import Finding, InsightContent
+from app.generation.context import InsightContext
 from app.generation.protocol import Draft
 from benchmarks.contestant import Load
 
 MODEL = "stub-1"
 TOKENS_IN, TOKENS_OUT, COST_MICROUSD = 2400, 420, 1830
 FINDINGS, EVIDENCE = 4, 6
+SIGNATURE = "context"
 
 _SENTENCES = (
     "They answer each other within minutes on weekday evenings and hardly ever before noon.",
@@ -34,23 +37,37 @@ class StubModel:
     def __init__(self, load: Load) -> None:
         self._load = load
 
-    async def awrite(self, job_id: UUID, key: str) -> Draft:
+    async def awrite(self, job_id: UUID, key: str, context: InsightContext | None) -> Draft:
         """The insight `key` of the job; waits on the event loop."""
         if self._load.llm_s > 0:
             await asyncio.sleep(self.latency_s(job_id, key))
-        return draft_of(key)
+        return self._answer(key, context)
 
-    def write(self, job_id: UUID, key: str) -> Draft:
+    def write(self, job_id: UUID, key: str, context: InsightContext | None) -> Draft:
         """The same, for a thread that waits."""
         if self._load.llm_s > 0:
             time.sleep(self.latency_s(job_id, key))
-        return draft_of(key)
+        return self._answer(key, context)
 
     def latency_s(self, job_id: UUID, key: str) -> float:
-        """How long this call takes: uniform in `llm_s` ± `llm_spread_s`, never negative."""
-        named = f"{self._load.seed}:{job_id}:{key}".encode()
-        part = int.from_bytes(blake2b(named, digest_size=8).digest()) / 2**64
-        return max(0.0, self._load.llm_s + (2 * part - 1) * self._load.llm_spread_s)
+        """How long this call takes: uniform in `llm_s` ± `llm_spread_s`, never negative, and for
+        a share of the calls a multiple of that.
+        """
+        load = self._load
+        drawn = blake2b(f"{load.seed}:{job_id}:{key}".encode(), digest_size=16).digest()
+        part, luck = (int.from_bytes(each) / 2**64 for each in (drawn[:8], drawn[8:]))
+        usual_s = max(0.0, load.llm_s + (2 * part - 1) * load.llm_spread_s)
+        return usual_s * (load.llm_slow_times if luck < load.llm_slow_share else 1.0)
+
+    def _answer(self, key: str, context: InsightContext | None) -> Draft:
+        draft = draft_of(key)
+        if context is None or not self._load.is_signed:
+            return draft
+        # Through its JSON once more: one from a cache has another object for its time zone.
+        plain = InsightContext.from_bytes(context.to_bytes()).to_bytes()
+        digest = blake2b(plain, digest_size=16).hexdigest()
+        signed = draft.content.metrics | {SIGNATURE: digest}
+        return replace(draft, content=draft.content.model_copy(update={"metrics": signed}))
 
 
 @cache

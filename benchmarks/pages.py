@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PERFORMANCE = ROOT / "docs" / "performance.md"
+CRITICISM = ROOT / "benchmarks" / "CRITICISM.md"
 
 
 def fill(page: Path, name: str, block: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: JSON, Markdown tables, charts, and the block of the README."""
+"""What a run leaves behind: JSON, Markdown tables, charts, and the blocks of the documents."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,12 @@ from typing import Any
 
 from benchmarks.bench import Row, middle
 from benchmarks.charts import Bar, bar_chart
-from benchmarks.pages import PERFORMANCE, README, fill
+from benchmarks.criticism import criticism
+from benchmarks.headline import headline
+from benchmarks.pages import CRITICISM, PERFORMANCE, README, fill
+from benchmarks.tables import table
 
+SPREAD = "A spread reads median (least to most of the rounds)."
 RESULTS = Path(__file__).parent / "results"
 CHART = "throughput.svg"
 
@@ -23,28 +27,23 @@ class Chart:
     unit: str
     number: str
     file: str
-    log: bool = True
+    log: bool = False
 
 
 CHARTS = (
-    Chart("realistic", "Jobs a second, LLM 1 s, context 1 s", "jobs/s", "jobs_s", CHART),
-    Chart("overhead", "Jobs a second, LLM 0", "jobs/s", "jobs_s", "overhead.svg"),
-    Chart("growth", "Jobs a second by width", "jobs/s", "jobs_s", "growth.svg"),
-    Chart("growth", "Memory of the workers by width", "MB", "peak_mb", "memory.svg", log=False),
+    Chart("mixed", "Chats of 200 to 100,000 messages", "jobs/s", "jobs_s", CHART),
+    Chart("even", "Chats of 4,000 messages", "ms of processor a job", "all_cpu_ms_job", "cost.svg"),
+    Chart("overhead", "Jobs a second, LLM 0", "jobs/s", "jobs_s", "overhead.svg", log=True),
+    Chart("growth", "Jobs a second by width", "jobs/s", "jobs_s", "growth.svg", log=True),
+    Chart("growth", "Memory of the workers by width", "MB", "peak_mb", "memory.svg"),
 )
 PUBLISHED = frozenset(
-    {"overhead", "realistic", "unlock", "idle", "connect", "growth", "backlog", "stream", "imports"}
+    {
+        *("even", "mixed", "open_loop", "waiting", "overhead", "unlock", "idle", "connect"),
+        *("growth", "backlog", "held", "stream", "imports"),
+    }
 )
 """The scenarios with a block in docs/performance.md; a run without one of them fills no page."""
-HEADINGS = {
-    "jobs_s": "jobs/s",
-    "requests_s": "requests/s",
-    "parsed_s": "parsed/s",
-    "kb_a_listener": "kB a listener",
-    "cpu_ms_job": "CPU ms a job",
-    "postgres_cpu_ms_job": "PostgreSQL CPU ms a job",
-}
-HIDDEN = frozenset({"max_ms", "seconds"})
 
 
 def write_report(
@@ -53,16 +52,24 @@ def write_report(
     results: Path = RESULTS,
     readme: Path = README,
     performance: Path = PERFORMANCE,
+    criticism_page: Path = CRITICISM,
 ) -> Path:
-    """Writes everything under `results`, and the blocks of both pages; the path of the tables."""
+    """Writes everything under `results`, and what the pages hold; the path of the tables."""
     results.mkdir(exist_ok=True)
     (results / "latest.json").write_text(json.dumps(run, indent=1, default=str) + "\n")
     for name, chart in _charts(run["scenarios"]).items():
         (results / name).write_text(chart)
     summary = results / "summary.md"
     summary.write_text(_summary(run))
-    _fill_pages(run, readme=readme, performance=performance)
+    if is_claim(run):
+        _fill_pages(run, readme=readme, performance=performance)
+        criticism_page.write_text(criticism(run["scenarios"], _environment(run["environment"])))
     return summary
+
+
+def is_claim(run: Mapping[str, Any]) -> bool:
+    """Whether a run is whole: a quick one, or a part of one, fills no page."""
+    return not run["environment"]["quick"] and set(run["scenarios"]) >= PUBLISHED
 
 
 def targets_table(targets: Sequence[Row]) -> str:
@@ -81,24 +88,12 @@ def targets_table(targets: Sequence[Row]) -> str:
     )
 
 
-def table(rows: Sequence[Row]) -> str:
-    """A Markdown table with a column for every name that any row has."""
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    names = [name for name in names if name not in HIDDEN]
-    lines = [
-        f"| {' | '.join(HEADINGS.get(name, name.replace('_', ' ')) for name in names)} |",
-        f"|{'|'.join('---' if _is_text(rows, name) else '--:' for name in names)}|",
-    ]
-    lines += [f"| {' | '.join(_shown(row.get(name)) for name in names)} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def _summary(run: dict[str, Any]) -> str:
     parts = ["# Benchmark\n", _environment(run["environment"])]
-    if "realistic" in run["scenarios"]:
-        parts += [_headline(run["scenarios"]["realistic"]), f"![Jobs a second]({CHART})\n"]
+    if "mixed" in run["scenarios"]:
+        parts += [headline(run["scenarios"]), f"\n![Jobs a second]({CHART})\n"]
     parts += ["## Targets\n", targets_table(run["targets"])]
-    parts.append("A spread reads median (least to most of the rounds).\n")
+    parts.append(f"{SPREAD}\n")
     for name, scenario in run["scenarios"].items():
         parts += [
             f"## {name.capitalize()} ({scenario['took_s']:.0f} s)\n",
@@ -144,65 +139,20 @@ def _bars(rows: Sequence[Row], number: str) -> list[Bar]:
 
 
 def _fill_pages(run: dict[str, Any], *, readme: Path, performance: Path) -> None:
-    """The blocks of the documents; a quick run or a part of one is no claim and fills none."""
     scenarios = run["scenarios"]
-    if run["environment"]["quick"] or not set(scenarios) >= PUBLISHED:
-        return
     environment = _environment(run["environment"])
-    headline = _headline(scenarios["realistic"])
     chart = _picture("Jobs a second", f"benchmarks/results/{CHART}")
-    fill(readme, "benchmark", f"{headline}\n{chart}\n{environment}")
+    fill(readme, "benchmark", f"{chart}\n{headline(scenarios)}\n\n{environment}")
     fill(performance, "targets", f"{targets_table(run['targets'])}\n{environment}")
     for name in PUBLISHED:
-        shown = f"{scenarios[name]['about']}\n\n{table(scenarios[name]['rows'])}"
+        tables = f"{scenarios[name]['about']}\n\n{table(scenarios[name]['rows'])}"
         pictures = (
             _picture(chart.title, f"../benchmarks/results/{chart.file}")
             for chart in CHARTS
             if chart.scenario == name
         )
-        fill(performance, name, "\n".join([shown, *pictures]))
+        fill(performance, name, "\n".join([tables, *pictures]))
 
 
 def _picture(title: str, path: str) -> str:
     return f"![{title}]({path})\n"
-
-
-def _headline(scenario: Mapping[str, Any]) -> str:
-    """The product, the sync design at its best and as configured, which counts as 1 ×."""
-    rows = [scenario[name] for name in ("product", "sync_best", "sync_configured")]
-    return table(
-        [
-            {
-                "design": row["contestant"],
-                "jobs/s": middle(row["jobs_s"]),
-                "×": middle(row["jobs_s"]) / max(middle(rows[-1]["jobs_s"]), 1e-9),
-                "p50 s": middle(row["p50_ms"]) / 1000 if row.get("p50_ms") else None,
-                "memory MB": middle(row["peak_mb"]) if row.get("peak_mb") else None,
-                "database connections": middle(row.get("connections") or 0),
-            }
-            for row in rows
-        ]
-    )
-
-
-def _is_text(rows: Sequence[Row], name: str) -> bool:
-    return any(isinstance(row.get(name), str) for row in rows)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        if value["min"] == value["max"]:
-            return _number(value["median"])
-        return f"{_number(value['median'])} ({_number(value['min'])} to {_number(value['max'])})"
-    if isinstance(value, float):
-        return _number(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _number(value: float) -> str:
-    """Three digits that say something."""
-    if abs(value) >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,7 +1,10 @@
 """Who takes part: this design, the sync design at several settings, ceilings, other queues."""
 
+import math
 from dataclasses import dataclass
+from importlib.util import find_spec
 
+from app.jobs.models import INSIGHTS_PER_JOB
 from benchmarks.ceiling import Ceiling
 from benchmarks.contestant import Contestant
 from benchmarks.peers import LIBRARIES, Peer
@@ -12,6 +15,11 @@ from benchmarks.sync_design.watched import Watched
 
 IN_FLIGHT = 2_000
 OVERHEAD_IN_FLIGHT = 64
+REAL_IN_FLIGHT = 300
+"""`--max-async-tasks` of the deployment guide."""
+JOBS_MIN = 60
+"""Fewer would be over before the children of a large pool have warmed up."""
+LOSING_THREADS = 8
 
 
 def product(services: Services, *, tasks: int = IN_FLIGHT, processes: int = 1) -> Contestant:
@@ -31,45 +39,102 @@ def sync_as_configured() -> Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to run the sync design's worker."""
+    """One way to run the sync design's worker, with `slots` tasks at once.
+
+    `kept`: connections are kept, in place of a new one for each task. `one_task`: a job is one
+    task with six threads, in place of a chord.
+    """
 
     pool: Pool
-    concurrency: int
-    prefetch: int = 1
-    """Greenlets take `concurrency × prefetch` tasks every two seconds (sync_design/README.md)."""
+    slots: int
+    kept: bool = True
+    one_task: bool = False
 
-    def contestant(self) -> Contestant:
+    def contestant(self) -> SyncDesign:
         """Without the bridge, which only costs."""
         return SyncDesign(
-            pool=self.pool, concurrency=self.concurrency, bridge=False, prefetch=self.prefetch
+            pool=self.pool,
+            concurrency=self.slots,
+            bridge=False,
+            # Greenlets take `slots × prefetch` tasks every two seconds (sync_design/README.md).
+            prefetch=8 if self.pool == "gevent" else 1,
+            kept=self.kept,
+            one_task=self.one_task,
         )
 
-
-IDLE_SETTING = Setting("prefork", 8)
-"""One job at a time: room for its six calls at once."""
-
-
-def sync_sweep(*, quick: bool) -> list[Setting]:
-    """Settings at which the sync design may do best with waiting jobs: many at once."""
-    if quick:
-        return [Setting("prefork", 32)]
-    prefork = [Setting("prefork", count) for count in (32, 64)]
-    return [*prefork, Setting("threads", 64), Setting("gevent", 64, prefetch=8)]
+    def jobs(self, fillings: int) -> int:
+        """So many that each slot works `fillings` times on a call; of one task a job, on a job."""
+        calls = 1 if self.one_task else INSIGHTS_PER_JOB
+        return max(JOBS_MIN, math.ceil(fillings * self.slots / calls))
 
 
-def sync_sweep_llm_0(*, quick: bool) -> list[Setting]:
-    """Settings at which it may do best when nothing waits but the database: fewer."""
-    if quick:
-        return [Setting("prefork", 8)]
-    prefork = [Setting("prefork", count) for count in (8, 16, 32)]
-    return [*prefork, Setting("threads", 16), Setting("gevent", 32, prefetch=8)]
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A kind of setting, and how many slots to try, each step twice the one before."""
+
+    pool: Pool
+    slots: tuple[int, ...]
+    kept: bool = True
+    one_task: bool = False
+
+    def settings(self) -> list[Setting]:
+        return [Setting(self.pool, each, self.kept, self.one_task) for each in self.slots]
+
+
+IDLE_SETTING = Setting("prefork", 8, kept=False)
+"""One job at a time, as it was: room for its six calls at once."""
+
+CHORD_LADDERS = (
+    Ladder("threads", (64, 128, 256, 512, 1024)),
+    Ladder("gevent", (64, 128, 256, 512)),
+    Ladder("prefork", (32, 64, 128, 256)),
+    Ladder("threads", (64,), kept=False),
+)
+"""The sync design where jobs wait: each pool as far as it pays; the last as it was, to compare."""
+REWRITTEN_LADDERS = (
+    Ladder("threads", (32, 64, 128), one_task=True),
+    Ladder("prefork", (32, 64), one_task=True),
+)
+"""One task a job: what a good engineer would do first with the old design."""
+LLM_0_LADDERS = (
+    Ladder("prefork", (8, 16)),
+    Ladder("threads", (16, 32)),
+    Ladder("gevent", (32,)),
+    Ladder("prefork", (8,), kept=False),
+)
+LLM_0_REWRITTEN_LADDERS = (
+    Ladder("prefork", (2, 4, 8), one_task=True),
+    Ladder("threads", (4, 8), one_task=True),
+)
+"""Where nothing waits but the database: fewer."""
+WAITING_LADDERS = (
+    Ladder("threads", (128, 256, 512)),
+    Ladder("gevent", (256, 512)),
+    Ladder("prefork", (128,)),
+)
+WAITING_REWRITTEN_LADDERS = (Ladder("threads", (128, 256), one_task=True),)
+"""Where nothing is read: more slots than that, as a slot does nothing but wait."""
+QUICK_LADDERS = (Ladder("threads", (64,)),)
+QUICK_REWRITTEN_LADDERS = (Ladder("threads", (64,), one_task=True),)
 
 
 def sync_losing() -> Watched:
     """Threads that charge by `asyncio.run()` on one engine: the variant that loses jobs."""
-    return Watched(pool="threads", concurrency=32, bridge=True)
+    return Watched(pool="threads", concurrency=LOSING_THREADS, bridge=True)
+
+
+def aio_pool() -> list[Contestant]:
+    """celery-aio-pool, where it is installed: coroutines, one at a time (sync_design/README.md)."""
+    if find_spec("celery_aio_pool") is None:
+        return []
+    return [SyncDesign(pool="custom", concurrency=1, bridge=False, one_task=True)]
+
+
+def stock_queue() -> Contestant:
+    """A queue as it comes, with the body that batches: what this project's own queue adds."""
+    return Peer("saq", form="batched")
 
 
 def peers() -> list[Contestant]:
-    """Other queues with the plain body; and one of them with the body that batches."""
-    return [*map(Peer, LIBRARIES), Peer("saq", form="batched")]
+    """Other queues with the plain body."""
+    return [*map(Peer, LIBRARIES)]

@@ -1,15 +1,18 @@
 """Accounts, sealed chats and queued jobs in bulk, with the effects of uploads and unlocks."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from random import Random
 from uuid import UUID
 
 import asyncpg
 
-from app.catalog.categories import CATEGORIES
+from app.catalog.categories import CATEGORIES, Category
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.storage import SealedChat, seal_chat
@@ -28,6 +31,7 @@ SMALL_CHAT = 60
 """Messages of the chats that jobs are about. Building a context takes time with each of them, the
 same in every design, and would hide what is compared."""
 EXPIRES_S = 3600
+FIRST_AT = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,65 @@ class SeededChat:
     chat_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What jobs are about: chats of these sizes, in turns, and what is unlocked of each."""
+
+    sizes: tuple[int, ...] = (SMALL_CHAT,)
+    categories: tuple[Category, ...] = (CATEGORY,)
+
+
+SMALL = Work()
+
+
+@cache
 def encoded_chat(messages: int) -> EncodedChat:
-    """A chat of about so many messages: the beginning of the sample export."""
-    lines = SAMPLE.read_bytes().splitlines(keepends=True)[: min(messages, LINES_OF_SAMPLE) + 1]
+    """A chat of about so many messages: the sample's beginning, or all of it over and over."""
+    if messages > LINES_OF_SAMPLE:
+        export = export_of(messages)
+    else:
+        export = b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[: messages + 1])
     order = ReadingOrder(filename=SAMPLE.name, date_order=DateOrder.DMY, timezone="UTC")
-    return read_chat(b"".join(lines), order, bytes_max=2**24)
+    return read_chat(export, order, bytes_max=2**26)
+
+
+def export_of(messages: int) -> bytes:
+    """An export of so many messages: what the sample says, over and over, minutes apart."""
+    said = [
+        line.partition(" - ")[2]
+        for line in SAMPLE.read_text(encoding="utf-8").splitlines()
+        if ": " in line.partition(" - ")[2]
+    ]
+    lines = (
+        f"{FIRST_AT + timedelta(minutes=7 * number):%d/%m/%Y, %H:%M} - {said[number % len(said)]}\n"
+        for number in range(messages)
+    )
+    return "".join(lines).encode()
+
+
+async def seed_work(
+    connection: asyncpg.Connection, master_key: str, work: Work, *, jobs: int
+) -> list[Job]:
+    """At least `jobs` queued jobs, in an order drawn by lot: every category of every chat.
+
+    As many users have a chat of each size.
+    """
+    users = math.ceil(jobs / (len(work.sizes) * len(work.categories)))
+    coins = sum(category.price_coins for category in work.categories)
+    seeded: list[SeededChat] = []
+    for place, size in enumerate(work.sizes):
+        seeded += await seed_chats(
+            *(connection, master_key, encoded_chat(size)),
+            users=users,
+            coins=coins,
+            prefix=f"user-{place}",
+        )
+    queued = [
+        job for category in work.categories for job in await seed_jobs(connection, seeded, category)
+    ]
+    await connection.execute("ANALYZE")
+    Random(len(queued)).shuffle(queued)
+    return queued
 
 
 async def seed_chats(
@@ -78,27 +136,32 @@ async def copy_chat(
     return [SeededChat(row["user_id"], row["id"]) for row in copied]
 
 
-async def seed_jobs(connection: asyncpg.Connection, chats: Sequence[SeededChat]) -> list[Job]:
-    """A queued job for each chat, its coins reserved; none is due before `release_jobs`."""
+async def seed_jobs(
+    connection: asyncpg.Connection, chats: Sequence[SeededChat], category: Category = CATEGORY
+) -> list[Job]:
+    """A queued job for each chat, its coins reserved; none is due before `release_jobs`.
+
+    A user may occur once.
+    """
     jobs = [(chat.user_id, new_id()) for chat in chats]
     await connection.execute(
         _JOBS,
         [user_id for user_id, _ in jobs],
         [job_id for _, job_id in jobs],
         [chat.chat_id for chat in chats],
-        CATEGORY.key,
-        CATEGORY.price_coins,
-        CATEGORY.prompt_version,
-        [spec.key for spec in CATEGORY.insights],
+        category.key,
+        category.price_coins,
+        category.prompt_version,
+        [spec.key for spec in category.insights],
         EXPIRES_S,
     )
-    await connection.execute("ANALYZE")
     return jobs
 
 
 async def release_jobs(connection: asyncpg.Connection, jobs: Iterable[Job]) -> datetime:
     """Makes the jobs as if unlocked just now; the moment, by the database's clock."""
-    return await connection.fetchval(_RELEASE, [job_id for _, job_id in jobs])
+    users, ids = zip(*jobs, strict=True)
+    return await connection.fetchval(_RELEASE, users, ids)
 
 
 async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> None:
@@ -155,7 +218,7 @@ _COPY_CHAT = """
     RETURNING user_id, id
 """
 
-# The effects of an unlock (app.unlocks.unlock) for users who each unlock once.
+# The effects of an unlock (app.unlocks.unlock) for users who each unlock once at a time.
 _JOBS = f"""
     WITH asked AS (
         SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS t (user_id, id, chat_id)
@@ -189,7 +252,8 @@ _JOBS = f"""
 _RELEASE = """
     WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now), released AS (
         UPDATE jobs SET created_at = moment.now, next_run_at = moment.now
-        FROM moment WHERE id = ANY($1::uuid[])
+        FROM moment, unnest($1::text[], $2::uuid[]) AS asked (user_id, id)
+        WHERE jobs.user_id = asked.user_id AND jobs.id = asked.id
         RETURNING 1
     )
     SELECT now FROM moment

@@ -1,5 +1,6 @@
 """PostgreSQL and Valkey of a run, a fresh database for each measurement, and its own secrets."""
 
+import asyncio
 import base64
 import os
 import tempfile
@@ -20,9 +21,11 @@ from app.credits.invariants import check_invariants
 from app.db import close_engine, open_engine
 from app.local.embedded import start_postgres, start_valkey
 from app.local.embedded.processes import Process
+from app.local.embedded.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "bench_template"
+CONNECTIONS_MAX = 1_200
 AUTH_SECRET = "only for this benchmark, long enough for HS256"  # noqa: S105 (opens nothing)
 RECORDED = (
     "server_version",
@@ -53,13 +56,13 @@ class Services:
     async def database(self) -> AsyncGenerator[str]:
         """The URL of a migrated, empty database; Redis is emptied too."""
         name = f"bench_{uuid4().hex}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await _execute(self.server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         async with Redis.from_url(self.redis_url) as redis:
             await redis.flushall()
         try:
             yield _named(self.server_url, name)
         finally:
-            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await _execute(self.server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
     async def settings(self) -> dict[str, Any]:
         """What the servers say of themselves."""
@@ -87,13 +90,6 @@ class Services:
         """A process in a session of its own, to be ended by whoever started it."""
         return Process.spawn(argv, log=self.folder / log, cwd=ROOT, env=environment)
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.server_url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
 
 @contextmanager
 def services() -> Generator[Services]:
@@ -101,7 +97,7 @@ def services() -> Generator[Services]:
     with tempfile.TemporaryDirectory(prefix="sixfold-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # As root, the servers run as a user who must reach it.
-        postgres = start_postgres(folder / "instance")
+        postgres = _roomy_postgres(folder / "instance")
         try:
             valkey = start_valkey(folder / "instance")
             try:
@@ -120,6 +116,16 @@ def services() -> Generator[Services]:
             postgres.stop()
 
 
+def _roomy_postgres(folder: Path) -> Server:
+    """The embedded PostgreSQL with room for the sync design, which holds a connection a slot."""
+    postgres = start_postgres(folder)
+    try:
+        asyncio.run(_execute(postgres.url, f"ALTER SYSTEM SET max_connections = {CONNECTIONS_MAX}"))
+    finally:
+        postgres.stop()
+    return start_postgres(folder)
+
+
 @asynccontextmanager
 async def product_engine(database_url: str) -> AsyncGenerator[None]:
     """The product's own engine, open in this process."""
@@ -136,15 +142,16 @@ async def violations(database_url: str) -> int:
         return sum(finding.violations for finding in await check_invariants())
 
 
-def _make_template(server_url: str) -> None:
-    import asyncio
-
-    async def create() -> None:
-        connection = await asyncpg.connect(server_url)
-        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+async def _execute(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
         await connection.close()
 
-    asyncio.run(create())
+
+def _make_template(server_url: str) -> None:
+    asyncio.run(_execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("sqlalchemy.url", _named(server_url, TEMPLATE).replace("%", "%%"))
     command.upgrade(config, "head")

@@ -47,7 +47,7 @@ class StubGenerator:
     def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Coroutine[Any, Any, Draft]:
-        return self._model.awrite(_job_id.get(), spec.key)
+        return self._model.awrite(_job_id.get(), spec.key, context)
 
 
 class JobOfTask(TaskiqMiddleware):

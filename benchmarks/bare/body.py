@@ -11,7 +11,7 @@ from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
 from app.chats.storage import open_messages
 from app.crypto import ChatKey, KeyRing
-from app.generation.context import build_context
+from app.generation.context import InsightContext, build_context
 from app.jobs.models import InsightState
 from app.jobs.results import InsightResult, insight_place
 from app.settings import parse_master_key
@@ -66,34 +66,32 @@ class Body:
         key = self._keyring.unwrap(claimed.key_id, claimed.sealed_key, user_id, claimed.chat_id)
         if self._load.context_s > 0:
             await asyncio.sleep(self._load.context_s)
-        message_count = sys.maxsize
-        if self._load.real_context:
-            message_count = await self._build_context(claimed, key)
+        context = await self._context(claimed, key) if self._load.real_context else None
         specs = CATEGORIES[claimed.category].insights
-        await asyncio.gather(*(self._write(claimed, key, spec, message_count) for spec in specs))
+        await asyncio.gather(*(self._write(claimed, key, spec, context) for spec in specs))
         if not await self._steps.settle(claimed.held):
             raise RuntimeError(f"job {job_id} was not charged")
 
-    async def _build_context(self, claimed: Claimed, key: ChatKey) -> int:
-        """Reads, opens and builds what the product does; how many messages there are."""
+    async def _context(self, claimed: Claimed, key: ChatKey) -> InsightContext:
+        """Read, opened and built as the product does it."""
         user_id, chat_id = claimed.held.user_id, claimed.chat_id
         async with self._connections.taken() as connection:
             rows = await connection.fetch(_BLOCKS, user_id, chat_id)
         blocks = [(row["ord"], row["sealed"]) for row in rows]
         category = CATEGORIES[claimed.category]
 
-        def build() -> int:
-            context = build_context(open_messages(key, user_id, chat_id, blocks), category)
-            return context.message_count
+        def build() -> InsightContext:
+            return build_context(open_messages(key, user_id, chat_id, blocks), category)
 
         return await asyncio.to_thread(build)
 
     async def _write(
-        self, claimed: Claimed, key: ChatKey, spec: InsightSpec, message_count: int
+        self, claimed: Claimed, key: ChatKey, spec: InsightSpec, context: InsightContext | None
     ) -> None:
         started = time.monotonic()
         held = claimed.held
-        draft = await self._model.awrite(held.job_id, spec.key)
+        draft = await self._model.awrite(held.job_id, spec.key, context)
+        message_count = sys.maxsize if context is None else context.message_count
         content = checked_evidence(draft.content, message_count=message_count)
         place = insight_place(held.user_id, held.job_id, spec.key, claimed.prompt_version)
         result = InsightResult(
@@ -105,6 +103,7 @@ class Body:
             sealed=key.seal(content.model_dump_json().encode(), *place),
             model=draft.model,
             tokens_in=draft.tokens_in,
+            tokens_cached=draft.tokens_cached,
             tokens_out=draft.tokens_out,
             cost_microusd=draft.cost_microusd,
         )

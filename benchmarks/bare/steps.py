@@ -107,7 +107,8 @@ class PlainSteps:
                     _STORE,
                     *(lease.user_id, lease.job_id, result.ord, result.attempts),
                     *(result.duration_ms, result.sealed, result.model, result.tokens_in),
-                    *(result.tokens_out, result.cost_microusd),
+                    *(result.tokens_cached, result.tokens_out, result.cost_microusd),
+                    owned["prompt_version"],
                 )
         return owned is not None
 
@@ -162,13 +163,14 @@ _SIGHT = """
 _PROGRESS = """
     UPDATE jobs SET version = version + 1
     WHERE user_id = $1 AND id = $2 AND fence = $3 AND state = 'running'
-    RETURNING id
+    RETURNING prompt_version
 """
 
 _STORE = """
     UPDATE insights
     SET state = 'completed', attempts = attempts + $4, duration_ms = $5, sealed = $6, model = $7,
-        tokens_in = $8, tokens_out = $9, cost_microusd = $10, error_code = NULL
+        tokens_in = $8, tokens_cached = $9, tokens_out = $10, cost_microusd = $11,
+        prompt_version = $12, error_code = NULL
     WHERE user_id = $1 AND job_id = $2 AND ord = $3 AND state <> 'completed'
 """
 

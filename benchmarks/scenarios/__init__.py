@@ -6,15 +6,18 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.scenarios import (
     backlog,
+    chats,
     connect,
     growth,
+    held,
     idle,
     imports,
+    open_loop,
     overhead,
-    realistic,
     recovery,
     stream,
     unlock,
+    waiting,
 )
 
 Scenario = Callable[[Bench], Awaitable[dict[str, Any]]]
@@ -23,13 +26,17 @@ NOT_QUICK = frozenset({"connect", "growth", "recovery"})
 """What a quick run leaves out unless it is asked for."""
 
 SCENARIOS: Mapping[str, Scenario] = {
+    "even": chats.run_even,
+    "mixed": chats.run_mixed,
+    "waiting": waiting.run,
+    "open_loop": open_loop.run,
     "overhead": overhead.run,
-    "realistic": realistic.run,
     "unlock": unlock.run,
     "idle": idle.run,
     "connect": connect.run,
     "growth": growth.run,
     "backlog": backlog.run,
+    "held": held.run,
     "stream": stream.run,
     "imports": imports.run,
     "recovery": recovery.run,

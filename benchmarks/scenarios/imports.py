@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,14 +14,13 @@ from benchmarks import machine
 from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
 from benchmarks.http_load import Plan, run_plan
-from benchmarks.seed import SAMPLE
+from benchmarks.seed import SAMPLE, export_of
 
 SIZES = (1_000, 10_000, 100_000, 500_000)
 SIZES_IF_QUICK = (100_000,)
 PROBES_S = 100
 UPLOAD_S_MAX = 60.0
 PROBE_S = {1_000: 1.0, 10_000: 2.0, 100_000: 5.0, 500_000: 12.0}
-FIRST_AT = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 async def run(bench: Bench) -> dict[str, Any]:
@@ -47,20 +45,6 @@ async def run(bench: Bench) -> dict[str, Any]:
         f" answer. blocked_ms: the slowest of {PROBES_S} health checks a second meanwhile.",
         "rows": rows,
     }
-
-
-def export_of(messages: int) -> bytes:
-    """An export of so many messages: what the sample says, over and over, minutes apart."""
-    said = [
-        line.partition(" - ")[2]
-        for line in SAMPLE.read_text(encoding="utf-8").splitlines()
-        if ": " in line.partition(" - ")[2]
-    ]
-    lines = (
-        f"{FIRST_AT + timedelta(minutes=7 * number):%d/%m/%Y, %H:%M} - {said[number % len(said)]}\n"
-        for number in range(messages)
-    )
-    return "".join(lines).encode()
 
 
 def _parse_rate(export: bytes) -> float:

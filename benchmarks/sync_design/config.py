@@ -9,6 +9,8 @@ CLEANUP_PERIOD_S = 300
 REDIS_CONNECTIONS_MAX = 1_000
 
 ORCHESTRATE = "orchestrate_insights"
+WHOLE_JOB = "write_all_insights"
+ASYNC_JOB = "write_all_insights_async"
 CLEANUP = "cleanup_expired_reservations"
 
 

@@ -15,7 +15,7 @@ from celery import Celery
 from app.local.embedded.processes import Process, log_tail, start_mark, wait_until
 from benchmarks import machine
 from benchmarks.contestant import Job, Load
-from benchmarks.sync_design.config import ORCHESTRATE, make_app
+from benchmarks.sync_design.config import ASYNC_JOB, ORCHESTRATE, WHOLE_JOB, make_app
 from benchmarks.sync_design.setup import Setup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,9 @@ PING_TIMEOUT_S = 0.5
 WARM_STOP_S = 10.0
 COLD_STOP_S = 5.0
 
-Pool = Literal["prefork", "threads", "gevent"]
+Pool = Literal["prefork", "threads", "gevent", "custom"]
+AIO_POOL = "celery_aio_pool.pool:AsyncIOPool"
+"""What `--pool custom` runs here: celery-aio-pool, where it is installed."""
 
 
 class SyncDesign:
@@ -33,6 +35,8 @@ class SyncDesign:
 
     `bridge`: it charges by `asyncio.run()` on the async CreditService, as the old code did, and
     not on the task's own connection. `prefetch` messages are fetched ahead for each of them.
+    `kept`: connections are kept in a pool. `one_task`: a job is one task that makes its six calls
+    in threads, in place of a chord.
     """
 
     def __init__(
@@ -42,13 +46,19 @@ class SyncDesign:
         concurrency: int = 1,
         bridge: bool,
         prefetch: int = 1,
+        kept: bool = False,
+        one_task: bool = False,
         log_level: str = "WARNING",
     ) -> None:
         self.name = (
-            f"sync, {pool} {concurrency}"
+            f"sync, {pool} {concurrency}".replace("custom", "celery-aio-pool")
             + (f", prefetch {prefetch}" if prefetch > 1 else "")
+            + (", kept connections" if kept else "")
+            + (", one task a job" if one_task else "")
             + (", bridge" if bridge else "")
         )
+        self._kept_connections = concurrency_of_a_process(pool, concurrency) if kept else 0
+        self._task = ASYNC_JOB if pool == "custom" else WHOLE_JOB if one_task else ORCHESTRATE
         self._prefetch = prefetch
         self._log_level = log_level
         self._pool = pool
@@ -62,10 +72,15 @@ class SyncDesign:
     def start(self, *, database_url: str, redis_url: str, master_key: str, load: Load) -> None:
         # A queue of its own: what a run that was stopped left over starts in no later one.
         queue = f"sync-{uuid4().hex[:8]}"
-        setup = Setup(database_url, redis_url, master_key, queue, self._bridge, load)
+        setup = Setup(
+            *(database_url, redis_url, master_key, queue, self._bridge),
+            kept_connections=self._kept_connections,
+            load=load,
+        )
         self._app = make_app(redis_url, queue)
         self._folder = tempfile.TemporaryDirectory(prefix="sync-design-")
         environment = dict(os.environ) | setup.to_environment()
+        environment["CELERY_CUSTOM_WORKER_POOL"] = AIO_POOL
         self._worker = self._spawn("worker", self._worker_options(queue), environment)
         schedule = str(Path(self._folder.name) / "schedule")
         self._beat = self._spawn("beat", ("--schedule", schedule, "--pidfile="), environment)
@@ -76,7 +91,7 @@ class SyncDesign:
         assert self._app is not None, "start it first"
         with self._app.producer_or_acquire() as producer:
             for user_id, job_id in jobs:
-                self._app.send_task(ORCHESTRATE, (user_id, str(job_id)), producer=producer)
+                self._app.send_task(self._task, (user_id, str(job_id)), producer=producer)
 
     def pids(self) -> list[int]:
         """The worker's processes; beat, which does no job, is none of them."""
@@ -127,3 +142,8 @@ class SyncDesign:
             raise RuntimeError(f"the celery worker ended:\n{log_tail(self.log)}")
         host = f"{queue}@localhost"
         return bool(self._app.control.ping(destination=[host], timeout=PING_TIMEOUT_S))
+
+
+def concurrency_of_a_process(pool: Pool, concurrency: int) -> int:
+    """How many tasks one worker process runs at once."""
+    return 1 if pool == "prefork" else concurrency

@@ -1,4 +1,7 @@
-"""The synchronous engine: NullPool, so every task opens a connection and closes it at its end."""
+"""The synchronous engine: NullPool, so every task opens a connection and closes it at its end.
+
+Or, for settings that keep connections, the pool that SQLAlchemy has by default.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +17,14 @@ CONNECT_TIMEOUT_S = 30
 
 def _make_engine() -> Engine:
     url = urlsplit(setup().database_url)._replace(scheme="postgresql+psycopg").geturl()
-    return create_engine(
-        url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
-    )
+    connect = {"connect_timeout": CONNECT_TIMEOUT_S}
+    if kept := setup().kept_connections:
+        return create_engine(url, pool_size=kept, max_overflow=0, connect_args=connect)
+    return create_engine(url, poolclass=NullPool, connect_args=connect)
 
 
-# Made before the children are forked: they share what it imports, and no connection, since
-# without a pool there is none to share.
+# Made before the children are forked: they share what it imports, and no connection, since a pool
+# opens its first one when a task asks for it, in a child.
 _ENGINE = _make_engine()
 
 

@@ -63,6 +63,8 @@ def store_insight(
                 "sealed": job.key.seal(draft.content.model_dump_json().encode(), *place),
                 "model": draft.model,
                 "tokens_in": draft.tokens_in,
+                "prompt_version": job.category.prompt_version,
+                "tokens_cached": draft.tokens_cached,
                 "tokens_out": draft.tokens_out,
                 "cost_microusd": draft.cost_microusd,
             },
@@ -132,8 +134,9 @@ _PROGRESS = text("""
 _COMPLETE = text("""
     UPDATE insights
     SET state = 'completed', attempts = attempts + :attempts, duration_ms = :duration_ms,
-        sealed = :sealed, model = :model, tokens_in = :tokens_in, tokens_out = :tokens_out,
-        cost_microusd = :cost_microusd, error_code = NULL
+        sealed = :sealed, model = :model, tokens_in = :tokens_in, tokens_cached = :tokens_cached,
+        tokens_out = :tokens_out, cost_microusd = :cost_microusd,
+        prompt_version = :prompt_version, error_code = NULL
     WHERE user_id = :user_id AND job_id = :id AND ord = :ord AND state <> 'completed'
 """)
 

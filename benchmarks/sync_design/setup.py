@@ -16,13 +16,16 @@ VARIABLE = "SYNC_DESIGN"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """`bridge`: charge by `asyncio.run()` on the async CreditService, as the old code did."""
+    """`bridge`: charge by `asyncio.run()` on the async CreditService, as the old code did.
+    `kept_connections`: how many a process keeps open; 0 opens one for each task, as the old code.
+    """
 
     database_url: str
     redis_url: str
     master_key: str
     queue: str
     bridge: bool
+    kept_connections: int
     load: Load
 
     def to_environment(self) -> dict[str, str]:

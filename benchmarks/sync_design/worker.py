@@ -2,9 +2,12 @@
 
 orchestrate → context to Redis → chord of six insights → finalize. A chord's callback is sent by
 the task that completes it and nobody waits for it, so one process is enough to finish a job.
+Or all of it in one task, which is what one would rewrite first.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +16,7 @@ from celery import Task, chord
 from app.catalog.categories import InsightSpec
 from app.catalog.content import checked_evidence
 from app.jobs.models import INSIGHTS_PER_JOB, JobState
-from benchmarks.sync_design.config import CLEANUP, ORCHESTRATE, make_app
+from benchmarks.sync_design.config import ASYNC_JOB, CLEANUP, ORCHESTRATE, WHOLE_JOB, make_app
 from benchmarks.sync_design.context import load_context, prepare_context
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.jobs import (
@@ -35,6 +38,7 @@ from benchmarks.sync_design.setup import model, setup
 
 RETRIES_MAX = 2
 RETRY_FIRST_S = 5
+CALLERS_MAX = 6 * 512
 
 app = make_app(setup().redis_url, setup().queue)
 
@@ -111,7 +115,7 @@ def _write(connection: Any, job: Job, spec: InsightSpec, calls: int) -> None:
     started = time.monotonic()
     context = load_context(connection, job)
     message_count = job.message_count if context is None else context.message_count
-    draft = model().write(job.id, spec.key)
+    draft = model().write(job.id, spec.key, context)
     checked_evidence(draft.content, message_count=message_count)
     ms = round((time.monotonic() - started) * 1000)
     store_insight(connection, job, spec, draft, calls=calls, ms=ms)
@@ -126,6 +130,56 @@ def finalize_insights(outcomes: list[dict[str, Any]], user_id: str, job_id: str)
             end_job_on(connection, user_id, UUID(job_id), *_end_of(completed))
     if setup().bridge:
         end_job(user_id, UUID(job_id), *_end_of(completed))
+
+
+@app.task(name=WHOLE_JOB, base=OrchestrateTask, ignore_result=True)
+def write_all_insights(user_id: str, job_id: str) -> None:
+    """The whole job: the context stays in memory, six threads wait, no connection is held then."""
+    with connected() as connection:
+        job = start_job(connection, user_id, UUID(job_id))
+        if job is None:
+            return
+        context = prepare_context(connection, job)
+    message_count = job.message_count if context is None else context.message_count
+    started = time.monotonic()
+    submit, write = _callers().submit, model().write
+    calls = {submit(write, job.id, spec.key, context): spec for spec in job.category.insights}
+    for call in as_completed(calls):
+        draft = call.result()
+        checked_evidence(draft.content, message_count=message_count)
+        ms = round((time.monotonic() - started) * 1000)
+        with connected() as connection:
+            store_insight(connection, job, calls[call], draft, calls=1, ms=ms)
+    with connected() as connection:
+        completed = completed_insights(connection, user_id, job.id)
+        end_job_on(connection, user_id, job.id, *_end_of(completed))
+
+
+@cache
+def _callers() -> ThreadPoolExecutor:
+    """The threads in which a process waits for the model: more than its tasks can ask for."""
+    return ThreadPoolExecutor(CALLERS_MAX, thread_name_prefix="call")
+
+
+@app.task(name=ASYNC_JOB, ignore_result=True)
+async def write_all_insights_async(user_id: str, job_id: str) -> None:
+    """The whole job as a coroutine, for the pool that can await one: the body of the ceiling."""
+    await (await _async_body()).run_job((user_id, UUID(job_id)))
+
+
+async def _async_body() -> Any:
+    from benchmarks.bare.body import Body, BodySetup  # Of no use, and memory, in other pools.
+
+    if not _opened:
+        given = setup()
+        plain = BodySetup(
+            "plain", INSIGHTS_PER_JOB, given.database_url, given.master_key, given.load
+        )
+        _opened.append(await Body.open(plain))
+    return _opened[0]
+
+
+_opened: list[Any] = []
 
 
 @app.task(name="retry_payment", bind=True, max_retries=None)

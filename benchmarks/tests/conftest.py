@@ -1,17 +1,30 @@
 """The fixtures of the product's tests: real PostgreSQL and Valkey, a fresh database a test."""
 
+import os
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from benchmarks.contestant import Job, Load
 from benchmarks.seed import SMALL_CHAT, encoded_chat, release_jobs, seed_chats, seed_jobs
-from tests.support.environment import MASTER_KEY
+from tests.support.environment import MASTER_KEY, POSTGRES, TEMPLATE, url_of
 
 pytest_plugins = ["tests.conftest"]
 
 JOBS = 3
+
+
+@pytest.fixture
+async def other_database_url() -> AsyncIterator[str]:
+    """A second fresh database, beside that of the test."""
+    name = f"o_{uuid4().hex}"
+    server = await asyncpg.connect(os.environ[POSTGRES])
+    await server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield url_of(name)
+    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await server.close()
 
 
 @pytest.fixture

@@ -1,31 +1,10 @@
-from collections.abc import Sequence
-
 import asyncpg
 import pytest
 
 from app.credits.invariants import check_invariants
 from benchmarks.bare.unlock import measure_unlock
-from benchmarks.ceiling import FORMS, Ceiling, Form
-from benchmarks.contestant import Job, Load
 from benchmarks.services import product_engine
-from benchmarks.tests.ending import assert_charged_once, run_to_the_end
 from tests.support.environment import MASTER_KEY
-
-
-@pytest.mark.parametrize("form", FORMS)
-async def test_every_form_of_the_ceiling_has_the_effects_of_the_product(
-    form: Form,
-    connection: asyncpg.Connection,
-    jobs: Sequence[Job],
-    database_url: str,
-    redis_url: str,
-    load: Load,
-):
-    ceiling = Ceiling(form, connections=4)
-    await run_to_the_end(
-        ceiling, connection, jobs, database_url=database_url, redis_url=redis_url, load=load
-    )
-    await assert_charged_once(connection, jobs, database_url)
 
 
 @pytest.mark.parametrize("is_hot", [False, True], ids=["spread", "hot"])

@@ -1,14 +1,15 @@
 """What a run writes down: spreads, verdicts, tables and charts."""
 
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.bench import middle, summary
 from benchmarks.charts import Bar, bar_chart
-from benchmarks.report import table
 from benchmarks.run import _wrong
 from benchmarks.sync_design.watched import OTHER_LOOP, shortened
+from benchmarks.tables import number, table
 from benchmarks.targets import judged
 from benchmarks.throughput import percentiles_ms
 
@@ -48,6 +49,43 @@ def test_a_target_that_was_not_measured_is_neither_met_nor_missed():
     assert {row["met"] for row in judged({})} == {None}
 
 
+OURS = {"contestant": "ours", "jobs_s": 60.0, "all_cpu_ms_job": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ({"contestant": "sync", "ended": 0, "invalid": "9 of 9 jobs did not end"}, "9 of 9"),
+        ({"contestant": "sync", "jobs_s": 2.0, "failed": 1}, "jobs failed"),
+        (None, "no setting"),
+    ],
+    ids=["ended no job", "failed a job", "no valid setting"],
+)
+def test_a_ratio_to_a_contestant_that_did_not_end_its_jobs_is_missed(theirs: Any, told: str):
+    even = {"product": OURS} | ({} if theirs is None else {"sync_best": theirs})
+
+    verdict = next(one for one in judged({"even": even}) if "best sync setting" in one["name"])
+
+    assert verdict["met"] is False
+    assert told in verdict["measured"]
+
+
+def test_a_ratio_to_a_valid_row_is_measured():
+    theirs = {"contestant": "sync", "jobs_s": 5.0, "all_cpu_ms_job": 120.0}
+
+    verdicts = judged({"even": {"product": OURS, "sync_best": theirs}})
+
+    assert [one["measured"] for one in verdicts if "best sync" in one["name"]][:2] == [12.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1372.3, "1,400"), (8.36, "8.4"), (0.651, "0.65"), (99.6, "100"), (0.0, "0.0"), (7, "7")],
+)
+def test_a_figure_has_two_digits_that_say_something(value: float, shown: str):
+    assert number(value) == shown
+
+
 def test_percentiles_of_a_single_value_are_that_value():
     assert percentiles_ms([0.25]) == {
         "p50_ms": 250.0,
@@ -61,7 +99,7 @@ def test_a_table_has_a_column_for_whatever_any_row_tells():
     lines = table([{"who": "a", "jobs_s": 12.5}, {"who": "b", "memory_mb": 3}]).splitlines()
 
     assert lines[0] == "| who | jobs/s | memory mb |"
-    assert lines[2:] == ["| a | 12.5 |  |", "| b |  | 3 |"]
+    assert lines[2:] == ["| a | 12 |  |", "| b |  | 3 |"]
 
 
 @pytest.mark.parametrize("log", [True, False])

@@ -11,32 +11,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.db import async_url
 from benchmarks.contestant import Job, Load
 from benchmarks.sync_design import SyncDesign
-from benchmarks.tests.ending import assert_charged_once, run_to_the_end
+from benchmarks.tests.ending import run_to_the_end
 
 WAIT_S = 10.0
-
-
-@pytest.mark.parametrize(
-    "design",
-    [
-        SyncDesign(pool="prefork", concurrency=1, bridge=True),
-        SyncDesign(pool="prefork", concurrency=2, bridge=False),
-        SyncDesign(pool="threads", concurrency=4, bridge=False),
-    ],
-    ids=lambda design: design.name,
-)
-async def test_the_sync_design_charges_every_job_once(
-    design: SyncDesign,
-    connection: asyncpg.Connection,
-    jobs: Sequence[Job],
-    database_url: str,
-    redis_url: str,
-    load: Load,
-):
-    await run_to_the_end(
-        design, connection, jobs, database_url=database_url, redis_url=redis_url, load=load
-    )
-    await assert_charged_once(connection, jobs, database_url)
 
 
 async def test_a_job_sent_twice_is_charged_once(

@@ -1,0 +1,103 @@
+"""Real jobs: chats as people have them, read and indexed as in production, and a model that waits.
+
+Both designs build each context by the same code from the same stored chat.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.catalog.categories import CATEGORIES
+from benchmarks import roster
+from benchmarks.bench import SEED, Bench, Row, interleaved
+from benchmarks.contestant import Load
+from benchmarks.seed import Work
+from benchmarks.sweep import FILLINGS, SECONDS_MAX, Sweep, entry_of, swept
+from benchmarks.throughput import Entry
+
+LOAD = Load(llm_s=1.0, llm_spread_s=0.5, context_s=0.0, real_context=True, seed=SEED)
+SLOW_TAIL = replace(LOAD, llm_slow_share=0.05, llm_slow_times=4.0)
+ALL = tuple(CATEGORIES.values())
+SMALLEST, LARGEST, SIZES = 200, 100_000, 24
+MESSAGES = 4_000
+JOBS = 480
+ROUNDS = 3
+
+EVEN = Work((MESSAGES,), ALL)
+MIXED = Work(
+    tuple(
+        round(SMALLEST * (LARGEST / SMALLEST) ** ((place + 0.5) / SIZES)) for place in range(SIZES)
+    ),
+    ALL,
+)
+"""Sizes drawn in even steps from a log-uniform distribution: each tenfold is as frequent."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best settings of the sync design for chats of 4,000 messages, and all that were tried."""
+
+    chord: Sweep
+    rewritten: Sweep
+
+
+async def found(bench: Bench) -> Found:
+    """What the sweep of this run found; it is made once."""
+    if "settings" not in bench.found:
+        chord = roster.QUICK_LADDERS if bench.quick else roster.CHORD_LADDERS
+        rewritten = roster.QUICK_REWRITTEN_LADDERS if bench.quick else roster.REWRITTEN_LADDERS
+        bench.found["settings"] = Found(
+            await swept(bench, LOAD, EVEN, chord), await swept(bench, LOAD, EVEN, rewritten)
+        )
+    return bench.found["settings"]
+
+
+async def run_even(bench: Bench) -> dict[str, Any]:
+    """Chats of one size, one and two worker processes, against the best of the sync design."""
+    settings = await found(bench)
+    ours = [_product(bench, EVEN), _product(bench, EVEN, processes=2)]
+    rows, theirs = await _rounds(bench, LOAD, EVEN, ours)
+    return {
+        "about": f"Chats of {MESSAGES:,} messages, all four categories of each, every context built"
+        " by the same code; LLM 1 s ± 0.5 s; all jobs queued at once. The first rows are rounds"
+        " taken in turns. The settings below them were tried once each, with four fillings of their"
+        " slots, until more slots did not pay (why_last).",
+        "product": rows[0],
+        "product_two": rows[1],
+        **theirs,
+        "rows": [*rows, *settings.chord.others(), *settings.rewritten.others()],
+    }
+
+
+async def run_mixed(bench: Bench) -> dict[str, Any]:
+    """Chats of all sizes and a model with a slow tail."""
+    rows, theirs = await _rounds(bench, SLOW_TAIL, MIXED, [_product(bench, MIXED)])
+    return {
+        "about": f"{SIZES} sizes of chats from {MIXED.sizes[0]:,} to {MIXED.sizes[-1]:,} messages,"
+        f" log-uniform (half of them below {MIXED.sizes[SIZES // 2]:,}, on average"
+        f" {sum(MIXED.sizes) / SIZES:,.0f}), all four categories of each, every context built by"
+        " the same code; LLM 1 s ± 0.5 s, and 5 % of the calls take four times as long; all jobs"
+        " queued at once; the sync settings are the best ones for chats of"
+        f" {MESSAGES:,} messages.",
+        "product": rows[0],
+        **theirs,
+        "rows": rows,
+    }
+
+
+async def _rounds(
+    bench: Bench, load: Load, work: Work, ours: list[Entry]
+) -> tuple[list[Row], dict[str, Row]]:
+    """Rows of all that take part; and by name those of the sync design."""
+    settings = await found(bench)
+    best = {"sync_best": settings.chord.best, "rewritten_best": settings.rewritten.best}
+    known = {name: setting for name, setting in best.items() if setting is not None}
+    fillings = FILLINGS if not bench.quick else 1
+    theirs = [entry_of(setting, work, fillings=fillings) for setting in known.values()]
+    rounds = 1 if bench.quick else ROUNDS
+    rows = await interleaved(bench, load, [*ours, *theirs], rounds=rounds)
+    return rows, dict(zip(known, rows[len(ours) :], strict=True))
+
+
+def _product(bench: Bench, work: Work, *, processes: int = 1) -> Entry:
+    product = roster.product(bench.services, tasks=roster.REAL_IN_FLIGHT, processes=processes)
+    return Entry(product, JOBS // bench.less, SECONDS_MAX, work)
