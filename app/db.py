@@ -2,23 +2,26 @@
 
 `transaction()`, `in_transaction(work)` and `in_statement(one)` are READ COMMITTED and write;
 `snapshot()` is REPEATABLE READ and only reads; so does `lone_read()`, a single statement. The
-engine belongs to the event loop of the start-up that made it.
+engine belongs to the event loop of the start-up that made it. Behind a pooler nothing of a
+session is relied on (`app.database_connect`): there each of them is a transaction.
 """
 
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import MetaData, Row, TextClause, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_
 
-from app import faults
+from app import faults, reachability
+from app.database_connect import connect, find_pooler
+from app.database_url import DatabaseAddress, parse_database_url
 from app.errors import Unavailable
 from app.faults import Moment, Step
 
@@ -35,9 +38,9 @@ metadata = MetaData(
 
 ATTEMPTS_MAX = 5
 BACKOFF_FIRST_S = 0.05
-CONNECT_TIMEOUT_S = 5
-STATEMENT_TIMEOUT_S = 30
 POOL_WAIT_S = 10
+STATEMENTS_KEPT = 100
+"""Prepared, of one connection."""
 
 # SQLSTATE classes and codes (PostgreSQL manual, appendix A).
 SERIALIZATION_FAILURE = "40001"
@@ -46,6 +49,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 _TRY_AGAIN = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE})
 _AWAY = frozenset({"53300", "57P01", "57P02", "57P03", "57P05"})
 
+_POOLED = "sixfold_pooled"
+"""Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
 
@@ -75,25 +80,45 @@ async def open_engine(
     global _engine
     if _engine is not None:
         raise RuntimeError("the engine is open already")
-    _engine = create_async_engine(
-        async_url(database_url),
+    _engine = make_engine(
+        database_url,
         pool_size=pool_size,
         max_overflow=overflow,
         pool_recycle=int(recycle_s),
         pool_timeout=POOL_WAIT_S,
-        connect_args={
-            "timeout": CONNECT_TIMEOUT_S,
-            "command_timeout": STATEMENT_TIMEOUT_S,
-            "server_settings": {
-                "application_name": "sixfold",
-                "jit": "off",
-                "timezone": "UTC",
-                "lock_timeout": "10s",
-                "idle_in_transaction_session_timeout": "60s",
-            },
-        },
     )
     event.listen(_engine.sync_engine, "checkout", _refuse_closed)
+
+
+def make_engine(database_url: str, **pool: Any) -> AsyncEngine:
+    """An engine that connects as `database_url` says and as what stands in front needs it."""
+    engine = create_async_engine("postgresql+asyncpg://", **pool)
+    connector = _Connector(parse_database_url(database_url))
+    event.listen(engine.sync_engine, "do_connect", connector)
+    connector.engine = engine
+    return engine
+
+
+class _Connector:
+    """Makes the connections of an engine; before the first one it looks for a pooler."""
+
+    engine: AsyncEngine
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._address = address
+        self._is_pooled: bool | None = None
+
+    def __call__(self, dialect: Any, _record: Any, args: Any, options: dict[str, Any]) -> Any:
+        if self._is_pooled is None:
+            self._is_pooled = await_(find_pooler(self._address))
+            self.engine.sync_engine.update_execution_options(**{_POOLED: self._is_pooled})
+        options |= {
+            "address": self._address,
+            "pooled": self._is_pooled,
+            "async_creator_fn": connect,
+            "prepared_statement_cache_size": 0 if self._is_pooled else STATEMENTS_KEPT,
+        }
+        return dialect.connect(*args, **options)
 
 
 async def close_engine() -> None:
@@ -102,13 +127,6 @@ async def close_engine() -> None:
     if _engine is not None:
         engine, _engine = _engine, None
         await engine.dispose()
-
-
-def async_url(database_url: str) -> str:
-    """`postgresql://…` for SQLAlchemy's asyncpg dialect; libpq's `sslmode` becomes `ssl`."""
-    parts = urlsplit(database_url)
-    query = [("ssl" if key == "sslmode" else key, value) for key, value in parse_qsl(parts.query)]
-    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))
 
 
 @asynccontextmanager
@@ -178,8 +196,10 @@ async def in_statement(
 
     async def alone() -> Sequence[Row[Any]]:
         async with _checked_out() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            return (await connection.execute(statement, values)).all()
+            await _let_statements_commit(connection)
+            rows = (await connection.execute(statement, values)).all()
+            await connection.commit()
+            return rows
 
     async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
         return (await connection.execute(statement, values)).all()
@@ -223,7 +243,7 @@ async def lone_read() -> AsyncGenerator[AsyncConnection]:
     Two statements would see two moments. Raises Unavailable when the database cannot be reached.
     """
     async with _checked_out() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await _let_statements_commit(connection)
         yield connection
 
 
@@ -269,14 +289,32 @@ def _has_sqlstate(error: BaseException) -> bool:
     return sqlstate(error) is not None
 
 
+async def _let_statements_commit(connection: AsyncConnection) -> None:
+    """Each statement is a transaction by itself, where its preparation survives that.
+
+    Behind a pooler it may run in another session than it was prepared in: there it gets a
+    transaction around it, which the caller commits.
+    """
+    if not connection.engine.get_execution_options().get(_POOLED):
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
 @asynccontextmanager
 async def _checked_out() -> AsyncGenerator[AsyncConnection]:
     if _engine is None:
         raise RuntimeError("the engine is not open: start-up opens it")
-    try:
-        async with _engine.connect() as connection:
-            yield connection
-    except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError) as error:
-        if is_away(error):
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(_engine.connect())
+        except PoolTimeoutError as error:
             raise Unavailable from error
-        raise
+        except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
+            reachability.database.lost(error)
+            raise Unavailable from error
+        reachability.database.found()
+        try:
+            yield connection
+        except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError) as error:
+            if is_away(error):
+                raise Unavailable from error
+            raise

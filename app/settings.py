@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from app.database_url import parse_database_url
+
 ENV_PREFIX = "SIXFOLD_"
 RUN_FILE = "run.json"
 SECRETS_FILE = "secrets.json"
@@ -20,7 +22,7 @@ AUTH_SECRET_BYTES_MIN = 32
 
 
 class SettingsError(SystemExit):
-    """A setting is missing or wrong; start-up stops with this message."""
+    """A setting is missing or wrong; start-up stops with this message, which is one line."""
 
 
 class _Instance(BaseSettings):
@@ -52,8 +54,7 @@ class DatabaseSettings(_Instance):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, url: str) -> str:
-        if not url.startswith(("postgresql://", "postgres://")):
-            raise ValueError("must be a plain postgresql:// URL")
+        parse_database_url(url)
         return url
 
 
@@ -170,7 +171,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None  # Its cause would show the values.
     except UnreadableSetting as error:
-        raise SettingsError(f"sixfold cannot start:\n  {error}") from None
+        raise SettingsError(f"sixfold cannot start: {error}") from None
 
 
 def load_database_url() -> str:
@@ -210,15 +211,20 @@ def _instance_values(data_dir: Path) -> dict[str, str]:
     return values
 
 
+def shows_tracebacks() -> bool:
+    """Whether a command that fails shows where, and not in one line why."""
+    return os.environ.get(f"{ENV_PREFIX}LOG_LEVEL", "").upper() == "DEBUG"
+
+
 def _explain(error: ValidationError) -> str:
     lines: list[str] = []
     for problem in error.errors(include_input=False, include_url=False):
         where = "".join(str(part) for part in problem["loc"])
         name = f"{ENV_PREFIX}{where.upper()}" if where else "settings"
-        lines.append(f"  {name}: {problem['msg']}")
+        lines.append(f"{name}: {problem['msg']}")
         if where == "database_url" and problem["type"] == "missing":
             lines.append(
-                f"  No instance runs in {os.environ.get(ENV_PREFIX + 'DATA_DIR', DATA_DIR_DEFAULT)}"
+                f"no instance runs in {os.environ.get(ENV_PREFIX + 'DATA_DIR', DATA_DIR_DEFAULT)}"
                 ": start one with `sixfold up`, or set SIXFOLD_DATABASE_URL and SIXFOLD_REDIS_URL."
             )
-    return "sixfold cannot start:\n" + "\n".join(lines)
+    return "sixfold cannot start: " + "; ".join(lines)

@@ -4,12 +4,12 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 import app.chats.models
 import app.credits.models
 import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
-from app.db import async_url, metadata
+from app.db import make_engine, metadata
 from app.settings import load_database_url
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.
@@ -30,7 +30,7 @@ def _migrate(connection: Connection) -> None:
 
 async def _run() -> None:
     url = context.config.get_main_option("sqlalchemy.url") or load_database_url()
-    engine = create_async_engine(async_url(url))
+    engine = make_engine(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

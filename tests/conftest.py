@@ -23,10 +23,14 @@ from app.db import close_engine, open_engine
 from app.local.embedded import Postgres, Valkey, start_postgres, start_valkey
 from app.logging import configure_logging
 from app.settings import Settings
+from tests.database import bouncer
 from tests.provider_stub import ProviderStub
 from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
 
 pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
+
+NEEDS = {"test_pgbouncer.py": ("pgbouncer", bouncer.PROGRAM)}
+"""Files of tests, the package their program is in, and where it is on this machine."""
 
 
 @dataclass
@@ -59,6 +63,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SERVICES] = _Services(folder, postgres, valkey)
     os.environ[POSTGRES], os.environ[VALKEY] = postgres.url, valkey.url
     _make_template(postgres.url)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if collection_path.name in _without_their_program() else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for file, package in _without_their_program().items():
+        terminalreporter.write_line(f"Not run: {file}. Its program is in the package {package}.")
+
+
+def _without_their_program() -> dict[str, str]:
+    """Files of tests whose program is missing on this machine, and the package that brings it."""
+    return {file: name for file, (name, is_there) in NEEDS.items() if not is_there}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
-from app.db import async_url
+from app.db import make_engine
 from app.jobs.models import JobState
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.setup import setup
@@ -84,7 +84,7 @@ def overdue_jobs(connection: Connection) -> list[Row[Any]]:
 @cache
 def _async_engine() -> AsyncEngine:
     """One a process, made at its first use, with the pool of the API: the old code's."""
-    return create_async_engine(async_url(setup().database_url), pool_size=10, max_overflow=5)
+    return make_engine(setup().database_url, pool_size=10, max_overflow=5)
 
 
 async def _end_by_service(

@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db import async_url
+from app.db import make_engine
 from benchmarks.contestant import Job, Load
 from benchmarks.sync_design import SyncDesign
 from benchmarks.tests.ending import run_to_the_end
@@ -38,7 +37,7 @@ async def test_a_job_sent_twice_is_charged_once(
 
 async def test_an_engine_that_two_threads_bridge_to_fails_on_the_second_loop(database_url: str):
     """Why a pool of threads loses jobs by the bridge (see benchmarks/sync_design/README.md)."""
-    engine = create_async_engine(async_url(database_url), pool_size=1)
+    engine = make_engine(database_url, pool_size=1)
     pooled, failed = threading.Event(), threading.Event()
 
     async def leave_a_connection_in_the_pool() -> None:
