@@ -1,6 +1,7 @@
 """Redis, which carries three expendable things: wake-ups, notifications, cached contexts.
 
-Everything here may fail at any time; callers treat a RedisError as "not there".
+Everything here may fail at any time; callers treat a RedisError as "not there". Every key and
+channel starts with `PREFIX`, so that a user of Redis can be limited to them.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-__all__ = ["CONNECTIONS_MAX", "RedisError", "connect_redis", "end_task"]
+__all__ = ["CONNECTIONS_MAX", "PREFIX", "RedisError", "connect_redis", "end_task"]
+
+PREFIX = "sixfold:"
 
 CONNECTIONS_MAX = 32
 CONNECT_TIMEOUT_S = 0.5

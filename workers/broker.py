@@ -20,9 +20,10 @@ from taskiq.abc.broker import AsyncBroker
 from taskiq.cli.worker.args import WorkerArgs
 from taskiq_redis import RedisStreamBroker
 
-from app.redis import end_task
+from app import reachability
+from app.redis import PREFIX, end_task
 
-QUEUE = "sixfold:wakeups"
+QUEUE = f"{PREFIX}wakeups"
 GROUP = "workers"
 CONSUMER = "worker"
 """One name for all: read without acknowledgement, nothing is ever pending on a consumer, and
@@ -143,14 +144,16 @@ class WakeUpBroker(RedisStreamBroker):
                     for data in await self._read(redis):
                         await wakeups.put(data)
                     pause_s = RECONNECT_FIRST_S
+                    reachability.redis.found()
                 except ResponseError as error:
                     if "NOGROUP" not in str(error):
-                        log.warning("wakeups.refused", error=str(error))
+                        reachability.redis.lost(error)
                         await asyncio.sleep(pause_s)
+                        pause_s = min(pause_s * 2, RECONNECT_MAX_S)
                     with suppress(RedisError, OSError, TimeoutError):
                         await self._declare_consumer_group()
                 except (RedisError, OSError, TimeoutError) as error:
-                    log.warning("wakeups.redis_away", error=type(error).__name__, pause_s=pause_s)
+                    reachability.redis.lost(error)
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, RECONNECT_MAX_S)
 

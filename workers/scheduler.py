@@ -1,13 +1,11 @@
 """The scheduler: makes the sweeps punctual. Two of them, or none, do no harm."""
 
-import structlog
 from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 from taskiq.exceptions import SendTaskError
 from taskiq.schedule_sources import LabelScheduleSource
 
+from app import reachability
 from workers.tasks import broker
-
-log = structlog.get_logger()
 
 
 class SweepScheduler(TaskiqScheduler):
@@ -17,8 +15,10 @@ class SweepScheduler(TaskiqScheduler):
         """Sends the task; one that cannot be sent is left to rescue."""
         try:
             await super().on_ready(source, task)
-        except SendTaskError:
-            log.warning("scheduler.redis_away", task=task.task_name)
+        except SendTaskError as error:
+            reachability.redis.lost(error.__cause__ or error)
+        else:
+            reachability.redis.found()
 
 
 scheduler = SweepScheduler(broker, [LabelScheduleSource(broker)])

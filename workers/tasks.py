@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-import structlog
 from redis.exceptions import RedisError
 
+from app import reachability
 from app.errors import Unavailable
 from app.group_commit import GroupCommit
 from app.jobs.sweeps import run_sweep
@@ -21,8 +21,6 @@ __all__ = [
 ]
 
 WAKE_TIMEOUT_S = 0.25
-
-log = structlog.get_logger()
 
 
 @broker.task(RUN_JOB_TASK)
@@ -62,7 +60,9 @@ async def wake_worker(user_id: str, job_id: UUID) -> None:
         async with asyncio.timeout(WAKE_TIMEOUT_S):
             await _lane().submit(broker.message_of(RUN_JOB_TASK, arguments))
     except (Unavailable, OSError, TimeoutError) as error:
-        log.warning("wakeup.failed", job_id=str(job_id), error=type(error).__name__)
+        reachability.redis.lost(error.__cause__ or error)
+    else:
+        reachability.redis.found()
 
 
 def open_wakeups(redis_url: str) -> None:

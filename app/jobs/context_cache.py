@@ -12,6 +12,7 @@ import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from app import reachability
 from app.catalog.categories import Category
 from app.chats.storage import open_messages, read_blocks
 from app.crypto import ChatKey, SealBroken
@@ -19,7 +20,7 @@ from app.db import lone_read
 from app.faults import Spot, reach
 from app.generation.context import InsightContext, build_context
 from app.jobs.leases import Claim
-from app.redis import RedisError
+from app.redis import PREFIX, RedisError
 
 CACHED_S = 20 * 60
 
@@ -75,7 +76,7 @@ class ContextCache:
         try:
             sealed: Any = await self._redis.get(name)
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("context.cache_unavailable", error=type(error).__name__)
+            reachability.redis.lost(error)
             return None
         if sealed is None:
             return None
@@ -93,12 +94,12 @@ class ContextCache:
             sealed = await asyncio.get_running_loop().run_in_executor(self._pool, seal)
             await self._redis.set(name, sealed, ex=CACHED_S)
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("context.cache_unavailable", error=type(error).__name__)
+            reachability.redis.lost(error)
 
 
 def _name(claim: Claim) -> str:
     return (
-        f"ctx:{claim.user_id}:{claim.chat_id}:{claim.content_hmac.hex()}"
+        f"{PREFIX}ctx:{claim.user_id}:{claim.chat_id}:{claim.content_hmac.hex()}"
         f":{claim.category}:{claim.prompt_version}"
     )
 

@@ -11,13 +11,13 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import structlog
 from redis.asyncio import Redis
 
-from app.redis import RedisError
+from app import reachability
+from app.redis import PREFIX, RedisError
 
-JOB_CHANGED = "sixfold:job-changed"
-JOB_CANCELLED = "sixfold:job-cancelled"
+JOB_CHANGED = f"{PREFIX}job-changed"
+JOB_CANCELLED = f"{PREFIX}job-cancelled"
 
 WAITING_MAX = 10_000
 """Notifications kept while Redis is slow; beyond that they are dropped."""
@@ -25,8 +25,6 @@ TOGETHER_MAX = 500
 """Jobs named by one message: a command for each would cost more than all else here."""
 LISTEN_S = 1.0
 RECONNECT_S = 1.0
-
-log = structlog.get_logger()
 
 
 class Notifications:
@@ -36,7 +34,6 @@ class Notifications:
         self._redis = redis
         self._waiting: list[tuple[str, UUID]] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._is_away = False
 
     def changed(self, job_ids: Iterable[UUID]) -> None:
         """These jobs have a new version."""
@@ -68,11 +65,9 @@ class Notifications:
                     for channel, message in _messages(batch):
                         pipeline.publish(channel, message)  # pyright: ignore[reportUnknownMemberType]
                     await pipeline.execute()
-                self._is_away = False
+                reachability.redis.found()
             except (RedisError, OSError, TimeoutError) as error:
-                if not self._is_away:
-                    log.warning("notifications.redis_away", error=type(error).__name__)
-                self._is_away = True
+                reachability.redis.lost(error)
 
 
 def _messages(notifications: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]]:
@@ -98,5 +93,6 @@ async def listen(redis: Redis, channel: str, on_job: Callable[[UUID], Awaitable[
                     for name in message["data"].split() if message is not None else ():
                         with suppress(ValueError):  # Not from us: ignored.
                             await on_job(UUID(name.decode()))
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, OSError, TimeoutError) as error:
+            reachability.redis.lost(error)
             await asyncio.sleep(RECONNECT_S)

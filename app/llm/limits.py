@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import structlog
 from redis.asyncio import Redis
 
+from app import reachability
 from app.llm.shared import Answer, Ask, Bounds, LocalShare, SharedLimits
 from app.redis import RedisError
 
@@ -201,7 +202,8 @@ class CallLimits:
             try:
                 return await self._shared.exchange(ask)
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("llm.limits_local", error=type(error).__name__)
+                reachability.redis.lost(error)
+                log.warning("llm.limits_local")
                 self._is_redis_away = True
                 self._probing = asyncio.create_task(self._probe())
         self._untold += ask.ended

@@ -10,6 +10,8 @@ from uuid import uuid4
 import orjson
 from redis.asyncio import Redis
 
+from app.redis import PREFIX
+
 PROCESSES_ASSUMED = 4
 """Of a process that has never reached Redis."""
 WINDOW_S = 62.0
@@ -61,7 +63,7 @@ class SharedLimits:
         self._epoch = ""
         self.processes = PROCESSES_ASSUMED
         self._script = redis.register_script(_SCRIPT)
-        prefix = f"llm:{{{model}}}"
+        prefix = f"{PREFIX}llm:{{{model}}}"
         self._keys = [
             f"{prefix}:{name}" for name in ("places", "spent", "state", "seen", "waiting")
         ]

@@ -41,7 +41,7 @@ async def test_a_context_is_kept_sealed_for_twenty_minutes_and_found_again(
 ) -> None:
     built = await store.context_of(claim, key, CATEGORY)
     await store.kept()
-    (name,) = await redis.keys("ctx:*")
+    (name,) = await redis.keys("sixfold:ctx:*")
     sealed = await redis.get(name)
     assert b"cake" not in sealed
     assert b"alice" not in sealed
@@ -55,7 +55,7 @@ async def test_what_is_broken_in_the_cache_is_built_anew(
 ) -> None:
     built = await store.context_of(claim, key, CATEGORY)
     await store.kept()
-    (name,) = await redis.keys("ctx:*")
+    (name,) = await redis.keys("sixfold:ctx:*")
     await redis.set(name, b"\x01 not what was sealed")
     assert await store.context_of(claim, key, CATEGORY) == built
     await store.kept()
