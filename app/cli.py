@@ -12,6 +12,7 @@ import orjson
 import typer
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
@@ -30,7 +31,8 @@ from app.local.supervisor import run_up
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
-from app.settings import DATA_DIR_DEFAULT, load_settings
+from app.reachability import one_line
+from app.settings import DATA_DIR_DEFAULT, load_settings, shows_tracebacks
 from app.users.auth import issue_token
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +42,10 @@ TTL_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Result = TypeVar("Result")
 
 app = typer.Typer(
-    name="sixfold", help="Sells AI insights about a chat for coins.", no_args_is_help=True
+    name="sixfold",
+    help="Sells AI insights about a chat for coins.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 jobs = typer.Typer(help="Find a job, start it now, or give its coins back.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
@@ -230,8 +235,13 @@ def ping() -> None:
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. A failure is one line and exit code 1; at level DEBUG a traceback."""
+    try:
+        app()
+    except Exception as error:
+        if shows_tracebacks():
+            raise
+        raise SystemExit(f"sixfold: {_explained(error)}") from None
 
 
 async def _watch(job_id: UUID) -> None:
@@ -250,12 +260,21 @@ def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     try:
         return asyncio.run(_with_engine(work))
     except DomainError as error:
-        typer.echo(f"{error.code}: {error.detail}", err=True)
+        detail = _explained(error.__cause__) if error.__cause__ else error.detail
+        typer.echo(f"{error.code}: {detail}", err=True)
         raise typer.Exit(1) from error
 
 
+def _explained(error: BaseException) -> str:
+    """Why, on one line. A statement and its values, which SQLAlchemy adds, are left out."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return one_line(cause)
+
+
 async def _with_engine(work: Callable[[], Awaitable[Result]]) -> Result:
-    await open_engine(load_settings().database_url, pool_size=2)
+    settings = load_settings()
+    configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
+    await open_engine(settings.database_url, pool_size=2)
     try:
         return await work()
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from workers.broker import WakeUpBroker
 
 RUN_JOB_TASK = "run_insight_job"
 METRICS_PORTS = 16
+FIRST_OF_THE_MASTER = "worker-0"
 GENERATOR = "generator"
 """Who sets this in `broker.state` before start-up has its own generator write the insights."""
 
@@ -110,13 +112,19 @@ def _end_cleanly_on_sigterm() -> None:
 
 
 def _settings_or_end() -> Settings:
-    """The settings; where they are wrong, taskiq's master ends too instead of trying for ever."""
+    """The settings; where they are wrong, taskiq's master ends too instead of trying for ever.
+
+    It would end with 0 on any signal that it handles. One of its processes does it for all.
+    """
     try:
         return load_settings()
-    except SettingsError:
-        if _is_child():
-            os.kill(os.getppid(), signal.SIGTERM)
-        raise
+    except SettingsError as error:
+        if not _is_child():
+            raise
+        if multiprocessing.current_process().name == FIRST_OF_THE_MASTER:
+            sys.stderr.write(f"{error}\n")
+            os.kill(os.getppid(), signal.SIGUSR1)
+        os._exit(1)
 
 
 def _is_child() -> bool:
@@ -156,7 +164,7 @@ async def _spared(step: Awaitable[Found]) -> Found | None:
     try:
         return await step
     except Unavailable:
-        log.warning("rescue.database_away")
+        pass  # Why is in the log already, once.
     except Exception:
         log.exception("rescue.failed")
     return None
