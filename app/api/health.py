@@ -1,27 +1,29 @@
 """Is the process up, and can it work?"""
 
 import asyncio
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisAway
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app import reachability
 from app.api.state import api_state
-from app.db import snapshot
+from app.db import CommitUnknown, transaction
 from app.errors import Unavailable
-from app.redis import RedisError
+from app.redis import PREFIX, RedisError
 
 CHECK_S = 2.0
+PROBE_KEPT_S = 60
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["operations"])
 
@@ -30,13 +32,30 @@ class HealthBody(BaseModel):
     status: Literal["ok"]
 
 
+class DatabaseState(StrEnum):
+    OK = "ok"
+    READ_ONLY = "read_only"
+    """A standby, or one that was set to refuse writes."""
+    NO_RIGHTS = "no_rights"
+    """The user of the URL may not write to every table that an unlock writes to."""
+    UNREACHABLE = "unreachable"
+
+
+class RedisState(StrEnum):
+    OK = "ok"
+    REFUSES_WRITES = "refuses_writes"
+    """It is a replica, full, a node of a cluster, or the user may not write these keys."""
+    UNREACHABLE = "unreachable"
+    """It does not answer, or refuses the login. Why is in the log."""
+
+
 class ReadinessBody(BaseModel):
-    """`migrated`: the database has exactly the tables this code was written for."""
+    """`migrated`: the database has the tables this code needs, perhaps those of the next too."""
 
     status: Literal["ready", "not_ready"]
-    database: Literal["ok", "unreachable"]
+    database: DatabaseState
     migrated: bool
-    redis: Literal["ok", "unreachable"]
+    redis: RedisState
 
 
 @router.get("/healthz")
@@ -47,45 +66,76 @@ async def healthz() -> HealthBody:
 
 @router.get("/readyz", responses={503: {"model": ReadinessBody}})
 async def readyz(request: Request, response: Response) -> ReadinessBody:
-    """The database is there and migrated. Redis is reported and not required."""
+    """The database is migrated and takes what an unlock writes. Redis is reported, not required."""
     state = api_state(request)
-    revision, redis_answers = await asyncio.gather(_database_revision(), _answers(state.redis))
-    migrated = revision == await asyncio.to_thread(code_revision)
-    is_ready = migrated and not state.stopping.is_set()
+    (database, revision), redis_state = await asyncio.gather(_database(), _redis(state.redis))
+    # Migrations only add what the release before can ignore: a newer one is as good.
+    migrated = revision >= await asyncio.to_thread(code_revision)
+    is_ready = database is DatabaseState.OK and migrated and not state.stopping.is_set()
     response.status_code = 200 if is_ready else 503
     return ReadinessBody(
         status="ready" if is_ready else "not_ready",
-        database="unreachable" if revision is None else "ok",
+        database=database,
         migrated=migrated,
-        redis="ok" if redis_answers else "unreachable",
+        redis=redis_state,
     )
 
 
 @cache
-def code_revision() -> str | None:
-    """The migration this code expects."""
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+def code_revision() -> str:
+    """The migration this code expects; their names sort as they follow each other."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
 
 
-async def _database_revision() -> str | None:
-    """The database's migration: empty when it has none, None when it cannot be reached."""
+async def _database() -> tuple[DatabaseState, str]:
+    """Its state, and its migration: empty when it has none or cannot be asked."""
     try:
-        async with asyncio.timeout(CHECK_S), snapshot() as connection:
-            found = await connection.execute(_REVISION)
-            return found.scalar() or ""
-    except (Unavailable, TimeoutError):
-        return None
+        # As an unlock meets it: a transaction that could write, behind whatever pooler there is.
+        async with asyncio.timeout(CHECK_S), transaction() as connection:
+            found = (await connection.execute(_FOUND)).one()
+            if not found.has_tables:
+                return DatabaseState.OK, ""
+            revision: str = (await connection.execute(_REVISION)).scalar_one()
+    except (Unavailable, CommitUnknown, TimeoutError):
+        return DatabaseState.UNREACHABLE, ""
     except DBAPIError:
-        return ""  # There is a database, but not even the table of migrations.
+        return DatabaseState.NO_RIGHTS, ""
+    if found.is_read_only:
+        return DatabaseState.READ_ONLY, revision
+    return (DatabaseState.OK if found.may_write else DatabaseState.NO_RIGHTS), revision
 
 
-async def _answers(redis: Redis) -> bool:
+async def _redis(redis: Redis) -> RedisState:
+    """By a write: many a Redis that refuses writes answers everything else."""
     try:
         async with asyncio.timeout(CHECK_S):
-            await redis.ping()  # pyright: ignore[reportUnknownMemberType] (untyped in redis-py)
-    except (RedisError, OSError, TimeoutError):
-        return False
-    return True
+            await redis.set(f"{PREFIX}probe", 1, ex=PROBE_KEPT_S)
+    except (AuthenticationError, RedisAway, OSError, TimeoutError) as error:
+        reachability.redis.lost(error)
+        return RedisState.UNREACHABLE
+    except RedisError as error:
+        reachability.redis.lost(error)
+        return RedisState.REFUSES_WRITES
+    reachability.redis.found()
+    return RedisState.OK
 
 
-_REVISION = text("SELECT version_num FROM alembic_version")
+_WRITTEN = {
+    "accounts": ("INSERT", "UPDATE"),
+    "entries": ("INSERT",),
+    "insights": ("INSERT", "UPDATE"),
+    "jobs": ("INSERT", "UPDATE"),
+    "reservations": ("INSERT", "UPDATE"),
+}
+"""What an unlock and its job need to be allowed."""
+_FOUND = text(
+    "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only,"
+    " to_regclass('alembic_version') IS NOT NULL AS has_tables, "
+    + " AND ".join(
+        f"has_table_privilege(to_regclass('{table}'), '{right}')"
+        for table, rights in _WRITTEN.items()
+        for right in rights
+    )
+    + " AS may_write"
+)
+_REVISION = text("SELECT coalesce(max(version_num), '') FROM alembic_version")

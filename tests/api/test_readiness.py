@@ -1,0 +1,99 @@
+"""`/readyz` is not ready where an unlock would fail, and tells a Redis that only reads."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote, urlsplit
+
+import asyncpg
+import httpx2
+import pytest
+from redis.asyncio import Redis
+
+from app.main import create_app
+from app.settings import Settings
+
+Answer = dict[str, object]
+
+
+@asynccontextmanager
+async def _served(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(settings)
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://sixfold.test") as client,
+    ):
+        yield client
+
+
+async def _ready(settings: Settings) -> tuple[int, Answer]:
+    async with _served(settings) as client:
+        reply = await client.get("/readyz")
+        return reply.status_code, reply.json()
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_database_that_only_reads_is_not_ready(settings: Settings) -> None:
+    name = urlsplit(settings.database_url).path[1:]
+    rule = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+    await _execute(settings.database_url, rule)
+    code, answer = await _ready(settings)
+    assert (code, answer["database"]) == (503, "read_only")
+
+
+async def test_a_user_who_may_not_write_is_not_ready(settings: Settings) -> None:
+    role = "r_" + urlsplit(settings.database_url).path[1:]
+    made = f"CREATE ROLE {role} LOGIN PASSWORD 'x'"
+    await _execute(settings.database_url, made, f"GRANT pg_read_all_data TO {role}")
+    try:
+        limited = urlsplit(settings.database_url)
+        netloc = f"{role}:x@{limited.hostname}:{limited.port}"
+        url = limited._replace(netloc=netloc).geturl()
+        code, answer = await _ready(settings.model_copy(update={"database_url": url}))
+    finally:
+        await _execute(settings.database_url, f"DROP ROLE {role}")
+    assert (code, answer["database"]) == (503, "no_rights")
+
+
+@pytest.mark.parametrize(
+    ("revision", "code"), [("0001", 503), ("9999", 200)], ids=["older", "newer"]
+)
+async def test_a_newer_database_is_as_good_and_an_older_one_is_not(
+    settings: Settings, revision: str, code: int
+) -> None:
+    changed = f"UPDATE alembic_version SET version_num = '{revision}'"
+    await _execute(settings.database_url, changed)
+    answered, answer = await _ready(settings)
+    assert (answered, answer["migrated"]) == (code, code == 200)
+
+
+async def test_a_database_without_tables_is_not_migrated(settings: Settings) -> None:
+    empty = urlsplit(settings.database_url)._replace(path="/postgres").geturl()
+    code, answer = await _ready(settings.model_copy(update={"database_url": empty}))
+    assert (code, answer["database"], answer["migrated"]) == (503, "ok", False)
+
+
+async def test_a_redis_that_refuses_a_write_is_told_and_not_required(
+    settings: Settings, redis: Redis
+) -> None:
+    """As a replica (READONLY) or a full one (OOM) does: its answer to a write is an error."""
+    await redis.execute_command(
+        "ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-@write"
+    )
+    url = urlsplit(settings.redis_url)
+    netloc = f"reader:{quote('secret')}@{url.hostname}:{url.port}"
+    try:
+        reading = settings.model_copy(update={"redis_url": url._replace(netloc=netloc).geturl()})
+        code, answer = await _ready(reading)
+        wrong = url._replace(netloc=netloc.replace("secret", "wrong")).geturl()
+        refused = await _ready(settings.model_copy(update={"redis_url": wrong}))
+    finally:
+        await redis.execute_command("ACL", "DELUSER", "reader")
+    assert (code, answer["redis"]) == (200, "refuses_writes")
+    assert (refused[0], refused[1]["redis"]) == (200, "unreachable")
