@@ -66,6 +66,8 @@ class ImportBody(BaseModel):
     repeated_messages: int = 0
     unsaid: list[str] = []
     examples: list[ExampleBody] = []
+    message_lines: int = 0
+    notice_lines: int = 0
 
 
 class ChatSummary(BaseModel):

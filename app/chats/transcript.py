@@ -15,7 +15,7 @@ EXAMPLES_MAX = 10
 """So many line numbers and examples of each kind a report holds at most."""
 EXAMPLE_CHARS_MAX = 200
 
-OrderConfidence = Literal["certain", "by_time_order", "declared"]
+OrderConfidence = Literal["certain", "by_time_order", "declared", "by_separator"]
 
 
 class DateOrder(StrEnum):
@@ -91,7 +91,9 @@ class ImportReport:
     header of another layout. `merged_headers` look like a header and were taken for text inside
     a message; `merged_header_lines` are the first of them. `replaced_bytes` could not be decoded.
     `repeated_messages` stand a second time in the file, which holds two exports. `unsaid` names
-    what the format does not tell: `time_zone`, `author`, `year`.
+    what the format does not tell: `time_zone`, `author`, `year`. Of a format of lines,
+    `message_lines`, `notice_lines`, `unparsed_lines` and `merged_headers` are all lines of the
+    file but blank ones before the first header.
     """
 
     format: str
@@ -108,6 +110,8 @@ class ImportReport:
     repeated_messages: int = 0
     unsaid: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    message_lines: int = 0
+    notice_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,10 @@ async def test_an_upload_answers_with_all_that_is_free(alice: Client) -> None:
         "merged_header_lines": [],
         "replaced_bytes": 0,
         "repeated_messages": 0,
-        "unsaid": [],
+        "unsaid": ["time_zone"],
         "examples": [],
+        "message_lines": 600,
+        "notice_lines": 0,
     }
 
 

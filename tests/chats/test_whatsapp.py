@@ -168,8 +168,8 @@ def test_midday_words_are_read_as_people_mean_them():
         ("I wrote <Media omitted> once", "I wrote <Media omitted> once", "text", False),
         ("see file.txt (my draft)", "see file.txt (my draft)", "text", False),
         ("the image omitted half of it", "the image omitted half of it", "text", False),
-        ("\u200eLocation: https://maps.example/?q=1,2", "Location: https://maps.example/?q=1,2",
-         "text", False),
+        ("\u200eLocation: https://maps.example/?q=1,2", "https://maps.example/?q=1,2", "location",
+         False),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("header", ["31/12/22, 22:15 - ", "[31/12/22, 22:15:12] "])
@@ -302,8 +302,20 @@ def test_an_open_order_is_refused_with_its_readings():
         read("01/02/23, 10:00 - Ann: a", "03/04/23, 10:00 - Ann: b")
     assert refusal.value.http_status == 422
     assert refusal.value.facts["readings"] == [
-        {"date_order": "dmy", "first_at": "2023-02-01", "last_at": "2023-04-03"},
-        {"date_order": "mdy", "first_at": "2023-01-02", "last_at": "2023-03-04"},
+        {
+            "date_order": "dmy",
+            "first_at": "2023-02-01",
+            "last_at": "2023-04-03",
+            "line": "01/02/23, 10:00 - Ann: a",
+            "line_at": "2023-02-01",
+        },
+        {
+            "date_order": "mdy",
+            "first_at": "2023-01-02",
+            "last_at": "2023-03-04",
+            "line": "01/02/23, 10:00 - Ann: a",
+            "line_at": "2023-01-02",
+        },
     ]
 
 

@@ -1,24 +1,22 @@
 """Which date a written date means, decided over a whole export and never line by line."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, pairwise
 
+from app.chats.formats.whatsapp.calendars import month_numbers, to_date
 from app.chats.transcript import AmbiguousDates, DateOrder, OrderConfidence
-
-YEAR_MIN, YEAR_MAX = 1990, 2099
 
 # WhatsApp started in 2009: a two-digit year before that is a day or a month misread.
 _SHORT_YEAR_MIN = 2009
-# 52 in two digits is 2552 of the Buddhist calendar, the year 2009; nobody exports from 2052 yet.
-_BUDDHIST_SHORT_MIN = 52
-_BUDDHIST_OFFSET = 543
-_BUDDHIST_YEARS = range(YEAR_MIN + _BUDDHIST_OFFSET, YEAR_MAX + _BUDDHIST_OFFSET + 1)
 
 # Late deliveries and pasted lines run backwards under the right reading too, but seldom.
 _CLEARLY_FEWER = 10
+
+# Where dots or dashes stand between the numbers, no locale puts the month first.
+_DAY_FIRST_SEPARATORS = re.compile(r"\d[.\-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,33 @@ class DateReading:
     order: DateOrder
     confidence: OrderConfidence
     days: Mapping[str, date | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The three parts of a date: numbers, or one name of a month among them."""
+
+    parts: tuple[str, str, str]
+    eras: tuple[str, str, str]
+
+    def day(self, order: DateOrder, months: Mapping[str, int]) -> date | None:
+        first, second, third = range(3)
+        match order:
+            case DateOrder.DMY:
+                day, month, year = first, second, third
+            case DateOrder.MDY:
+                month, day, year = first, second, third
+            case DateOrder.YMD:
+                year, month, day = first, second, third
+        numbers = self.parts
+        if not numbers[day].isdigit() or not numbers[year].isdigit():
+            return None
+        named = numbers[month]
+        of_year = int(named) if named.isdigit() else months.get(named, 0)
+        return to_date(int(numbers[year]), of_year, int(numbers[day]), era=self.eras[year])
+
+    def year_digits(self, order: DateOrder) -> int:
+        return len(self.parts[0] if order is DateOrder.YMD else self.parts[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +75,77 @@ class _Candidate:
         return replace(self, impossible=self.impossible - hopeless)
 
 
-_DIGITS = re.compile(r"\d+")
+# A number with the letter of a Japanese era before it, or the name of a month.
+_PART = re.compile(r"(?P<era>令和|平成|[RH](?=\d))?(?P<number>\d+)|(?P<word>[^\W\d_][^\d\s,/\-]+)")
 
 
-def read_dates(written: Sequence[str], *, declared: DateOrder | None) -> DateReading:
+def read_dates(
+    written: Sequence[str],
+    *,
+    declared: DateOrder | None,
+    today: date,
+    line_of: Callable[[int], str],
+) -> DateReading:
     """The reading of `written`, dates in file order, that the file itself supports.
 
-    A value above 12 decides; then that time does not run backwards; then `declared`.
-    Raises AmbiguousDates when it stays open.
+    A value above 12 decides; then that no message is of a day after `today`, and that time does
+    not run backwards; then dots and dashes, which mean the day first; then `declared`. Raises
+    AmbiguousDates, with lines from `line_of`, when it stays open.
     """
     runs = [day for day, _ in groupby(written)]
-    fields = {day: _DIGITS.findall(day) for day in dict.fromkeys(runs)}
-    if all(len(parts[0]) == 4 for parts in fields.values()):
-        return DateReading(DateOrder.YMD, "certain", _days(fields, DateOrder.YMD))
-    weighed = [_weigh(order, fields, runs) for order in DateOrder]
+    parted = {day: _parted(day) for day in dict.fromkeys(runs)}
+    months = month_numbers(
+        {word for each in parted.values() for word in each.parts if _is_name(word)}
+    )
+    if parted and all(
+        len(each.parts[0]) == 4 and each.parts[0].isdigit() for each in parted.values()
+    ):
+        days = {day: each.day(DateOrder.YMD, months) for day, each in parted.items()}
+        return DateReading(DateOrder.YMD, "certain", days)
+    weighed = [_weigh(order, parted, months, runs, today) for order in DateOrder]
     *usual, year_first = weighed
     hopeless = usual[0].impossible & usual[1].impossible
     # Two-digit years stand first in so few places that it takes evidence or the caller's word.
     if declared is DateOrder.YMD or (hopeless and year_first.is_flawless):
-        return _decide(weighed, declared)
-    return _decide([c.without(hopeless) for c in usual], declared)
+        candidates = weighed
+    else:
+        candidates = [candidate.without(hopeless) for candidate in usual]
+    decided = _decide(candidates, declared, is_day_first=_is_day_first(runs))
+    if decided is None:
+        raise _ambiguous(candidates, written, line_of)
+    return decided
 
 
-def _decide(candidates: Sequence[_Candidate], declared: DateOrder | None) -> DateReading:
+def _is_name(part: str) -> bool:
+    return not part.isdigit()
+
+
+def _parted(written: str) -> _Written:
+    found = list(_PART.finditer(written))
+    # "de", "г." and the era behind a date are no parts of it.
+    kept = [each for each in found if each["number"] or len(found) == 3 or not _is_small(each)]
+    kept = kept[:3] if len(kept) >= 3 else [*kept, *[kept[-1]] * (3 - len(kept))]
+    parts = tuple((each["number"] or each["word"]) for each in kept)
+    eras = tuple((each["era"] or "") for each in kept)
+    return _Written((parts[0], parts[1], parts[2]), (eras[0], eras[1], eras[2]))
+
+
+_SMALL_WORDS = re.compile(
+    r"(?i:del?|[гр]\.?|г\.в\.|be|b\.e\.|ah|ap|ce|ad)|พ\.ศ\.|هـ|ه‍?\.ش\.?|西元|公元"
+)
+
+
+def _is_small(found: re.Match[str]) -> bool:
+    return _SMALL_WORDS.fullmatch(found["word"] or "") is not None
+
+
+def _is_day_first(runs: Sequence[str]) -> bool:
+    return all(_DAY_FIRST_SEPARATORS.search(day) and "/" not in day for day in runs)
+
+
+def _decide(
+    candidates: Sequence[_Candidate], declared: DateOrder | None, *, is_day_first: bool
+) -> DateReading | None:
     possible = [c for c in candidates if not c.impossible]
     if len(possible) == 1 or _agree(possible):
         chosen = next((c for c in possible if c.order is declared), possible[0])
@@ -84,7 +157,10 @@ def _decide(candidates: Sequence[_Candidate], declared: DateOrder | None) -> Dat
     for candidate in open_readings:
         if candidate.order is declared:
             return DateReading(candidate.order, "declared", candidate.days)
-    raise AmbiguousDates(readings=[_as_fact(c) for c in open_readings])
+    for candidate in open_readings:
+        if is_day_first and candidate.order is DateOrder.DMY:
+            return DateReading(candidate.order, "by_separator", candidate.days)
+    return None
 
 
 def _clear_winner(open_readings: Sequence[_Candidate]) -> _Candidate | None:
@@ -97,57 +173,50 @@ def _agree(possible: Sequence[_Candidate]) -> bool:
     return bool(possible) and all(c.days == possible[0].days for c in possible)
 
 
-def _weigh(order: DateOrder, fields: Mapping[str, list[str]], runs: Sequence[str]) -> _Candidate:
-    days = _days(fields, order)
+def _weigh(
+    order: DateOrder,
+    parted: Mapping[str, _Written],
+    months: Mapping[str, int],
+    runs: Sequence[str],
+    today: date,
+) -> _Candidate:
+    days = {written: each.day(order, months) for written, each in parted.items()}
     impossible = frozenset(
         written
         for written, day in days.items()
-        if day is None or _is_before_whatsapp(fields[written], order, day)
+        if day is None or day > today or _is_before_whatsapp(parted[written], order, day)
     )
     known = [day for day in (days[written] for written in runs) if day is not None]
     backwards = sum(later < earlier for earlier, later in pairwise(known))
     return _Candidate(order, days, impossible, backwards)
 
 
-def _is_before_whatsapp(parts: Sequence[str], order: DateOrder, day: date) -> bool:
-    year = parts[0] if order is DateOrder.YMD else parts[2]
-    return len(year) < 4 and day.year < _SHORT_YEAR_MIN
+def _is_before_whatsapp(written: _Written, order: DateOrder, day: date) -> bool:
+    return written.year_digits(order) < 4 and not written.eras[2] and day.year < _SHORT_YEAR_MIN
 
 
-def _days(fields: Mapping[str, list[str]], order: DateOrder) -> dict[str, date | None]:
-    return {written: _day(parts, order) for written, parts in fields.items()}
+def _ambiguous(
+    candidates: Sequence[_Candidate], written: Sequence[str], line_of: Callable[[int], str]
+) -> AmbiguousDates:
+    open_readings = [c for c in candidates if not c.impossible] or candidates
+    # The line on which the readings differ most plainly is the first on which they differ.
+    shown = next(
+        index
+        for index, day in enumerate(written)
+        if len({candidate.days[day] for candidate in open_readings}) > 1
+    )
+    return AmbiguousDates(
+        readings=[_as_fact(c, written[shown], line_of(shown)) for c in open_readings]
+    )
 
 
-def _day(parts: Iterable[str], order: DateOrder) -> date | None:
-    first, second, third = (int(part) for part in parts)
-    match order:
-        case DateOrder.DMY:
-            day, month, year = first, second, third
-        case DateOrder.MDY:
-            month, day, year = first, second, third
-        case DateOrder.YMD:
-            year, month, day = first, second, third
-    year = _full_year(year)
-    if not YEAR_MIN <= year <= YEAR_MAX:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _full_year(year: int) -> int:
-    if year < _BUDDHIST_SHORT_MIN:
-        return 2000 + year
-    if year < 100:
-        return 2500 + year - _BUDDHIST_OFFSET
-    return year - _BUDDHIST_OFFSET if year in _BUDDHIST_YEARS else year
-
-
-def _as_fact(candidate: _Candidate) -> dict[str, str | None]:
+def _as_fact(candidate: _Candidate, written: str, line: str) -> dict[str, str | None]:
     known = [day for day in candidate.days.values() if day is not None]
+    meant = candidate.days[written]
     return {
         "date_order": candidate.order.value,
         "first_at": known[0].isoformat() if known else None,
         "last_at": known[-1].isoformat() if known else None,
+        "line": line,
+        "line_at": meant.isoformat() if meant else None,
     }

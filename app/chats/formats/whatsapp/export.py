@@ -1,59 +1,59 @@
 """The importer of WhatsApp exports: fast, exact, and truthful about what it did not understand.
 
-The text is split once by an expression compiled for its own format (`headers`); the
-order of day and month is decided over the whole file (`dates`); notices and media
-marks are known by their words (`phrases`).
+The text is cut by an expression compiled for its own layout (`headers`, `entries`); the order of
+day and month is decided over the whole file (`dates`); notices and marks are known by their
+structure first and their words second (`bodies`, `notices`, `titles`).
 """
 
 import gc
 import re
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, tzinfo
-from itertools import compress
-from operator import lt
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import accumulate, takewhile
+from operator import sub
 
-from app.chats.formats.whatsapp.dates import DateReading, read_dates
-from app.chats.formats.whatsapp.headers import (
-    MARKS,
-    SPACES,
-    Layout,
-    foreign_headers,
-    read_clock,
-    sniff,
-)
-from app.chats.formats.whatsapp.phrases import (
+from app.chats.formats.whatsapp.bodies import (
     HEAD,
+    LEFT_TO_RIGHT,
     ODD_EDGES,
     ODD_HEADS,
+    RIGHT_TO_LEFT,
     Body,
-    group_name,
-    is_encryption_notice,
-    is_event,
+    has_own_mark,
     read_body,
 )
+from app.chats.formats.whatsapp.entries import Entries, read_entries
+from app.chats.formats.whatsapp.headers import Layout, foreign_headers, sniff
+from app.chats.formats.whatsapp.names import Names
+from app.chats.formats.whatsapp.notices import group_name, kind_of, people_of
+from app.chats.formats.whatsapp.titles import shared_bodies, titles
 from app.chats.message import Message, MessageKind
 from app.chats.transcript import (
-    AUTHOR_CHARS_MAX,
+    EXAMPLE_CHARS_MAX,
+    EXAMPLES_MAX,
     PARTICIPANTS_MAX,
     TITLE_CHARS_MAX,
     DateOrder,
     EmptyChat,
+    Example,
     ImportReport,
+    Notice,
+    NoticeKind,
     TooManyParticipants,
     Transcript,
     UnrecognisedFormat,
 )
 
-# Spellings of names while reading: those of notices are among them.
-_NAMES_MAX = 2 * PARTICIPANTS_MAX
-
 # The app cuts long exports silently, at about these many entries.
 _CUT_WITHOUT_MEDIA = 40_000
 _CUT_WITH_MEDIA = 10_000
 _CUT_TOLERANCE = 0.01
+# Entries are read in parts, so that the text of each part is given back as it is read.
+_PART_ENTRIES = 20_000
+_REPEATED_MIN = 3
 
 
 def parse_export(
@@ -62,10 +62,13 @@ def parse_export(
     date_order: DateOrder | None = None,
     tz: tzinfo = UTC,
     replaced_bytes: int = 0,
+    today: date | None = None,
 ) -> Transcript:
     """The messages of an export and a report on how it was read; times are wall times in `tz`.
 
-    Raises UnrecognisedFormat, AmbiguousDates, EmptyChat or TooManyParticipants.
+    `today` is the last day on which a message can have been written: by default tomorrow, for
+    it is tomorrow already somewhere. Raises UnrecognisedFormat, AmbiguousDates, EmptyChat or
+    TooManyParticipants.
     """
     text = _cleaned(text)
     if not text.strip():
@@ -73,26 +76,58 @@ def parse_export(
     layout = sniff(text)
     if layout is None:
         raise UnrecognisedFormat
-    entries, reading, unparsed = _read_entries(text, layout, declared=date_order, tz=tz)
-    if not entries.ats:
-        raise UnrecognisedFormat("No date in this file can be read.")
-    reader = _Reader(layout)
+    today = today or datetime.now(UTC).date() + timedelta(days=1)
     with _collector_paused():
+        entries = read_entries(text, layout, declared=date_order, tz=tz, today=today)
+        del text
+        if not entries.ats:
+            raise UnrecognisedFormat("No date in this file can be read.")
+        repeated = _repeated(entries)
+        reader = _Reader(layout, Names(entries.rests, layout))
         reader.read(entries)
     if not reader.messages:
         raise EmptyChat
-    report = ImportReport(
-        format=layout.name,
-        date_order=reading.order,
-        order_confidence=reading.confidence,
-        unparsed_lines=unparsed + reader.foreign_headers,
-        possibly_truncated=_is_near_a_cut(len(entries.ats), with_media=reader.attached > 0),
-        replaced_bytes=replaced_bytes,
-    )
     participants = dict(Counter(m.author for m in reader.messages).most_common())
     if len(participants) > PARTICIPANTS_MAX:
         raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
-    return Transcript(reader.messages, reader.title(participants), participants, report)
+    return Transcript(
+        messages=reader.messages,
+        title=reader.title(participants),
+        participants=participants,
+        report=_report(reader, entries, replaced_bytes=replaced_bytes, repeated=repeated),
+        notices=reader.told_notices(frozenset(participants)),
+    )
+
+
+def _report(
+    reader: "_Reader", entries: Entries, *, replaced_bytes: int, repeated: int
+) -> ImportReport:
+    unknown = [notice for notice in reader.notices if notice.kind is NoticeKind.UNKNOWN]
+    return ImportReport(
+        format=reader.layout.name,
+        date_order=entries.reading.order,
+        order_confidence=entries.reading.confidence,
+        unparsed_lines=sum(bool(line.strip()) for line in entries.preamble)
+        + entries.impossible
+        + reader.foreign_headers,
+        possibly_truncated=_is_near_a_cut(len(entries.ats), with_media=reader.attached > 0),
+        notices=len(reader.notices),
+        unknown_notices=len(unknown),
+        merged_headers=len(entries.merged_lines),
+        merged_header_lines=tuple(entries.merged_lines[:EXAMPLES_MAX]),
+        replaced_bytes=replaced_bytes,
+        repeated_messages=repeated,
+        unsaid=("time_zone",),
+        examples=(
+            *(
+                Example("unknown_notice", told.line, told.text[:EXAMPLE_CHARS_MAX])
+                for told in unknown[:EXAMPLES_MAX]
+            ),
+            *entries.examples,
+        ),
+        message_lines=reader.message_lines,
+        notice_lines=reader.notice_lines,
+    )
 
 
 @contextmanager
@@ -106,14 +141,6 @@ def _collector_paused() -> Generator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    """Everything that has a header: its time and what follows the header."""
-
-    ats: Sequence[datetime]
-    rests: Sequence[str]
 
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -131,130 +158,83 @@ def _cleaned(text: str) -> str:
     return "\n" + text.removesuffix("\n")
 
 
-def _read_entries(
-    text: str, layout: Layout, *, declared: DateOrder | None, tz: tzinfo
-) -> tuple[_Entries, DateReading, int]:
-    pieces = layout.pattern.split(text)
-    days_written, clocks_written, rests = pieces[1::3], pieces[2::3], pieces[3::3]
-    if layout.time_first:
-        days_written, clocks_written = clocks_written, days_written
-    reading = read_dates(days_written, declared=declared)
-    clocks = {written: read_clock(written, tz) for written in dict.fromkeys(clocks_written)}
-    unparsed = sum(bool(line.strip()) for line in pieces[0].split("\n"))
-    ats = _times(days_written, clocks_written, reading.days, clocks)
-    impossible = ats.count(None)
-    certain = [at for at in ats if at is not None]
-    if not impossible and _are_all_genuine(certain, rests, layout):
-        return _Entries(certain, rests), reading, unparsed
-    genuine = _genuine(ats, rests, layout)
-    entries = _Entries(
-        [at for at in compress(ats, genuine) if at is not None],
-        _merged(text, layout, genuine),
-    )
-    return entries, reading, unparsed + impossible
-
-
-def _times(
-    days_written: Sequence[str],
-    clocks_written: Sequence[str],
-    days: Mapping[str, date | None],
-    clocks: Mapping[str, time | None],
-) -> list[datetime | None]:
-    combine = datetime.combine
-    return [
-        None if (day := days[d]) is None or (clock := clocks[c]) is None else combine(day, clock)
-        for d, c in zip(days_written, clocks_written, strict=True)
-    ]
-
-
-def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layout) -> bool:
-    """Time never runs backwards, or only under names that wrote before it first did.
-
-    What `_genuine` would find too, without its two passes.
-    """
-    late = [index for index, is_late in enumerate(map(lt, ats[1:], ats), 1) if is_late]
-    if not late:
-        return True
-    known = {rest.partition(layout.author_end)[0] for rest in rests[: late[0]]}
-    return all(_author_of(rests[index], layout) in known for index in late)
-
-
-def _genuine(ats: Sequence[datetime | None], rests: Sequence[str], layout: Layout) -> list[bool]:
-    """Which headers are the export's own, and which stand inside somebody's text.
-
-    A pasted header gives itself away by running back in time under a name that writes
-    nowhere in order. The first pass learns the names, so that a late delivery is kept
-    although its author had not written before.
-    """
-    names = [_author_of(rest, layout) for rest in rests]
-    known: set[str] = set()
-    verdicts: list[bool] = []
-    for _ in range(2):
-        verdicts = []
-        latest: datetime | None = None
-        for at, name, rest in zip(ats, names, rests, strict=True):
-            is_genuine = at is not None and (
-                latest is None
-                or at >= latest
-                or (name in known if name is not None else is_event(rest))
-            )
-            verdicts.append(is_genuine)
-            if is_genuine:
-                latest = at
-                if name is not None:
-                    known.add(name)
-    if verdicts.count(True) * 2 < len(verdicts):
-        return [at is not None for at in ats]  # Two exports in one file, not pasted lines.
-    return verdicts
-
-
-def _author_of(rest: str, layout: Layout) -> str | None:
-    first = rest.partition("\n")[0]
-    name, end, _ = first.partition(layout.author_end)
-    if end:
-        return name
-    return first[:-1] if first.endswith(":") else None
-
-
-def _merged(text: str, layout: Layout, genuine: Sequence[bool]) -> list[str]:
-    """The rests of genuine headers, each with the headers inside it as they were written."""
-    spans = [found.span() for found in layout.pattern.finditer(text)]
-    kept = list(compress(spans, genuine))
-    ends = [*(start for start, _ in kept), len(text)][1:]
-    return [text[after:end] for (_, after), end in zip(kept, ends, strict=True)]
-
-
 def _is_near_a_cut(entries: int, *, with_media: bool) -> bool:
     cuts = (_CUT_WITHOUT_MEDIA, _CUT_WITH_MEDIA) if with_media else (_CUT_WITHOUT_MEDIA,)
     return any(abs(entries - cut) <= cut * _CUT_TOLERANCE for cut in cuts)
 
 
+def _repeated(entries: Entries) -> int:
+    """How many entries stand a second time, from where the file begins again."""
+    ats, rests = entries.ats, entries.rests
+    start = 0
+    with suppress(ValueError):
+        while True:
+            start = ats.index(ats[0], start + 1)
+            if rests[start] != rests[0] or ats[start] == ats[start - 1]:
+                continue
+            firsts = zip(ats[:start], rests[:start], strict=True)
+            seconds = zip(ats[start:], rests[start:], strict=True)
+            same = sum(
+                1
+                for _ in takewhile(
+                    lambda pair: pair[0] == pair[1], zip(firsts, seconds, strict=False)
+                )
+            )
+            if same >= min(_REPEATED_MIN, start):
+                return same
+    return 0
+
+
 @dataclass(slots=True)
 class _Reader:
-    """Turns entries into messages; holds the names met so far."""
+    """Turns entries into messages and notices."""
 
     layout: Layout
+    names: Names
     messages: list[Message] = field(default_factory=list[Message])
+    notices: list[Notice] = field(default_factory=list[Notice])
     foreign_headers: int = 0
     attached: int = 0
+    message_lines: int = 0
+    notice_lines: int = 0
     # Marks such as <Media omitted> mean the same under every author.
     _wordless: dict[str, Body] = field(default_factory=dict[str, Body])
-    _names: dict[str, str] = field(default_factory=dict[str, str])
+    _titles: frozenset[str] = frozenset()
+    _shared: frozenset[str] = frozenset()
     _group: str | None = None
-    _announcer: str | None = None
+    _is_unmarked: bool = False
+    _mark: str = LEFT_TO_RIGHT
+    _notice_entries: list[int] = field(default_factory=list[int])
 
-    def read(self, entries: _Entries) -> None:
+    def read(self, entries: Entries) -> None:
+        rests = entries.rests
+        self._shared = shared_bodies(rests, self.layout)
+        if self.layout.is_ios:
+            self._titles = titles(rests, self.layout)
+            self._is_unmarked = not any(map(has_own_mark, rests))
+            if sum(RIGHT_TO_LEFT in r for r in rests) > sum(LEFT_TO_RIGHT in r for r in rests):
+                self._mark = RIGHT_TO_LEFT
+        number = 1
+        for start in range(0, len(rests), _PART_ENTRIES):
+            number = self._read_part(entries, start, number)
+        self._place_lines(entries)
+
+    def _read_part(self, entries: Entries, start: int, number: int) -> int:
         # The hot loop of an import: a plain message takes no call but the one that makes it.
-        names, author_end, append = self._names, self.layout.author_end, self.messages.append
+        names, author_end = self.names.known, self.layout.author_end
+        append, titled = self.messages.append, self._titles
         edges, heads, head = ODD_EDGES, ODD_HEADS, HEAD
-        number, text_kind = 1, MessageKind.TEXT
-        make = Message.__new__
-        for at, rest in zip(entries.ats, entries.rests, strict=True):
+        unmarked, mark = self._is_unmarked, self._mark
+        text_kind, make = MessageKind.TEXT, Message.__new__
+        part = entries.rests[start : start + _PART_ENTRIES]
+        ats = entries.ats[start : start + _PART_ENTRIES]
+        for index, (at, rest) in enumerate(zip(ats, part, strict=True), start):
             raw, end, body = rest.partition(author_end)
             author = names.get(raw)
             if author is None or not end:
-                met = self._meet(rest)
+                met = self.names.read(rest)
                 if met is None:
+                    self._note(index, at, rest)
                     continue
                 author, body = met
             if (
@@ -262,73 +242,78 @@ class _Reader:
                 or body[0] in edges
                 or body[-1] in edges
                 or body[head] in heads
-                or "\u200e" in body
+                or mark in body
                 or "\n" in body
-                or author == self._group
-                or body.startswith(author)
+                or author in titled
+                or (unmarked and body.startswith(author))
             ):
                 odd = self._read_odd(body, author)
                 if odd is None:
+                    self._note(index, at, body)
                     continue
                 append(make(Message, number, at, author, *odd))
             else:
                 append(make(Message, number, at, author, body, text_kind, False))
             number += 1
+        return number
 
     def title(self, participants: Mapping[str, int]) -> str | None:
-        """The group's name: told by an event, or the name over the encryption notice if nobody
-        writes under it."""
-        told = self._group
-        if told is None and self._announcer not in participants:
-            told = self._announcer
+        """The group's name: told by an event, or the name over the encryption notice."""
+        told = self._group or next(iter(sorted(self._titles - participants.keys())), None)
         return told[:TITLE_CHARS_MAX] if told else None
 
-    def _meet(self, rest: str) -> tuple[str, str] | None:
-        """Author and body of a line whose author is new or written oddly; None for a notice."""
-        first, newline, more = rest.partition("\n")
-        raw, end, body = first.partition(self.layout.author_end)
-        if not end and first.endswith(":"):
-            raw, end, body = first[:-1], ":", ""
-        name = _clean_name(raw)
-        if not end or not name or self._is_unsigned_notice(first, raw):
-            self._note_event(rest)
-            return None
-        if raw not in self._names:
-            if len(self._names) >= _NAMES_MAX:
-                raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
-            self._names[raw] = name
-        return name, body + newline + more
-
-    def _is_unsigned_notice(self, first: str, raw: str) -> bool:
-        """A notice whose words hold the author's colon: … changed the subject to "a: b"."""
-        return raw not in self._names and any(q in raw for q in '"“„«') and is_event(first)
+    def told_notices(self, names: frozenset[str]) -> list[Notice]:
+        """The notices, with those who joined or left."""
+        return [
+            notice._replace(people=people_of(notice.text, notice.kind, names))
+            for notice in self.notices
+        ]
 
     def _read_odd(self, body: str, author: str) -> Body | None:
+        if author in self._titles:
+            return None
         if body in self._wordless:
             return self._wordless[body]
-        odd = read_body(body, author=author, group=self._group)
-        if odd is None:
-            if self._announcer is None and is_encryption_notice(body):
-                self._announcer = author
-            self._note_event(body)
+        odd = read_body(body, is_ios=self.layout.is_ios, shared=self._shared)
+        if odd is None or (self._is_unmarked and self._is_event_of(author, body)):
             return None
         if odd.kind is MessageKind.MEDIA and "." in body:
             self.attached += 1
         elif odd.kind is not MessageKind.TEXT and "." not in body:
             self._wordless[body] = odd
-        if "\n" in body:
-            self.foreign_headers += foreign_headers(body, self.layout)
+        if "\n" in body and (foreign := foreign_headers(body, self.layout)):
+            self.foreign_headers += foreign
+            self.message_lines -= foreign
         return odd
 
-    def _note_event(self, notice: str) -> None:
-        name = group_name(notice)
-        if name is not None:
-            self._group = name
+    def _is_event_of(self, author: str, body: str) -> bool:
+        """In an iOS export without its marks: `Nia: Nia left`."""
+        return (
+            body.startswith(f"{author} ")
+            and "\n" not in body
+            and not body.endswith("?")
+            and kind_of(body) is not NoticeKind.UNKNOWN
+        )
 
+    def _note(self, index: int, at: datetime, text: str) -> None:
+        if "\n" in text and (foreign := foreign_headers(text, self.layout)):
+            self.foreign_headers += foreign
+            self.notice_lines -= foreign
+        self.notices.append(Notice(at, kind_of(text), text))
+        self._notice_entries.append(index)
+        self._group = group_name(text) or self._group
 
-def _clean_name(raw: str) -> str:
-    name = raw.translate(_NAME_TABLE).strip()
-    return name[:AUTHOR_CHARS_MAX].strip()
-
-
-_NAME_TABLE = {ord(mark): None for mark in MARKS} | {ord(space): " " for space in SPACES}
+    def _place_lines(self, entries: Entries) -> None:
+        """Every line of the file is of a message, of a notice, or one that looks like a header
+        and is not: those are counted on their own."""
+        lines = [rest.count("\n") + 1 for rest in entries.rests]
+        own = list(map(sub, lines, entries.inside)) if entries.inside else lines
+        in_notices = sum(own[entry] for entry in self._notice_entries)
+        self.notice_lines += in_notices
+        self.message_lines += sum(own) - in_notices
+        if self.notices:
+            firsts = list(accumulate(lines, initial=len(entries.preamble) + 1))
+            self.notices = [
+                notice._replace(line=firsts[entry])
+                for notice, entry in zip(self.notices, self._notice_entries, strict=True)
+            ]

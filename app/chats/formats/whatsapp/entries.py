@@ -1,0 +1,195 @@
+"""An export cut into entries: everything that has a header of its own, and the time it has."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import compress, islice
+from operator import lt
+
+from app.chats.formats.whatsapp.clocks import read_clock
+from app.chats.formats.whatsapp.dates import DateReading, read_dates
+from app.chats.formats.whatsapp.headers import Layout
+from app.chats.formats.whatsapp.notices import is_notice
+from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, DateOrder, Example, ExampleKind
+
+# A part is split at a time: the pieces of a whole file are several times as large as the file.
+_PART_CHARS = 2_000_000
+# So much later than it was written a message may arrive without a word of doubt.
+_LATE_MAX = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Entries:
+    """The entries in file order: their times, and what follows their headers.
+
+    `inside` says how many lines of each that look like a header were left in its text; it is
+    empty where there are none. `preamble` are the lines before the first header.
+    """
+
+    ats: list[datetime]
+    rests: list[str]
+    reading: DateReading
+    preamble: list[str]
+    inside: list[int] = field(default_factory=list[int])
+    impossible: int = 0
+    merged_lines: list[int] = field(default_factory=list[int])
+    examples: list[Example] = field(default_factory=list[Example])
+
+
+def read_entries(
+    text: str, layout: Layout, *, declared: DateOrder | None, tz: tzinfo, today: date
+) -> Entries:
+    """The entries of `text`, which begins with a newline. Raises AmbiguousDates."""
+    preamble, days_written, clocks_written, rests = _split(text, layout)
+
+    def line_of(index: int) -> str:
+        header = next(islice(layout.pattern.finditer(text), index, None))
+        return text[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
+
+    reading = read_dates(days_written, declared=declared, today=today, line_of=line_of)
+    clocks = {written: read_clock(written, tz) for written in set(clocks_written)}
+    ats = _times(days_written, clocks_written, reading.days, clocks)
+    certain = [at for at in ats if at is not None]
+    entries = Entries(certain, rests, reading, preamble)
+    if len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
+        _merge(entries, text, layout, ats, _genuine(ats, rests, layout))
+    for number, line in enumerate(entries.preamble, 1):
+        if line.strip():
+            _show(entries, "unparsed_line", number, line)
+    return entries
+
+
+def author_of(rest: str, layout: Layout) -> str | None:
+    """What stands before the first colon of the first line; None if there is none."""
+    first = rest.partition("\n")[0]
+    name, end, _ = first.partition(layout.author_end)
+    if end:
+        return name
+    return first[:-1] if first.endswith(":") else None
+
+
+def _split(text: str, layout: Layout) -> tuple[list[str], list[str], list[str], list[str]]:
+    days: list[str] = []
+    clocks: list[str] = []
+    rests: list[str] = []
+    preamble: list[str] = []
+    known: dict[str, str] = {}
+    shared = known.setdefault
+    for part in _parts(text, layout):
+        pieces = layout.pattern.split(part)
+        if not rests:
+            preamble += pieces[0].split("\n")[1:]
+        firsts, seconds = pieces[1::3], pieces[2::3]
+        if layout.time_first:
+            firsts, seconds = seconds, firsts
+        # The same few thousand strings over and over: one of each is kept.
+        days += [shared(written, written) for written in firsts]
+        clocks += [shared(written, written) for written in seconds]
+        rests += pieces[3::3]
+    return preamble, days, clocks, rests
+
+
+def _parts(text: str, layout: Layout) -> Iterator[str]:
+    """`text` cut before headers."""
+    start = 0
+    while start < len(text):
+        found = layout.pattern.search(text, start + _PART_CHARS)
+        end = found.start() if found else len(text)
+        yield text[start:end]
+        start = end
+
+
+def _times(
+    days_written: Sequence[str],
+    clocks_written: Sequence[str],
+    days: Mapping[str, date | None],
+    clocks: Mapping[str, time | None],
+) -> list[datetime | None]:
+    combine = datetime.combine
+    return [
+        None if (day := days[d]) is None or (clock := clocks[c]) is None else combine(day, clock)
+        for d, c in zip(days_written, clocks_written, strict=True)
+    ]
+
+
+def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layout) -> bool:
+    """Time never runs far backwards, or only under names that wrote before it first did.
+
+    What `_genuine` would find too, without its two passes.
+    """
+    late = [
+        index
+        for index, is_late in enumerate(map(lt, ats[1:], ats), 1)
+        if is_late and ats[index - 1] - ats[index] > _LATE_MAX
+    ]
+    if not late:
+        return True
+    known = {rest.partition(layout.author_end)[0] for rest in rests[: late[0]]}
+    return all(author_of(rests[index], layout) in known for index in late)
+
+
+def _genuine(ats: Sequence[datetime | None], rests: Sequence[str], layout: Layout) -> list[bool]:
+    """Which headers are the export's own, and which stand inside a person's text.
+
+    A pasted header gives itself away by running back in time under a name that writes
+    nowhere in order. The first pass learns the names, so that a late delivery is kept
+    although its author had not written before.
+    """
+    names = [author_of(rest, layout) for rest in rests]
+    known: set[str] = set()
+    verdicts: list[bool] = []
+    for _ in range(2):
+        verdicts = []
+        latest: datetime | None = None
+        for at, name, rest in zip(ats, names, rests, strict=True):
+            is_genuine = at is not None and (
+                latest is None
+                or latest - at <= _LATE_MAX
+                or (name in known if name is not None else is_notice(rest))
+            )
+            verdicts.append(is_genuine)
+            if is_genuine:
+                latest = at
+                if name is not None:
+                    known.add(name)
+    if verdicts.count(True) * 2 < len(verdicts):
+        return [at is not None for at in ats]  # Two exports in one file, not pasted lines.
+    return verdicts
+
+
+def _merge(
+    entries: Entries,
+    text: str,
+    layout: Layout,
+    ats: Sequence[datetime | None],
+    genuine: Sequence[bool],
+) -> None:
+    """Leaves the headers that are not genuine in the text of the entry before, as written."""
+    spans = [found.span() for found in layout.pattern.finditer(text)]
+    kept = list(compress(spans, genuine))
+    first = kept[0][0] if kept else len(text)
+    entries.preamble[:] = text[:first].split("\n")[1:]
+    ends = [*(start for start, _ in kept), len(text)][1:]
+    entries.ats = [at for at in compress(ats, genuine) if at is not None]
+    entries.rests = [text[after:end] for (_, after), end in zip(kept, ends, strict=True)]
+    entries.inside = [0] * len(kept)
+    at_entry, line, counted = -1, 0, 0
+    for (start, _), at, is_genuine in zip(spans, ats, genuine, strict=True):
+        if is_genuine:
+            at_entry += 1
+            continue
+        line, counted = line + text.count("\n", counted, start + 1), start + 1
+        if at_entry < 0:
+            continue  # A line before the first header, and told as such.
+        if at is None:
+            entries.impossible += 1
+        else:
+            entries.merged_lines.append(line)
+        entries.inside[at_entry] += 1
+        _show(entries, "unparsed_line" if at is None else "merged_header", line, text[start + 1 :])
+
+
+def _show(entries: Entries, kind: ExampleKind, line: int, text: str) -> None:
+    if sum(shown.kind == kind for shown in entries.examples) < EXAMPLES_MAX:
+        told = text[:EXAMPLE_CHARS_MAX].partition("\n")[0]
+        entries.examples.append(Example(kind, line, told))

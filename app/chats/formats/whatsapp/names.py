@@ -1,0 +1,113 @@
+"""Where the name of an author ends: names may hold a colon, and notices hold one too."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.chats.formats.whatsapp.bodies import is_marked
+from app.chats.formats.whatsapp.headers import MARKS, SPACES, Layout
+from app.chats.formats.whatsapp.notices import is_notice, is_security_notice
+from app.chats.transcript import AUTHOR_CHARS_MAX, PARTICIPANTS_MAX, TooManyParticipants
+
+# Spellings of names while reading: those of notices are among them.
+NAMES_MAX = 2 * PARTICIPANTS_MAX
+_NAME_TABLE = {ord(mark): None for mark in MARKS} | {ord(space): " " for space in SPACES}
+_SECOND_COLON = re.compile(r"(?P<more>[^\n:]{1,50}): (?=\S|$)")
+_QUOTES = '"“„«'
+# A name of so many words, under which one line stands, is rather a notice in unknown words.
+_NAME_WORDS_MAX = 7
+_WRITES_OFTEN = 3
+_LOOKED_THROUGH_MAX = 64
+
+
+@dataclass(slots=True)
+class Names:
+    """The names met so far. `known` maps a spelling to the name it means, and is read directly
+    in the hot loop; a name with a colon is never in it."""
+
+    rests: Sequence[str]
+    layout: Layout
+    known: dict[str, str] = field(default_factory=dict[str, str])
+    _longer: dict[str, str] = field(default_factory=dict[str, str])
+    _looked_through: int = 0
+
+    def read(self, rest: str) -> tuple[str, str] | None:
+        """Author and body of an entry whose author is new or written oddly; None if it has no
+        author. Raises TooManyParticipants."""
+        first, newline, more = rest.partition("\n")
+        raw, end, body = self._parted(first)
+        if not end or not clean(raw) or self._is_unsigned(first, raw):
+            return None
+        if raw not in self.known and raw not in self._longer:
+            if len(self.known) + len(self._longer) >= NAMES_MAX:
+                raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
+            longer = self._longer_name(raw, body)
+            if longer is None:
+                self.known[raw] = clean(raw)
+            else:
+                self._longer[raw] = longer
+        longer = self._longer.get(raw)
+        if longer is None:
+            return clean(raw), body + newline + more
+        head = longer[len(raw) + len(end) :] + end
+        if body.startswith(head):
+            return clean(longer), body[len(head) :] + newline + more
+        return clean(raw), body + newline + more
+
+    def _parted(self, first: str) -> tuple[str, str, str]:
+        raw, end, body = first.partition(self.layout.author_end)
+        if end:
+            return raw, end, body
+        if first.endswith(":"):
+            return first[:-1], ":", ""
+        raw, end, body = first.partition(":")
+        # On iOS each line has an author; elsewhere "10:30" may stand in a notice.
+        if end and (self.layout.is_ios or raw in self.known):
+            return raw, end, body
+        return first, "", ""
+
+    def _is_unsigned(self, first: str, raw: str) -> bool:
+        """A notice without an author whose words hold a colon: … changed the subject to "a: b".
+        On iOS there is none."""
+        if self.layout.is_ios or raw in self.known or raw in self._longer:
+            return False
+        if is_security_notice(first):
+            return True
+        is_suspect = is_notice(raw) or (is_notice(first) and any(q in raw for q in _QUOTES))
+        if not is_suspect and len(raw.split()) <= _NAME_WORDS_MAX:
+            return False
+        return self._count(raw + self.layout.author_end) < _WRITES_OFTEN
+
+    def _count(self, head: str) -> int:
+        self._looked_through += 1
+        if self._looked_through > _LOOKED_THROUGH_MAX:
+            return 0
+        return sum(rest.startswith(head) for rest in self.rests)
+
+    def _longer_name(self, raw: str, body: str) -> str | None:
+        """`ACME: Support`, where all that stands under `ACME` begins with `Support: `, or a mark
+        of the export or a notice proves it."""
+        found = _SECOND_COLON.match(body)
+        if found is None or self._looked_through >= _LOOKED_THROUGH_MAX:
+            return None
+        end = self.layout.author_end
+        longer = f"{raw}{end}{found['more']}"
+        if is_marked(body[found.end() :]):
+            return longer
+        self._looked_through += 1
+        under = 0
+        for rest in self.rests:
+            if rest.startswith(raw + end):
+                if not rest.startswith(longer + end):
+                    return None
+                under += 1
+        if under > 1:
+            return longer
+        is_told = any(longer in rest and not rest.startswith(longer) for rest in self.rests)
+        return longer if is_told else None
+
+
+def clean(raw: str) -> str:
+    """A name without direction marks, in plain spaces, cut at AUTHOR_CHARS_MAX."""
+    name = raw.translate(_NAME_TABLE).strip()
+    return name[:AUTHOR_CHARS_MAX].strip()
