@@ -13,7 +13,7 @@ RUN python -m venv --without-pip /venv
 COPY requirements-image.lock ./
 RUN python -m pip --python /venv/bin/python install \
     --require-hashes --no-deps --only-binary :all: -r requirements-image.lock
-COPY pyproject.toml README.md alembic.ini ./
+COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app app
 COPY workers workers
 COPY migrations migrations
