@@ -51,6 +51,7 @@ lint: setup-dev
 	@echo "imports";    $(BIN)/lint-imports
 	@echo "lock";       $(BIN)/python ops/check_lock.py
 	@echo "migrations"; $(BIN)/python ops/check_migrations.py
+	@echo "documents";  $(BIN)/python ops/write_docs.py --check
 
 audit: setup-dev
 	@echo "audit";      $(BIN)/python ops/audit.py

@@ -1,4 +1,4 @@
-"""Every setting, read once. The only module that reads the environment."""
+"""Every setting and what it means, read once. The only module that reads the environment."""
 
 import base64
 import json
@@ -36,7 +36,10 @@ class _Instance(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    data_dir: Path = DATA_DIR_DEFAULT
+    data_dir: Path = Field(
+        default=DATA_DIR_DEFAULT,
+        description="folder of the embedded instance, which supplies whatever is marked ◆",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -49,7 +52,7 @@ class _Instance(BaseSettings):
 class DatabaseSettings(_Instance):
     """What a migration needs."""
 
-    database_url: str
+    database_url: str = Field(description="◆ `postgresql://…`, PostgreSQL 15 or newer")
 
     @field_validator("database_url")
     @classmethod
@@ -61,58 +64,138 @@ class DatabaseSettings(_Instance):
 class Settings(DatabaseSettings):
     """All settings of the API, the workers and the scheduler. Times are in seconds."""
 
-    redis_url: str
+    redis_url: str = Field(
+        description="◆ `redis://…` or `rediss://…`, Redis 6.2 or newer, or Valkey"
+    )
 
-    master_key: SecretStr
-    """`<id>:<base64url of 32 bytes>`; wraps the key of every chat."""
-    master_key_previous: SecretStr | None = None
+    master_key: SecretStr = Field(
+        description="◆ `<id>:<base64url of 32 bytes>`; wraps the key of every chat"
+    )
+    master_key_previous: SecretStr | None = Field(
+        default=None,
+        description="the one before a rotation: it still unwraps, it wraps nothing new",
+    )
 
-    auth_secret: SecretStr | None = None
-    auth_jwks_url: str | None = None
-    auth_audience: str = "sixfold"
-    auth_issuer: str = "sixfold"
+    auth_secret: SecretStr | None = Field(
+        default=None,
+        description="◆ signs and checks tokens by HS256, at least 32 bytes; or the next one",
+    )
+    auth_jwks_url: str | None = Field(
+        default=None, description="`https://…`, the key set of an identity provider: RS256 or ES256"
+    )
+    auth_audience: str = Field(default="sixfold", description="what `aud` of a token must be")
+    auth_issuer: str = Field(default="sixfold", description="what `iss` of a token must be")
 
-    llm_base_url: str | None = None
-    llm_api_key: SecretStr | None = None
-    llm_model: str | None = None
-    llm_max_tokens: int = Field(default=2_000, ge=100, le=32_000)
-    llm_timeout_s: float = Field(default=45, gt=0, le=100)
-    """Of one call. Two of them and a pause fit into an attempt by default."""
-    llm_prompt_chars: int = Field(default=100_000, ge=4_000, le=2_000_000)
-    """Of the messages in a prompt; a model with a small context needs less."""
-    llm_concurrency: int = Field(default=60, ge=1, le=10_000)
-    """Calls under way at once, over all workers; so are the two limits below, None is none."""
-    llm_requests_per_minute: int | None = Field(default=None, ge=1)
-    llm_tokens_per_minute: int | None = Field(default=None, ge=1_000)
-    llm_price_input: float | None = Field(default=None, ge=0)
-    """US dollars for a million tokens; all three or none, then those of `prices.toml` count."""
-    llm_price_cached: float | None = Field(default=None, ge=0)
-    llm_price_output: float | None = Field(default=None, ge=0)
+    llm_base_url: str | None = Field(
+        default=None, description="of an OpenAI-compatible provider; unset: OpenAI's own"
+    )
+    llm_api_key: SecretStr | None = Field(
+        default=None, description="of the provider; without it insights are written offline"
+    )
+    llm_model: str | None = Field(
+        default=None, description="of the provider; set together with the key"
+    )
+    llm_max_tokens: int = Field(default=2_000, ge=100, le=32_000, description="of one answer")
+    llm_timeout_s: float = Field(
+        default=45,
+        gt=0,
+        le=100,
+        description="of one call; two of them and a pause fit into an attempt by default",
+    )
+    llm_prompt_chars: int = Field(
+        default=100_000,
+        ge=4_000,
+        le=2_000_000,
+        description="of the messages in a prompt; less for a model with a small context",
+    )
+    llm_concurrency: int = Field(
+        default=60, ge=1, le=10_000, description="calls under way at once, over all workers"
+    )
+    llm_requests_per_minute: int | None = Field(
+        default=None, ge=1, description="over all workers; unset: no limit"
+    )
+    llm_tokens_per_minute: int | None = Field(
+        default=None, ge=1_000, description="over all workers; unset: no limit"
+    )
+    llm_price_input: float | None = Field(
+        default=None,
+        ge=0,
+        description="US dollars for a million tokens, in place of `prices.toml`; all three or none",
+    )
+    llm_price_cached: float | None = Field(
+        default=None, ge=0, description="the same, for input the provider had in its cache"
+    )
+    llm_price_output: float | None = Field(default=None, ge=0, description="the same, for output")
 
-    lease_s: float = Field(default=45, gt=0, le=90)
-    heartbeat_s: float = Field(default=15, gt=0)
-    rescue_s: float = Field(default=5, gt=0)
-    attempt_s: float = Field(default=110, gt=0, le=110)
-    expires_s: float = Field(default=3600, gt=0)
+    lease_s: float = Field(
+        default=45, gt=0, le=90, description="how long a claim holds without a heartbeat"
+    )
+    heartbeat_s: float = Field(
+        default=15,
+        gt=0,
+        description="between two renewals; the lease must be at least twice as long",
+    )
+    rescue_s: float = Field(
+        default=5,
+        gt=0,
+        description="between two looks at the database for jobs that no wake-up will start",
+    )
+    attempt_s: float = Field(
+        default=110,
+        gt=0,
+        le=110,
+        description="what one attempt may take; its lease cannot be renewed 10 s after that",
+    )
+    expires_s: float = Field(
+        default=3600,
+        gt=0,
+        description="after its unlock a job that has not ended expires, and the coins come back",
+    )
 
-    db_pool_size: int = Field(default=10, ge=1)
-    db_pool_overflow: int = Field(default=0, ge=0)
-    db_pool_recycle_s: float = Field(default=300, gt=0)
+    db_pool_size: int = Field(default=10, ge=1, description="connections that a process keeps")
+    db_pool_overflow: int = Field(
+        default=0,
+        ge=0,
+        description="connections beyond these, opened and closed under load: costly (ADR 0011)",
+    )
+    db_pool_recycle_s: float = Field(
+        default=300, gt=0, description="age at which a connection is replaced"
+    )
 
-    upload_bytes_max: int = Field(default=48 * 1024 * 1024, ge=1024)
-    uploads_at_once: int = Field(default=4, ge=1)
-    context_threads: int = Field(default=2, ge=1)
-    daily_jobs_max: int = Field(default=200, ge=0)
-    """Unlocks of one user in 24 hours; beyond it 429 `daily_limit`. 0: as many as they pay for."""
-    daily_cost_max: float = Field(default=10, ge=0)
-    """US dollars a provider was paid for one user's insights in 24 hours, likewise."""
-    requests_per_minute: int = Field(default=600, ge=1)
-    """Of one user at one API process; beyond it 429 `rate_limited`."""
+    upload_bytes_max: int = Field(
+        default=48 * 1024 * 1024,
+        ge=1024,
+        description="size of an upload, and of the transcript in an archive",
+    )
+    uploads_at_once: int = Field(
+        default=4, ge=1, description="in one API process; one user gets at most half of them"
+    )
+    context_threads: int = Field(
+        default=2, ge=1, description="of one worker process, for decrypting and indexing chats"
+    )
+    daily_jobs_max: int = Field(
+        default=200,
+        ge=0,
+        description="unlocks of one user in 24 hours; beyond it 429 `daily_limit`; 0: no limit",
+    )
+    daily_cost_max: float = Field(
+        default=10,
+        ge=0,
+        description="US dollars paid to a provider for a user in 24 hours, likewise; 0: no limit",
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, description="of one user at one API process; beyond it 429"
+    )
 
-    allowed_hosts: tuple[str, ...] = ("*",)
-    metrics_port: int | None = None
-    log_json: bool = True
-    log_level: str = "INFO"
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("*",), description='JSON list of Host headers; `["*.example.org"]` is understood'
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        description="Prometheus metrics on loopback; worker processes take the next free port",
+    )
+    log_json: bool = Field(default=True, description="`false`: logs for people instead of machines")
+    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @field_validator("redis_url")
     @classmethod

@@ -11,11 +11,12 @@ import typer
 from app.cli import app as sixfold
 from app.faults import Step
 from app.jobs.models import JobState
-from ops.write_docs import with_table
+from ops.write_docs import BLOCKS, with_block
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ADR_LINES_MAX = 40
+FIRST_PAGE_WORDS_MAX = 700
 
 LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -46,13 +47,27 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
-def test_the_table_of_settings_is_that_of_the_settings() -> None:
-    readme = text_of(ROOT / "README.md")
-    assert readme == with_table(readme), "run .venv/bin/python ops/write_docs.py"
+@pytest.mark.parametrize("name", BLOCKS)
+def test_what_is_generated_from_the_code_is_current(name: str) -> None:
+    page, written = BLOCKS[name]
+    assert text_of(page) == with_block(text_of(page), name, written()), "run ops/write_docs.py"
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(text_of(ROOT / "README.md").split()) <= FIRST_PAGE_WORDS_MAX
+
+
+def test_every_promise_of_the_first_page_names_the_test_that_shows_it() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", text_of(ROOT / "README.md"), re.M)
+    promises = rows[rows.index(("Promise", "Kept by", "Proof")) + 1 :]
+    proofs = [TEST.fullmatch(proof) for _, _, proof in promises if "tests/" in proof]
+    assert len(proofs) >= 10
+    assert all(proof is not None and proof[2] for proof in proofs)
 
 
 def test_the_table_of_commands_has_every_command_and_no_other() -> None:
-    documented = re.findall(r"^\| `(sixfold [a-z]+(?: [a-z]+)?)", text_of(ROOT / "README.md"), re.M)
+    page = text_of(ROOT / "docs/commands.md")
+    documented = re.findall(r"^\| `(sixfold [a-z]+(?: [a-z]+)?)", page, re.M)
     assert sorted(documented) == sorted(commands(typer.main.get_command(sixfold), "sixfold"))
 
 

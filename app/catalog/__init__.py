@@ -1,0 +1,1 @@
+"""What is sold: categories, prices, prompts, and the form of an insight."""

@@ -1,0 +1,1 @@
+"""The bill: what models cost and what coins came in."""

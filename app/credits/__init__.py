@@ -1,0 +1,1 @@
+"""The ledger: accounts, reservations, entries, and the invariants that hold between them."""

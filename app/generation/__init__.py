@@ -1,0 +1,1 @@
+"""Write one insight about a chat; knows no database and no jobs."""

@@ -1,0 +1,1 @@
+"""The engine: claim under a lease, run, settle, recover; where a charge is decided."""

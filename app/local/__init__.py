@@ -1,0 +1,1 @@
+"""`sixfold up` and `demo`: a whole instance on one machine, supervised."""

@@ -1,0 +1,1 @@
+"""What users see of a job: snapshots, subscriptions, the prompts that were sent."""

@@ -1,0 +1,1 @@
+"""Exports of messengers, each read into one `Transcript`."""

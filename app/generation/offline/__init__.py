@@ -1,0 +1,1 @@
+"""The generator without a model: insights from measurements of the whole chat."""

@@ -2,7 +2,7 @@
 
 USE_YOUR_OWN = (
     "Set SIXFOLD_DATABASE_URL (PostgreSQL 15 or newer) and SIXFOLD_REDIS_URL"
-    " (Redis 7 or Valkey 8 or newer) to use servers of your own instead."
+    " (Redis 6.2 or newer, or Valkey) to use servers of your own instead."
 )
 
 

@@ -1,0 +1,1 @@
+"""WhatsApp exports: headers, dates and notices of every platform and language."""

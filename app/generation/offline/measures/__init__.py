@@ -1,0 +1,1 @@
+"""Facts of an annotated transcript: who writes when, answers, quarrels, promises."""
