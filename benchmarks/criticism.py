@@ -109,7 +109,7 @@ def _lost(seen: Scenarios) -> str:
 
 
 def _loop_of_one(seen: Scenarios) -> str:
-    return f"Nor is it here. {as_configured(seen)}"
+    return f"Nor is it here. {as_configured(seen) or NOT_MEASURED}"
 
 
 def _two(value: Any, by: float = 1.0) -> str:
@@ -145,7 +145,9 @@ OBJECTIONS: Sequence[tuple[str, Answer]] = (
     ),
     (
         "Jobs a second hide what it costs.",
-        lambda seen: "So cost comes first, at one throughput:\n\n" + cost_table(seen),
+        lambda seen: (
+            "So cost comes first, at one throughput:\n\n" + (cost_table(seen) or NOT_MEASURED)
+        ),
     ),
     ("Queued all at once, latency means nothing.", _open_loop),
     (

@@ -3,11 +3,12 @@
 What the engine does with two thousand jobs in flight. No chat is read: `even` and `mixed` do that.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import roster
 from benchmarks.bench import SEED, Bench, interleaved
-from benchmarks.contestant import Load
+from benchmarks.contestant import Contestant, Load
 from benchmarks.seed import SMALL
 from benchmarks.sweep import SECONDS_MAX, entry_of, swept
 from benchmarks.throughput import Entry
@@ -31,15 +32,20 @@ async def run(bench: Bench) -> dict[str, Any]:
     rows = await interleaved(bench, LOAD, [*named.values()], rounds=min(bench.rounds, ROUNDS))
     few = 1 if bench.quick else CONFIGURED_JOBS
     configured = Entry(roster.sync_as_configured(), few, SECONDS_MAX)
-    rows += await interleaved(bench, LOAD, [configured], rounds=1)
+    once = [configured, *(Entry(one, CONFIGURED_JOBS, SECONDS_MAX) for one in _pools(bench))]
+    rows += await interleaved(bench, LOAD, once, rounds=1)
     return {
         "about": "No chat is read: a wait of 1 s stands for the context; LLM 1 s ± 0.5 s; all jobs"
         " queued at once. The first rows are rounds taken in turns; the settings at the end were"
         " tried once each. As configured (prefork 1) the sync design runs one job at a time.",
         **dict(zip(named, rows, strict=False)),
-        "sync_configured": rows[-1],
+        "sync_configured": rows[len(named)],
         "rows": [*rows, *(row for sweep in sweeps.values() for row in sweep.others())],
     }
+
+
+def _pools(bench: Bench) -> Sequence[Contestant]:
+    return roster.aio_pool() if bench.peers else ()
 
 
 def _ladders(bench: Bench) -> dict[str, tuple[roster.Ladder, ...]]:
