@@ -11,27 +11,27 @@ LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 CURSOR_CHARS_MAX = 200
 
-Place = tuple[datetime, UUID]
+Position = tuple[datetime, UUID]
 
 
-def place_cursor(place: Place) -> str:
+def position_cursor(position: Position) -> str:
     """The cursor after the object made at that time, with that id."""
-    at, object_id = place
+    at, object_id = position
     return _encode(f"{at.isoformat()}|{object_id}")
 
 
-def read_place(cursor: str | None) -> Place | None:
-    """What `place_cursor` was given; None for the start. Raises ValidationFailed."""
+def read_position(cursor: str | None) -> Position | None:
+    """What `position_cursor` was given; None for the start. Raises ValidationFailed."""
     if cursor is None:
         return None
     at, _, object_id = _decode(cursor).partition("|")
     try:
-        place = datetime.fromisoformat(at), UUID(object_id)
+        position = datetime.fromisoformat(at), UUID(object_id)
     except ValueError as error:
         raise _unreadable() from error
-    if place[0].tzinfo is None:
+    if position[0].tzinfo is None:
         raise _unreadable()
-    return place
+    return position
 
 
 def seq_cursor(seq: int) -> str:

@@ -190,7 +190,7 @@ async def in_statement(
     """The rows of one statement that writes, committed: a transaction by itself.
 
     It saves the round trips of BEGIN and COMMIT, and takes what `in_transaction` takes: a
-    statement that is safe to repeat. When its reply was lost, nobody knows which rows it had;
+    statement that is safe to repeat. When its reply was lost, it is unknown which rows it had;
     the second run finds what they left. Raises Unavailable as `in_transaction` does.
     """
 

@@ -20,7 +20,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is no such object, or it belongs to somebody else."""
+    """There is no such object, or it belongs to another user."""
 
     code, http_status = "not_found", 404
 
@@ -50,4 +50,4 @@ class TooLarge(DomainError):
 
 
 class Busy(Unavailable):
-    """All places are taken just now; nothing was changed, try again."""
+    """All slots are taken just now; nothing was changed, try again."""

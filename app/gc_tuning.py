@@ -1,7 +1,7 @@
 """The garbage collector of a process that serves: long pauses are kept away from requests.
 
 A full collection looks at every object that is alive: 0.4 s with two thousand listeners, during
-which nobody is answered. What start-up made stays for good and need not be looked at again; of
+which no request is answered. What start-up made stays for good and need not be looked at again; of
 the rest, nearly all garbage is freed without the collector, or by its small collections.
 """
 

@@ -43,7 +43,7 @@ def connect_redis(url: str) -> Redis:
 async def end_task(task: asyncio.Task[Any]) -> None:
     """Cancels a task that waits for Redis until it has ended.
 
-    Once is not enough: at times redis-py takes a cancellation for a timeout, and whoever reads
+    Once is not enough: at times redis-py takes a cancellation for a timeout, and a task that reads
     in a loop then goes on reading, and its process never ends.
     """
     while not task.done():

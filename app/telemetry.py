@@ -20,7 +20,7 @@ http_request_duration = Histogram(
     buckets=_REQUEST_BUCKETS,
 )
 event_streams = Gauge("sixfold_http_event_streams", "Open streams of job events.")
-uploads_waiting = Gauge("sixfold_uploads_waiting", "Uploads that wait for a place.")
+uploads_waiting = Gauge("sixfold_uploads_waiting", "Uploads that wait for a slot.")
 
 jobs_settled = Counter("sixfold_jobs_settled", "Jobs that ended.", ["outcome"])
 jobs_running = Gauge("sixfold_jobs_running", "Jobs in flight in this process.")
@@ -49,7 +49,7 @@ llm_tokens = Counter(
 )
 llm_wasted = Counter(
     "sixfold_llm_wasted_microusd",
-    "Millionths of a US dollar spent on what nobody was charged for.",
+    "Millionths of a US dollar spent on what was charged to no user.",
     ["reason"],
 )
 llm_adopted = Counter(

@@ -10,7 +10,7 @@ from signal import SIGTERM
 import httpx2
 from pydantic import SecretStr
 
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.local.embedded.processes import Process, log_tail
 from app.settings import Settings
 from app.users.auth import issue_token

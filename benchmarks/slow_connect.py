@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from app.local.embedded.place import LOOPBACK, free_port
+from app.local.embedded.data_dir import LOOPBACK, free_port
 from benchmarks.services import Services
 
 CHUNK = 64 * 1024

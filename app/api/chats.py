@@ -25,7 +25,7 @@ from app.chats.transcript import (
     OrderConfidence,
     UnrecognisedFormat,
 )
-from app.cursors import LIMIT_DEFAULT, place_cursor, read_place
+from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import NotFound, TooLarge, ValidationFailed
 from app.jobs.chat_deletion import delete_chat
 
@@ -147,7 +147,7 @@ _UPLOAD_BODY: dict[str, Any] = {
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
     """Imports a chat export; its statistics are free."""
     state = api_state(request)
-    async with state.uploads.place(user_id):
+    async with state.uploads.slot(user_id):
         form = await read_upload_form(
             request.stream(),
             request.headers.get("content-type", ""),
@@ -161,7 +161,7 @@ async def list_chats(
     request: Request, user_id: UserId, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> ChatList:
     """The user's chats, newest first, without statistics."""
-    after = read_place(cursor)
+    after = read_position(cursor)
     found = await storage.list_chats(
         api_state(request).keyring, user_id, limit=limit + 1, after=after
     )
@@ -169,7 +169,7 @@ async def list_chats(
     last = shown[-1] if len(found) > limit else None
     return ChatList(
         items=[ChatSummary(**_summary(chat)) for chat in shown],
-        next_cursor=last and place_cursor((last.created_at, last.id)),
+        next_cursor=last and position_cursor((last.created_at, last.id)),
     )
 
 

@@ -14,7 +14,7 @@ from app.api.identity import UserId
 from app.api.paging import Cursor, Limit
 from app.api.problems import refusals
 from app.api.state import api_state
-from app.cursors import LIMIT_DEFAULT, place_cursor, read_place
+from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import DomainError, NotFound
 from app.jobs.cancel import NotCancellable, cancel_job
 from app.jobs.models import ACTIVE
@@ -130,11 +130,11 @@ async def _page(
         state.keyring,
         state.positions,
         limit=limit + 1,
-        after=read_place(cursor),
+        after=read_position(cursor),
         succeeded_of_chat=chat_id,
     )
     shown = found[:limit]
     last = shown[-1] if len(found) > limit else None
     return SnapshotList(
-        items=shown, next_cursor=last and place_cursor((last.created_at, last.job_id))
+        items=shown, next_cursor=last and position_cursor((last.created_at, last.job_id))
     )

@@ -1,7 +1,7 @@
 """What Sixfold sells: categories of six insights, written in the files of `categories/`.
 
 Those files hold prices, titles, retrieval queries, prompts and the metrics of each result, to be
-read and edited without programming. Whoever changes a prompt, query or signal raises the file's
+read and edited without programming. A change of a prompt, query or signal raises the file's
 `prompt_version`: finished insights are reused only within one version.
 """
 

@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from app.errors import Busy, TooLarge, ValidationFailed
 
 READ_S_MAX = 120
-"""A slow upload gives its place back; the largest file needs 3 Mbit/s."""
+"""A slow upload gives its slot back; the largest file needs 3 Mbit/s."""
 FIELD_BYTES_MAX = 1_024
 PARTS_MAX = 8
 FILENAME_CHARS_MAX = 255

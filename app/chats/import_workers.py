@@ -52,7 +52,7 @@ class ImportWorkers:
     """At most `count` reading processes. Belongs to the loop that uses it first."""
 
     def __init__(self, count: int) -> None:
-        self._places = asyncio.Semaphore(count)
+        self._slots = asyncio.Semaphore(count)
         self._idle: list[Process] = []
 
     async def read(self, raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat:
@@ -60,7 +60,7 @@ class ImportWorkers:
 
         Raises what `read_chat` raises, TooLarge after READ_S_MAX seconds, and ImportWorkerFailed.
         """
-        async with self._places:
+        async with self._slots:
             reader = await self._take()
             is_reusable = False
             try:

@@ -18,7 +18,7 @@ class Tally(BaseModel):
     """Counts of one author or of several together.
 
     `questions` are messages with a question mark; `average_words` is over messages with text.
-    A reply is a message whose predecessor is by somebody else, less than six hours before; its
+    A reply is a message whose predecessor is by another person, less than six hours before; its
     time counts from that predecessor, and the quantiles are nearest-rank. The first message
     and each after a silence of six hours or more start a conversation.
     """
@@ -44,7 +44,7 @@ class Tally(BaseModel):
 
 @dataclass(slots=True)
 class Lexicon:
-    """The words and emoji of a chat, whoever wrote them."""
+    """The words and emoji of a chat, of all its people."""
 
     words: Counter[str] = field(default_factory=Counter[str])
     emoji: Counter[str] = field(default_factory=Counter[str])

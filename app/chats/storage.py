@@ -22,7 +22,7 @@ from app.chats.blocks import (
 from app.chats.message import Message
 from app.chats.models import chat_blocks, chats
 from app.crypto import ChatKey, KeyRing
-from app.cursors import Place
+from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
 
@@ -147,9 +147,9 @@ async def load_chat(keyring: KeyRing, user_id: str, chat_id: UUID) -> Chat:
 
 
 async def list_chats(
-    keyring: KeyRing, user_id: str, *, limit: int, after: Place | None
+    keyring: KeyRing, user_id: str, *, limit: int, after: Position | None
 ) -> list[Chat]:
-    """At most `limit` chats, newest first, those after the place of a cursor."""
+    """At most `limit` chats, newest first, those after the position of a cursor."""
     after_at, after_id = after or (None, None)
     async with snapshot() as connection:
         found = await connection.execute(

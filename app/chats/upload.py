@@ -23,7 +23,7 @@ from app.errors import Busy, ValidationFailed
 from app.faults import Step
 from app.ids import new_id
 
-PLACE_WAIT_S = 10
+SLOT_WAIT_S = 10
 TIMEZONE_DEFAULT = "UTC"
 
 _TIMEZONE = re.compile(r"[A-Za-z0-9_+\-/]{1,64}")
@@ -38,23 +38,23 @@ class Uploads:
         self._keyring = keyring
         self._workers = ImportWorkers(workers)
         self._file_bytes_max = file_bytes_max
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._of_user: Counter[str] = Counter()
-        # One user cannot take all places, or slow uploads of one would shut out everybody.
+        # One user cannot take all slots, or one user's slow uploads would shut out all others.
         self._of_user_max = max(1, at_once // 2)
 
     @asynccontextmanager
-    async def place(self, user_id: str) -> AsyncGenerator[None]:
-        """Room in memory for one upload of this user. Raises Busy after PLACE_WAIT_S."""
+    async def slot(self, user_id: str) -> AsyncGenerator[None]:
+        """Room in memory for one upload of this user. Raises Busy after SLOT_WAIT_S."""
         if self._of_user[user_id] >= self._of_user_max:
             raise Busy("You are uploading already; wait until that is done.")
         self._of_user[user_id] += 1
         try:
-            await self._wait_for_place()
+            await self._wait_for_slot()
             try:
                 yield
             finally:
-                self._places.release()
+                self._slots.release()
         finally:
             self._of_user[user_id] -= 1
             if not self._of_user[user_id]:
@@ -89,11 +89,11 @@ class Uploads:
         """Ends the reading processes."""
         await self._workers.close()
 
-    async def _wait_for_place(self) -> None:
+    async def _wait_for_slot(self) -> None:
         try:
             with telemetry.uploads_waiting.track_inprogress():
-                async with asyncio.timeout(PLACE_WAIT_S):
-                    await self._places.acquire()
+                async with asyncio.timeout(SLOT_WAIT_S):
+                    await self._slots.acquire()
         except TimeoutError as error:
             raise Busy from error
 

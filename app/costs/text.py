@@ -8,7 +8,8 @@ from datetime import date
 from app.costs.bill import Bill
 
 NOT_HERE = (
-    "Not in the tables: what came when its job was somebody else's or had ended. The workers'\n"
+    "Not in the tables: results that came after their job had ended or moved to another\n"
+    "worker. The workers' "
     'metrics count it: sixfold_llm_wasted_microusd_total{reason="fenced"}.'
 )
 

@@ -33,7 +33,10 @@ class EntryKind(StrEnum):
 
 
 class Bucket(StrEnum):
-    """Where coins are. Only `available` and `held` have a balance; no row is hot for everybody."""
+    """Where coins are.
+
+    Only `available` and `held` have a balance: no row is written for all users.
+    """
 
     MINT = "mint"
     AVAILABLE = "available"

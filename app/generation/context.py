@@ -54,7 +54,7 @@ class InsightContext:
     participants: tuple[Participant, ...]
     """Those who write most; the others are counted together."""
     names: tuple[str, ...]
-    """Of everybody who writes: none of them may leave the process."""
+    """Of all who write: none of them may leave the process."""
     first_at: datetime
     last_at: datetime
     passages: dict[str, tuple[tuple[Row, ...], ...]]

@@ -36,7 +36,7 @@ class Passage:
             self._breaker.check()
 
     def succeeded(self) -> None:
-        """The provider answered, whatever it said."""
+        """The provider answered, with success or refusal."""
         self._breaker.close()
 
     def failed(self, *, is_certain: bool = False) -> None:

@@ -17,7 +17,7 @@ def configured_llm(settings: Settings) -> "ModelClient | None":
     """A client of the configured model, one a process; None when none is configured."""
     if settings.llm_api_key is None or settings.llm_model is None:
         return None
-    # The SDK takes a second to import; whoever writes offline does without.
+    # The SDK takes a second to import; offline processes do without.
     from app.llm.client import ModelClient
 
     return ModelClient(

@@ -1,7 +1,7 @@
 """Places for calls, within limits that all worker processes share.
 
 A call reserves before it is sent and corrects by what it really used. Who waits is served first
-come first served, except that a user's second job in a process comes after everybody's first.
+come first served, except that a user's second job in a process comes after all users' first.
 """
 
 import asyncio

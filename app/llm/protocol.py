@@ -1,4 +1,4 @@
-"""What Sixfold asks of a language model, whoever provides it."""
+"""What Sixfold asks of a language model, independent of its provider."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

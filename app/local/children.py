@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from app.local.embedded.place import LOOPBACK
+from app.local.embedded.data_dir import LOOPBACK
 
 API = "api"
 

@@ -19,7 +19,7 @@ from app.local.embedded import (
     load_or_create_secrets,
     lock_data_dir,
 )
-from app.local.embedded.place import LOOPBACK, free_port, is_free, load_port, save_port
+from app.local.embedded.data_dir import LOOPBACK, free_port, is_free, load_port, save_port
 from app.local.embedded.processes import Process, log_tail, pause, trim_log
 from app.local.embedded.run_file import (
     end_leftovers,

@@ -15,7 +15,7 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.credits.models import ReservationState
 from app.crypto import ChatKey, KeyRing
-from app.cursors import Place
+from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
 from app.jobs.leases import JobRef
@@ -87,27 +87,27 @@ class Snapshot(_Part):
 
 
 class QueuePositions:
-    """The places of waiting jobs, read at most once a second for a whole process."""
+    """The queue positions of waiting jobs, read at most once a second for a whole process."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[str, UUID], int] = {}
+        self._positions: dict[tuple[str, UUID], int] = {}
         self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def of(self, user_id: str, job_id: UUID) -> int | None:
-        """The place of a queued job, 1 for the next; None beyond POSITIONS_MAX."""
+        """The queue position of a queued job, 1 for the next; None beyond POSITIONS_MAX."""
         async with self._lock:
             if time.monotonic() - self._read_at >= POSITIONS_S:
                 await self._read()
-        place = self._places.get((user_id, job_id))
-        if place is None and len(self._places) < POSITIONS_MAX:
-            return len(self._places) + 1  # It was queued after the last reading: at the end.
-        return place
+        position = self._positions.get((user_id, job_id))
+        if position is None and len(self._positions) < POSITIONS_MAX:
+            return len(self._positions) + 1  # It was queued after the last reading: at the end.
+        return position
 
     async def _read(self) -> None:
         async with snapshot() as connection:
             found = await connection.execute(_POSITIONS, {"limit": POSITIONS_MAX})
-            self._places = {(row.user_id, row.id): n for n, row in enumerate(found, start=1)}
+            self._positions = {(row.user_id, row.id): n for n, row in enumerate(found, start=1)}
         self._read_at = time.monotonic()
 
 
@@ -141,7 +141,7 @@ async def list_snapshots(
     positions: QueuePositions,
     *,
     limit: int,
-    after: Place | None,
+    after: Position | None,
     succeeded_of_chat: UUID | None = None,
 ) -> list[Snapshot]:
     """At most `limit` jobs, newest first; with `succeeded_of_chat` only the succeeded ones of it.

@@ -72,7 +72,7 @@ class Unwritten(Enum):
     """Why an order was not written."""
 
     UNDECIDED = 1
-    """Nobody looked at it: its account was busy, or there is none."""
+    """Not decided: its account was busy, or there is none."""
     DOUBTFUL = 2
     """Something stands against it: a closer look tells what."""
 
@@ -85,7 +85,7 @@ class UnlockBatcher:
 
     The first one does not wait. Orders whose account is busy wait for it in a group commit of
     their user, where those that wait together are written together: so an account that several
-    processes sell to is sold to in turns, and nobody else waits for it.
+    processes sell to is sold to in turns, and no other user waits for it.
     """
 
     def __init__(self, terms: UnlockTerms) -> None:
@@ -95,7 +95,7 @@ class UnlockBatcher:
         )
         self._of_users: dict[str, GroupCommit[Opening, Outcome]] = {}
         self.waiting = asyncio.Semaphore(WAITING_MAX)
-        """To be held by whoever locks an account that may be busy."""
+        """To be held while locking an account that may be busy."""
 
     async def submit(self, opening: Opening) -> Outcome:
         """What became of the order; UNDECIDED only if its user has no account."""

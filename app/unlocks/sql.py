@@ -40,12 +40,13 @@ _COST_OF_DAY = f"""
 # `account` the same one as it was locked. Every unlock, settlement and refund of a user moves
 # `seq`: while the two are equal, the snapshot is still true of everything that is decided here.
 # The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
-# by another transaction is skipped: nobody waits for a stranger. Jobs that are there are looked
-# for, and not left to ON CONFLICT, which would wait for whoever works on one of them; it only
-# meets rows of this very statement. `needed` and `place` count the
+# by another transaction is skipped: no user waits for another. Jobs that are there are looked
+# for, and not left to ON CONFLICT, which would wait for a transaction that holds one of them; it
+# only meets rows of this very statement. `needed` and `place` count the
 # orders of one user before each, as if all of them were written. `decided` are the users whose
 # orders were decided: what is not written of theirs has something against it. Those of others
-# were not looked at: their account was locked by somebody else, moved just now, or is not there.
+# were not looked at: their account was locked by another transaction, moved just now, or is
+# not there.
 UNLOCK = text(f"""
     WITH o AS (
         SELECT asked.*, sold.price, sold.prompt_version,

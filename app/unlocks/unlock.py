@@ -76,7 +76,7 @@ async def unlock_category(order: UnlockOrder, *, batcher: UnlockBatcher, wake: W
     if unlocked is None:
         async with batcher.waiting:
             unlocked = await _look_closer(order, job_id, batcher.terms)
-    # For a replay too: the first answer may have been lost before anybody was woken.
+    # For a replay too: the first answer may have been lost before a worker was woken.
     await reach(Spot.WAKE)
     await wake(order.user_id, unlocked.job_id)
     return unlocked
@@ -130,7 +130,7 @@ async def _unlock(
         raise DailyLimit(retry_after_s=wait_s)
     if sight.available < category.price_coins:
         raise InsufficientCoins(available=sight.available, required=category.price_coins)
-    # Nothing stands in the way: when it was tried, somebody else had the account.
+    # Nothing stands in the way: when it was tried, another transaction held the account.
     opening = [Opening(order, job_id, category)]
     written = await connection.execute(UNLOCK, unlock_values(opening, terms))
     (outcome,) = outcomes_of(opening, written)

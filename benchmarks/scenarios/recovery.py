@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from app.local.embedded.place import LOOPBACK, free_port
+from app.local.embedded.data_dir import LOOPBACK, free_port
 from benchmarks import roster
 from benchmarks.bench import SEED, Bench, Row
 from benchmarks.contestant import Job, Load

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.processes import (

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from app.local.embedded import Postgres, start_postgres
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.processes import (

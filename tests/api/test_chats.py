@@ -244,13 +244,13 @@ async def test_a_deleted_chat_is_gone_and_its_statement_stays(alice: Client, cha
 
 async def test_one_user_cannot_take_every_place_for_uploads(settings: Settings) -> None:
     uploads = Uploads(KeyRing(settings.master_keys), at_once=2, workers=1, file_bytes_max=10)
-    async with uploads.place("alice"):
+    async with uploads.slot("alice"):
         with pytest.raises(Busy):
-            async with uploads.place("alice"):
+            async with uploads.slot("alice"):
                 raise AssertionError("a second place for the same user")
-        async with asyncio.timeout(60), uploads.place("bob"):
+        async with asyncio.timeout(60), uploads.slot("bob"):
             pass
-    async with asyncio.timeout(60), uploads.place("alice"):
+    async with asyncio.timeout(60), uploads.slot("alice"):
         pass
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api.jobs import router as insights
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.logging import configure_logging
 from app.main import create_app
 from app.settings import Settings

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.api import CHAT, unlock, upload

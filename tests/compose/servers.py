@@ -10,7 +10,7 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
-from app.local.embedded.place import LOOPBACK, Runner, free_port, new_runner
+from app.local.embedded.data_dir import LOOPBACK, Runner, free_port, new_runner
 from tests.support.servers import execute, own_folder, postgres_cluster, running, system_postgres
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.local.embedded.processes import pause
 from tests.compose.servers import empty_database, empty_redis
 from tests.compose.stack import ROOT, Service, environment_of, seconds, services

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.local.embedded.place import LOOPBACK, free_port, new_runner
+from app.local.embedded.data_dir import LOOPBACK, free_port, new_runner
 from tests.support.servers import own_folder, running
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")

@@ -11,7 +11,7 @@ import pytest
 
 from app.database_connect import CannotConnect, connect, find_pooler
 from app.database_url import parse_database_url
-from app.local.embedded.place import LOOPBACK, free_port, new_runner
+from app.local.embedded.data_dir import LOOPBACK, free_port, new_runner
 from tests.database.certificates import Authority
 from tests.support.servers import execute, own_folder, postgres_cluster
 

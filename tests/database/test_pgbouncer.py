@@ -19,7 +19,7 @@ from app.database_connect import find_pooler
 from app.database_url import parse_database_url
 from app.db import close_engine, in_statement, in_transaction, lone_read, open_engine, snapshot
 from app.faults import Step
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.database.bouncer import SESSIONS, pgbouncer

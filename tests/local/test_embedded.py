@@ -23,7 +23,7 @@ from redis.retry import Retry
 
 from app.local import embedded
 from app.local.embedded import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable, programs
-from app.local.embedded.place import PORTS, free_port, is_free
+from app.local.embedded.data_dir import PORTS, free_port, is_free
 from app.local.embedded.processes import Process, command_line, start_mark, trim_log
 from app.local.embedded.run_file import end_leftovers, record_children
 
@@ -212,14 +212,14 @@ def test_services_do_not_run_as_root(data_dir, services):
             ["ps", "-o", "uid=", "-p", str(server.pid)], capture_output=True, text=True, check=True
         )
         assert int(owner.stdout) != 0
-        assert stat.S_IMODE(server.place.stat().st_mode) == 0o700
+        assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
 
 
 async def test_a_closed_parent_folder_keeps_its_mode_and_the_service_works(data_dir, services):
     closed = data_dir.parent / "closed"
     closed.mkdir(mode=0o700)
     postgres = embedded.start_postgres(closed / "instance")
-    services.callback(shutil.rmtree, postgres.place, ignore_errors=True)
+    services.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
     services.callback(postgres.stop)
     place = (closed / "instance" / "postgres").resolve()
 
@@ -228,7 +228,7 @@ async def test_a_closed_parent_folder_keeps_its_mode_and_the_service_works(data_
     postgres.stop()
     again = embedded.start_postgres(closed / "instance")
     services.callback(again.stop)
-    assert again.place == place
+    assert again.folder == place
 
 
 def _hold_lock(data_dir: str, ready: object, release: object) -> None:
@@ -299,7 +299,7 @@ def test_an_unsupported_platform_says_what_to_set(monkeypatch, data_dir, platfor
     monkeypatch.setattr(programs.sys, "platform", platform)
     monkeypatch.setattr(programs.os, "confstr", lambda _: libc)
     with pytest.raises(EmbeddedUnavailable, match=reason) as caught:
-        programs.postgres_programs(embedded.place.Runner())
+        programs.postgres_programs(embedded.data_dir.Runner())
     assert "SIXFOLD_DATABASE_URL" in str(caught.value)
     assert "SIXFOLD_REDIS_URL" in str(caught.value)
 
@@ -307,7 +307,7 @@ def test_an_unsupported_platform_says_what_to_set(monkeypatch, data_dir, platfor
 def test_a_missing_extra_says_what_to_set(monkeypatch):
     monkeypatch.setattr(programs, "POSTGRES_PACKAGE", "no_such_package")
     with pytest.raises(EmbeddedUnavailable, match=r"extra `embedded`.*SIXFOLD_DATABASE_URL"):
-        programs.postgres_programs(embedded.place.Runner())
+        programs.postgres_programs(embedded.data_dir.Runner())
 
 
 def test_a_left_over_child_is_ended_and_a_recycled_pid_is_not(data_dir, services):

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from app.local.children import BACKOFF_FIRST_S, BACKOFF_MAX_S, Backoff, answers
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.local.embedded.processes import pause, start_mark
 from tests.support.stand_in_product import MODULE
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.local.embedded.place import free_port
+from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.provider_stub import ProviderStub

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from app.local.embedded.place import LOOPBACK, Runner
+from app.local.embedded.data_dir import LOOPBACK, Runner
 from app.local.embedded.processes import pause
 from app.local.embedded.programs import postgres_programs
 

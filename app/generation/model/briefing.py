@@ -1,8 +1,8 @@
 """What a model is told of a chat: one briefing for six questions.
 
 The six prompts begin with the same text, rules and chat, so that providers' prompt caches hit;
-the question stands last. The chat is data between two marks that nobody could guess who wrote
-into it, one line a message.
+the question stands last. The chat is data between two marks that those who
+wrote into it could not guess, one line a message.
 """
 
 import hashlib
@@ -216,7 +216,7 @@ def _line(text: str, redactor: Redactor) -> str:
 
 
 def _one_line(text: str) -> str:
-    """On one line nobody can write what looks like another message."""
+    """One line: no message can contain what looks like another message."""
     return text if text.isprintable() else _BREAKS.sub(" ⏎ ", text)
 
 

@@ -89,7 +89,7 @@ class ModelGenerator:
         self._price = known or FREE
         self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
         self.answers = 0
-        """How often the model answered, whatever it wrote."""
+        """How often the model answered, usable or not."""
         self._chars_max = chars_max
         self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
         self._briefings = OrderedDict()

@@ -1,7 +1,7 @@
 """What a provider must not see: who the people are, and how they are reached or paid.
 
 Participants become P1, P2 …, numbers and addresses become placeholders such as [PHONE_1]; an
-answer that names them is turned back before anybody reads it. People who are spoken of but do
+answer that names them is refused before it is stored. People who are spoken of but do
 not write keep their names: nothing tells them from other words.
 """
 
@@ -54,9 +54,9 @@ _PARTICLES = frozenset(_SMALL_WORDS.split())
 
 
 def visible(text: str) -> str:
-    """`text` without what nobody sees: controls, marks of direction, tags, joints of no width.
+    """`text` without invisible characters: controls, marks of direction, tags, joints of no width.
 
-    They hide orders from people, and names from whoever looks for them.
+    They hide orders from people, and names from a search.
     """
     return text if text.isprintable() else _UNSEEN.sub("", text)
 
@@ -94,7 +94,7 @@ class Redactor:
         self._found_in_no_iban = re.compile("|".join(part for part in parts if part is not _IBAN))
 
     def alias(self, name: str) -> str:
-        """What stands for the author `name`; P0 for nobody known."""
+        """What stands for the author `name`; P0 for an unknown author."""
         return self._aliases.get(name, "P0")
 
     def redact(self, text: str) -> str:
@@ -211,7 +211,7 @@ def kind_of_number(text: str) -> str | None:
 
 
 def is_date_or_amount(text: str) -> bool:
-    """Whether the whole text is one: its digits reach nobody."""
+    """Whether the whole text is one: its digits are not sent."""
     return bool(_DATE.fullmatch(text) or _AMOUNT.fullmatch(text))
 
 

@@ -1,4 +1,4 @@
-"""Numbers and addresses that somebody sent in pieces, a message each.
+"""Numbers and addresses sent in pieces, a message each.
 
 No piece alone looks like what it is a piece of: "0151", then "23 45", then "678".
 """

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from app.local.embedded.data_dir import LOG_DIR, lock_data_dir
 from app.local.embedded.errors import DataDirInUse, EmbeddedFailed, EmbeddedUnavailable
-from app.local.embedded.place import LOG_DIR, lock_data_dir
 from app.local.embedded.postgres import Postgres
 from app.local.embedded.secrets import Secrets, load_or_create_secrets
 from app.local.embedded.valkey import Valkey

@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel: a cluster of its own, a password for everybody, loopback only."""
+"""PostgreSQL from a wheel: a cluster of its own, a password for every role, loopback only."""
 
 import asyncio
 import shutil
@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import asyncpg
 
+from app.local.embedded.data_dir import LOOPBACK, write_atomically
 from app.local.embedded.errors import EmbeddedFailed
-from app.local.embedded.place import LOOPBACK, write_atomically
 from app.local.embedded.processes import command_line, log_tail
 from app.local.embedded.programs import postgres_programs
 from app.local.embedded.server import SERVER_ENV, Server
@@ -68,7 +68,7 @@ class Postgres(Server):
 
     @property
     def cluster(self) -> Path:
-        return self.place / "cluster"
+        return self.folder / "cluster"
 
     def stop(self, timeout_s: float = 20.0) -> None:
         """Fast shutdown: sessions are ended, then a checkpoint; after `timeout_s` immediate."""
@@ -79,9 +79,9 @@ class Postgres(Server):
         self._programs = postgres_programs(self.runner)
         if self.cluster.is_dir():
             return
-        fresh = self.place / "cluster.new"  # A first start that was interrupted is begun anew.
+        fresh = self.folder / "cluster.new"  # A first start that was interrupted is begun anew.
         shutil.rmtree(fresh, ignore_errors=True)
-        password_file = self.place / "initdb-password"
+        password_file = self.folder / "initdb-password"
         write_atomically(password_file, self.secrets.postgres_password, runner=self.runner)
         try:
             self._initdb(fresh, password_file)
@@ -102,7 +102,7 @@ class Postgres(Server):
                 "--locale=C",
                 "--data-checksums",
             ],
-            cwd=self.place,
+            cwd=self.folder,
             env=SERVER_ENV,
             stdin=subprocess.DEVNULL,
             capture_output=True,

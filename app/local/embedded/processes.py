@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
 
-from app.local.embedded.place import Runner
+from app.local.embedded.data_dir import Runner
 
 POLL_S = 0.02
 KILL_WAIT_S = 10.0
@@ -39,7 +39,7 @@ def pause(seconds: float) -> None:
 def start_mark(pid: int) -> str | None:
     """When the process started, in the kernel's words; None if it is gone or a zombie.
 
-    A pid alone names nobody: it is given to another program once its process has ended.
+    A pid alone identifies no program: it is given to another program once its process has ended.
     """
     if sys.platform == "linux":
         try:

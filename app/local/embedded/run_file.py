@@ -6,7 +6,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from app.local.embedded.place import write_atomically
+from app.local.embedded.data_dir import write_atomically
 from app.local.embedded.processes import Process
 from app.settings import RUN_FILE
 

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from app.local.embedded.data_dir import prepare_data_dir, write_atomically
 from app.local.embedded.errors import EmbeddedFailed
-from app.local.embedded.place import prepare_data_dir, write_atomically
 from app.settings import SECRETS_FILE
 
 MASTER_KEY_BYTES = 32

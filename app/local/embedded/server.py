@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
-from app.local.embedded.errors import EmbeddedFailed
-from app.local.embedded.place import (
+from app.local.embedded.data_dir import (
     LOG_DIR,
     Runner,
     free_port,
     is_free,
     load_port,
     save_port,
-    service_place,
+    service_dir,
 )
+from app.local.embedded.errors import EmbeddedFailed
 from app.local.embedded.processes import (
     Process,
     command_line,
@@ -35,13 +35,13 @@ SERVER_ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 class Server(ABC):
-    """A server on loopback with its files in a place of its own. Not thread-safe."""
+    """A server on loopback with its files in a folder of its own. Not thread-safe."""
 
     name: ClassVar[str]
 
-    def __init__(self, data_dir: Path, place: Path, runner: Runner, secrets: Secrets) -> None:
+    def __init__(self, data_dir: Path, folder: Path, runner: Runner, secrets: Secrets) -> None:
         self.data_dir = data_dir
-        self.place = place
+        self.folder = folder
         self.runner = runner
         self.secrets = secrets
         self.log = data_dir / LOG_DIR / f"{self.name}.log"
@@ -64,8 +64,8 @@ class Server(ABC):
         """
         data_dir = data_dir.resolve()
         secrets = load_or_create_secrets(data_dir)
-        place, runner = service_place(data_dir, cls.name)
-        server = cls(data_dir, place, runner, secrets)
+        folder, runner = service_dir(data_dir, cls.name)
+        server = cls(data_dir, folder, runner, secrets)
         server._is_cancelled = is_cancelled
         server._create()
         if not server._adopt(port):
@@ -105,7 +105,7 @@ class Server(ABC):
 
     @abstractmethod
     def _recorded(self) -> tuple[int, int] | None:
-        """The pid and the port that the last server of this place left behind, if any."""
+        """The pid and the port that the last server of this folder left behind, if any."""
 
     @abstractmethod
     def _is_ready(self) -> bool:
@@ -140,7 +140,7 @@ class Server(ABC):
             self.port = self._choose_port(port, is_fixed=is_port_fixed)
             self._configure()
             self._process = Process.spawn(
-                self._argv(), log=self.log, cwd=self.place, env=SERVER_ENV, runner=self.runner
+                self._argv(), log=self.log, cwd=self.folder, env=SERVER_ENV, runner=self.runner
             )
             if self._wait_ready(deadline - time.monotonic()):
                 save_port(self.data_dir, self.name, self.port)

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.local.embedded.place import LOOPBACK, load_port, write_atomically
+from app.local.embedded.data_dir import LOOPBACK, load_port, write_atomically
 from app.local.embedded.programs import valkey_program
 from app.local.embedded.server import Server
 
@@ -43,12 +43,12 @@ class Valkey(Server):
             self._process.stop((signal.SIGTERM, timeout_s))
 
     def _create(self) -> None:
-        self._program = valkey_program(self.place, self.runner)
+        self._program = valkey_program(self.folder, self.runner)
 
     def _configure(self) -> None:
         settings = (
             f"{SETTINGS}port {self.port}\n"
-            f'dir "{self.place}"\n'
+            f'dir "{self.folder}"\n'
             f'pidfile "{self._pid_file}"\n'
             f"requirepass {self.secrets.valkey_password}\n"
         )
@@ -59,11 +59,11 @@ class Valkey(Server):
 
     @property
     def _config(self) -> Path:
-        return self.place / "valkey.conf"
+        return self.folder / "valkey.conf"
 
     @property
     def _pid_file(self) -> Path:
-        return self.place / "valkey.pid"
+        return self.folder / "valkey.pid"
 
     def _recorded(self) -> tuple[int, int] | None:
         try:

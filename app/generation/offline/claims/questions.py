@@ -92,7 +92,7 @@ def _first_answers(builder: InsightBuilder) -> None:
 
 
 def _shift(builder: InsightBuilder) -> None:
-    """Somebody who asks far more, or far less, than before."""
+    """A person who asks far more, or far less, than before."""
     if not builder.has_halves:
         return
     asking, people = builder.facts.questions.asking, builder.facts.people

@@ -107,7 +107,7 @@ def latest(builder: InsightBuilder, signal: str, noun: str) -> None:
 
 
 def answered(builder: InsightBuilder, signal: str, noun: str, plural: str) -> None:
-    """How soon somebody else wrote after such a message, and who did."""
+    """How soon another person wrote after such a message, and who did."""
     facts = builder.facts.signals[signal]
     if not facts.total or len(builder.people) < 2 or facts.median_answer_s is None:
         return
@@ -126,7 +126,7 @@ def answered(builder: InsightBuilder, signal: str, noun: str, plural: str) -> No
 
 
 def ignored(builder: InsightBuilder, signal: str, noun: str, plural: str) -> None:
-    """Those after which nobody else wrote for a day."""
+    """Those after which no other person wrote for a day."""
     facts = builder.facts.threads[signal]
     if not facts.unanswered or len(builder.people) < 2:
         return

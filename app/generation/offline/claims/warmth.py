@@ -13,7 +13,7 @@ SHOWN = 4
 
 
 def givers(builder: InsightBuilder, signal: str, noun: str, *, plural: str | None = None) -> Signal:
-    """Who writes messages of a kind (`noun`: "message with thanks"), if anybody does."""
+    """Who writes messages of a kind (`noun`: "message with thanks"), if one does."""
     facts = builder.facts.signals[signal]
     many = plural or noun.replace("message", "messages", 1)
     builder.is_lexical = True

@@ -11,7 +11,7 @@ SAMPLE_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question after which nobody else wrote for a day."""
+    """A question after which no other person wrote for a day."""
 
     number: int
     asker: int
@@ -47,7 +47,7 @@ class Questions:
 
 
 def next_by_other(transcript: AnnotatedTranscript, position: int) -> int | None:
-    """The next message by somebody else within a day; None if nobody else wrote."""
+    """The next message by another person within a day; None if there is none."""
     at = transcript.next_other[position]
     if at == len(transcript.who) or transcript.at[at] - transcript.at[position] > SECONDS_A_DAY:
         return None

@@ -21,7 +21,7 @@ _SILENCE_DAYS_MIN = 2
 class Opener:
     """How a person opens and closes conversations; one entry for each of Facts.people.
 
-    `alone` are conversations in which nobody else wrote. `joined` counts the conversations
+    `alone` are conversations in which no other person wrote. `joined` counts the conversations
     a person wrote in at all.
     """
 
@@ -159,7 +159,7 @@ def _silences(transcript: AnnotatedTranscript) -> tuple[Silence, ...]:
 
 
 def _replies(transcript: AnnotatedTranscript) -> tuple[Replies, ...]:
-    """A reply is a message after somebody else's, inside one conversation."""
+    """A reply is a message after another person's, inside one conversation."""
     found: list[list[tuple[float, int]]] = [[] for _ in transcript.people]
     for at in range(1, len(transcript.who)):
         if (

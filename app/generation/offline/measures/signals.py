@@ -30,8 +30,8 @@ class Peak:
 class Signal:
     """Messages with a signal, by person (as Facts.people) and in the two halves of the chat.
 
-    `returned` counts those that somebody else returned in kind within an hour; `answered` those
-    somebody else wrote after within a day, `answered_soon` within an hour.
+    `returned` counts those that another person returned in kind within an hour; `answered` those
+    another person wrote after within a day, `answered_soon` within an hour.
     """
 
     total: int
@@ -91,7 +91,7 @@ def _signal(transcript: AnnotatedTranscript, found: Mapping[int, int]) -> Signal
 
 
 def _returned(transcript: AnnotatedTranscript, positions: list[int]) -> int:
-    """How many were followed within an hour by the same signal from somebody else."""
+    """How many were followed within an hour by the same signal from another person."""
     count = 0
     for place, at in enumerate(positions):
         for later in positions[place + 1 : place + 1 + RETURN_HITS_MAX]:

@@ -1,4 +1,4 @@
-"""What somebody set going (a promise, a request, a decision) and whether it comes up again."""
+"""What a person set going (a promise, a request, a decision) and whether it comes up again."""
 
 import re
 from bisect import bisect_right
@@ -35,7 +35,7 @@ class Thread:
 
     `subject` are its rarest words; `later` is the first message of a later conversation, within
     60 days, that holds one of them (`later_word`); `done` one that also reports something done.
-    `answer` is the next message by somebody else within a day.
+    `answer` is the next message by another person within a day.
     """
 
     number: int

@@ -26,7 +26,7 @@ class AnnotatedTranscript:
     chat's own clock. `starts` are the positions at which a conversation begins: after a silence
     of six hours. `middle` is where the later half of the messages begins. `signals` are the
     positions of messages that hold a signal, and where in them; `spread` is in how many messages
-    each word stands. `next_other` is the position of the next message by somebody else, or the
+    each word stands. `next_other` is the position of the next message by another person, or the
     number of messages if there is none.
     """
 

@@ -1,4 +1,4 @@
-"""Where an instance keeps its files: the data folder, its lock, and a place for each service."""
+"""Where an instance keeps its files: the data folder, its lock, and a folder for each service."""
 
 import fcntl
 import hashlib
@@ -110,7 +110,7 @@ def lock_data_dir(data_dir: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def service_place(data_dir: Path, name: str) -> tuple[Path, Runner]:
+def service_dir(data_dir: Path, name: str) -> tuple[Path, Runner]:
     """The private folder of a service, real and reachable, and whom the service runs as.
 
     It is `data_dir/name` itself, or where that link points: under root the folders above
@@ -123,8 +123,8 @@ def service_place(data_dir: Path, name: str) -> tuple[Path, Runner]:
         return link.resolve(), _runner_of(link.resolve())
     link.unlink(missing_ok=True)  # Dangling: what it named is gone.
     runner = new_runner()
-    place = _make_place(link, runner)
-    return place, runner
+    folder = _make_service_dir(link, runner)
+    return folder, runner
 
 
 def new_runner() -> Runner:
@@ -144,31 +144,31 @@ def new_runner() -> Runner:
     )
 
 
-def _runner_of(place: Path) -> Runner:
-    owner = place.stat()
+def _runner_of(folder: Path) -> Runner:
+    owner = folder.stat()
     if owner.st_uid == os.geteuid():
         return Runner()
     if os.geteuid() != 0:
-        raise EmbeddedFailed(f"{place} belongs to another user (uid {owner.st_uid}).")
+        raise EmbeddedFailed(f"{folder} belongs to another user (uid {owner.st_uid}).")
     return Runner(owner.st_uid, owner.st_gid)
 
 
-def _make_place(link: Path, runner: Runner) -> Path:
+def _make_service_dir(link: Path, runner: Runner) -> Path:
     if runner.uid is None or runner.can("-x", link.parent):
         link.mkdir(mode=0o700)
         runner.give(link)
         return link
     digest = hashlib.sha256(bytes(link.parent)).hexdigest()[:12]
-    place = Path(tempfile.mkdtemp(prefix=f"{link.name}-{digest}-", dir=reachable_root(runner)))
-    runner.give(place)
-    link.symlink_to(place)
-    return place
+    folder = Path(tempfile.mkdtemp(prefix=f"{link.name}-{digest}-", dir=reachable_root(runner)))
+    runner.give(folder)
+    link.symlink_to(folder)
+    return folder
 
 
 def reachable_root(runner: Runner) -> Path:
     """A folder of root's that `runner` can enter, made if missing.
 
-    Only a folder that root owns and nobody else writes to counts: in /var/tmp somebody could
+    Only a folder that root owns and only root writes to counts: in /var/tmp another user could
     have made one of that name first.
     """
     for root in map(Path, REACHABLE_ROOTS):
@@ -211,7 +211,7 @@ def _link_if_new(temporary: Path, path: Path) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        return  # Somebody was first; theirs is the one.
+        return  # Another process was first; its file counts.
 
 
 def _sync_dir(folder: Path) -> None:
@@ -235,7 +235,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on, outside the range of outgoing connections."""
+    """A loopback port without a listener, outside the range of outgoing connections."""
     for _ in range(PORT_TRIES):
         port = random.choice(PORTS)  # noqa: S311 -- a port is no secret
         if is_free(port):
