@@ -104,7 +104,7 @@ def _lost(seen: Scenarios) -> str:
     row = seen["overhead"]["rows"][-1]
     return (
         f"In this run {row['contestant']} lost {row['lost']} of {row['jobs']} jobs in try"
-        f" {row['tries']} of at most four ({row['why']}). It is no row of any ratio."
+        f" {row['tries']} of at most three ({row['why']}). It is no row of any ratio."
     )
 
 

@@ -85,35 +85,27 @@ IDLE_SETTING = Setting("prefork", 8, kept=False)
 """One job at a time, as it was: room for its six calls at once."""
 
 CHORD_LADDERS = (
-    Ladder("threads", (64, 128, 256, 512, 1024)),
-    Ladder("gevent", (64, 128, 256, 512)),
-    Ladder("prefork", (32, 64, 128, 256)),
+    Ladder("threads", (64, 128, 256, 512)),
+    Ladder("gevent", (128, 256, 512)),
+    Ladder("prefork", (64, 128, 256)),
     Ladder("threads", (64,), kept=False),
 )
 """The sync design where jobs wait: each pool as far as it pays; the last as it was, to compare."""
 REWRITTEN_LADDERS = (
     Ladder("threads", (32, 64, 128), one_task=True),
-    Ladder("prefork", (32, 64), one_task=True),
+    Ladder("prefork", (64,), one_task=True),
 )
 """One task a job: what a good engineer would do first with the old design."""
 LLM_0_LADDERS = (
     Ladder("prefork", (8, 16)),
-    Ladder("threads", (16, 32)),
+    Ladder("threads", (16,)),
     Ladder("gevent", (32,)),
-    Ladder("prefork", (8,), kept=False),
 )
 LLM_0_REWRITTEN_LADDERS = (
-    Ladder("prefork", (2, 4, 8), one_task=True),
-    Ladder("threads", (4, 8), one_task=True),
+    Ladder("prefork", (4,), one_task=True),
+    Ladder("threads", (8,), one_task=True),
 )
 """Where nothing waits but the database: fewer."""
-WAITING_LADDERS = (
-    Ladder("threads", (128, 256, 512)),
-    Ladder("gevent", (256, 512)),
-    Ladder("prefork", (128,)),
-)
-WAITING_REWRITTEN_LADDERS = (Ladder("threads", (128, 256), one_task=True),)
-"""Where nothing is read: more slots than that, as a slot does nothing but wait."""
 QUICK_LADDERS = (Ladder("threads", (64,)),)
 QUICK_REWRITTEN_LADDERS = (Ladder("threads", (64,), one_task=True),)
 

@@ -1,5 +1,6 @@
 """The search for the best setting of a contestant: on and on until more slots stop paying."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ UNPAID_MAX = 2
 MEMORY_SHARE = 0.6
 """Of the memory that is free, what the next step may be expected to take."""
 SECONDS_MAX = 60.0
+SWEEP_S_MAX = 110.0
+"""A sweep ends then, whatever is left of its ladders, and says so: a run has fifteen minutes."""
 
 
 @dataclass
@@ -45,12 +48,16 @@ class Sweep:
 async def swept(bench: Bench, load: Load, work: Work, ladders: Sequence[Ladder]) -> Sweep:
     """Climbs each ladder, one try a setting, four fillings of its slots each."""
     sweep = Sweep()
+    ends = time.monotonic() + SWEEP_S_MAX
     for ladder in ladders:
-        await _climb(bench, load, work, ladder, sweep)
+        if time.monotonic() < ends:
+            await _climb(bench, load, work, ladder, sweep, ends)
     return sweep
 
 
-async def _climb(bench: Bench, load: Load, work: Work, ladder: Ladder, sweep: Sweep) -> None:
+async def _climb(
+    bench: Bench, load: Load, work: Work, ladder: Ladder, sweep: Sweep, ends: float
+) -> None:
     best_jobs_s, unpaid = 0.0, 0
     for setting in ladder.settings():
         row = await measure(bench.services, entry_of(setting, work), load)
@@ -65,6 +72,10 @@ async def _climb(bench: Bench, load: Load, work: Work, ladder: Ladder, sweep: Sw
             row["why_last"] = "memory"
         elif not is_valid(row):
             row["why_last"] = "invalid"
+        elif time.monotonic() > ends:
+            row["why_last"] = "the time for the sweep was over"
+        elif setting == ladder.settings()[-1]:
+            row["why_last"] = "the most that was tried"
         if "why_last" in row:
             return
 

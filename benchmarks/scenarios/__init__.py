@@ -22,7 +22,7 @@ from benchmarks.scenarios import (
 
 Scenario = Callable[[Bench], Awaitable[dict[str, Any]]]
 
-NOT_QUICK = frozenset({"connect", "growth", "recovery"})
+NOT_QUICK = frozenset({"waiting", "connect", "growth", "recovery"})
 """What a quick run leaves out unless it is asked for."""
 
 SCENARIOS: Mapping[str, Scenario] = {

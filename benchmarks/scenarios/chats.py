@@ -19,8 +19,8 @@ SLOW_TAIL = replace(LOAD, llm_slow_share=0.05, llm_slow_times=4.0)
 ALL = tuple(CATEGORIES.values())
 SMALLEST, LARGEST, SIZES = 200, 100_000, 24
 MESSAGES = 4_000
-JOBS = 480
-ROUNDS = 3
+JOBS = 960
+EVEN_ROUNDS, MIXED_ROUNDS = 2, 3
 
 EVEN = Work((MESSAGES,), ALL)
 MIXED = Work(
@@ -55,7 +55,7 @@ async def run_even(bench: Bench) -> dict[str, Any]:
     """Chats of one size, one and two worker processes, against the best of the sync design."""
     settings = await found(bench)
     ours = [_product(bench, EVEN), _product(bench, EVEN, processes=2)]
-    rows, theirs = await _rounds(bench, LOAD, EVEN, ours)
+    rows, theirs = await _rounds(bench, LOAD, EVEN, ours, EVEN_ROUNDS)
     return {
         "about": f"Chats of {MESSAGES:,} messages, all four categories of each, every context built"
         " by the same code; LLM 1 s ± 0.5 s; all jobs queued at once. The first rows are rounds"
@@ -70,7 +70,7 @@ async def run_even(bench: Bench) -> dict[str, Any]:
 
 async def run_mixed(bench: Bench) -> dict[str, Any]:
     """Chats of all sizes and a model with a slow tail."""
-    rows, theirs = await _rounds(bench, SLOW_TAIL, MIXED, [_product(bench, MIXED)])
+    rows, theirs = await _rounds(bench, SLOW_TAIL, MIXED, [_product(bench, MIXED)], MIXED_ROUNDS)
     return {
         "about": f"{SIZES} sizes of chats from {MIXED.sizes[0]:,} to {MIXED.sizes[-1]:,} messages,"
         f" log-uniform (half of them below {MIXED.sizes[SIZES // 2]:,}, on average"
@@ -85,7 +85,7 @@ async def run_mixed(bench: Bench) -> dict[str, Any]:
 
 
 async def _rounds(
-    bench: Bench, load: Load, work: Work, ours: list[Entry]
+    bench: Bench, load: Load, work: Work, ours: list[Entry], rounds: int
 ) -> tuple[list[Row], dict[str, Row]]:
     """Rows of all that take part; and by name those of the sync design."""
     settings = await found(bench)
@@ -93,7 +93,7 @@ async def _rounds(
     known = {name: setting for name, setting in best.items() if setting is not None}
     fillings = FILLINGS if not bench.quick else 1
     theirs = [entry_of(setting, work, fillings=fillings) for setting in known.values()]
-    rounds = 1 if bench.quick else ROUNDS
+    rounds = 1 if bench.quick else rounds
     rows = await interleaved(bench, load, [*ours, *theirs], rounds=rounds)
     return rows, dict(zip(known, rows[len(ours) :], strict=True))
 

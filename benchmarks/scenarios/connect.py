@@ -10,7 +10,7 @@ from benchmarks.slow_connect import slow_connections
 
 LOAD = Load(llm_s=0.1, llm_spread_s=0.05, context_s=0.0, real_context=False, seed=SEED)
 DELAYS_S = (0.5, 4.0)
-JOBS = 10
+JOBS = 6
 SYNC_JOBS = {0.5: 3, 4.0: 1}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from benchmarks.bench import Bench, Row
 from benchmarks.held import Plan, measure_held
 
-SHORT = Plan(before_s=15.0, held_s=45.0, window_s=15.0)
-QUICK = Plan(before_s=5.0, held_s=10.0, window_s=5.0)
+SHORT = Plan(before_s=10.0, held_s=30.0, window_s=10.0)
+QUICK = Plan(before_s=4.0, held_s=8.0, window_s=4.0)
 
 
 async def run(bench: Bench) -> dict[str, Any]:

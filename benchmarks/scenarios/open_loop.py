@@ -12,7 +12,7 @@ from benchmarks.seed import SMALL
 
 SHARES = (0.2, 0.5, 0.8, 0.95)
 OWN_SHARE = 0.8
-PHASE_S, PHASE_S_IF_QUICK = 8.0, 4.0
+PHASE_S, PHASE_S_IF_QUICK = 6.0, 3.0
 ENGINE_S = 6.0
 
 
@@ -23,7 +23,8 @@ async def run(bench: Bench) -> dict[str, Any]:
     even = bench.found.get("even") or await run_even(bench)
     ours = roster.product(bench.services, tasks=roster.REAL_IN_FLIGHT)
     capacity = _capacity(even["product"])
-    rates = {f"{share:.0%} of its capacity": share * capacity for share in SHARES}
+    shares = SHARES[2:3] if bench.quick else SHARES
+    rates = {f"{share:.0%} of its capacity": share * capacity for share in shares}
     named: dict[str, Any] = {}
     settings = await found(bench)
     for name, sweep in (("sync", settings.chord), ("rewritten", settings.rewritten)):
@@ -34,7 +35,7 @@ async def run(bench: Bench) -> dict[str, Any]:
         [named[name]] = await _rows(bench, sweep.best.contestant(), {load: rate})
         rates[f"the rate of {sweep.best.contestant().name}"] = rate
     rows = await _rows(bench, ours, rates)
-    named |= {"product": rows[: len(SHARES)], "at_their_rate": rows[len(SHARES) :]}
+    named |= {"product": rows[: len(shares)], "at_their_rate": rows[len(shares) :]}
     engine = await _engine(bench)
     return {
         "about": f"Chats of {MESSAGES:,} messages, real contexts, LLM 1 s ± 0.5 s; arrivals drawn"
