@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 COVERED := app.credits $(addprefix app.jobs.,settle leases cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos fuzz lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -64,6 +64,10 @@ bench-test: setup-dev setup-bench ## set-up, then the tests of the benchmark: ev
 
 chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only flushall" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
+
+fuzz: setup-dev ## hostile inputs for the importer; INPUTS=1000000 SECONDS=600 SEED=1, whichever ends first
+	@$(BIN)/python -m tests.chats.fuzz --inputs $(or $(INPUTS),1000000) --seconds $(or $(SECONDS),600) \
+		--seed $(or $(SEED),1)
 
 lock: setup-dev ## write the locks from pyproject.toml; ARGS=--upgrade takes newest versions
 	@sh ops/lock.sh $(ARGS)

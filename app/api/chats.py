@@ -68,6 +68,7 @@ class ImportBody(BaseModel):
     examples: list[ExampleBody] = []
     message_lines: int = 0
     notice_lines: int = 0
+    blank_lines: int = 0
 
 
 class ChatSummary(BaseModel):

@@ -7,13 +7,15 @@ reading: what an archive says about itself is not believed.
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from io import BytesIO
 
+from app.chats.formats.format import HEAD_BYTES
 from app.errors import DomainError
 
+_TRANSCRIPT_ENDS = (".txt", ".json", ".jsonl", ".csv", ".xml")
+_OFFICE_ENTRY = "[Content_Types].xml"
 _CHUNK_BYTES = 1 << 18
 # A chat of one repeated line packs well too; below this size the ratio says nothing.
 _RATIO_FLOOR_BYTES = 4 << 20
@@ -48,15 +50,23 @@ class ArchiveLimits:
     transcript_bytes_max: int = 50 << 20
     entries_max: int = 20_000
     ratio_max: int = 200
+    looked_into_max: int = 64
 
 
-def read_transcript(raw: bytes, filename: str, *, limits: ArchiveLimits = ArchiveLimits()) -> bytes:
+def read_transcript(
+    raw: bytes,
+    filename: str,
+    *,
+    limits: ArchiveLimits = ArchiveLimits(),
+    is_chat: Callable[[bytes], bool] = lambda _: True,
+) -> bytes:
     """The bytes of the chat: `raw` itself, or the transcript if `raw` is a zip archive.
 
-    What counts is the content, not the name. Raises BadArchive or TooLarge.
+    What counts is the content, not the name: `is_chat` is asked about the beginnings of files
+    where there are several. Raises BadArchive or TooLarge.
     """
     if raw.startswith((_LOCAL_MAGIC, _END_MAGIC)):
-        return _unpack(raw, limits)
+        return _unpack(raw, limits, is_chat)
     if filename.lower().endswith(".zip"):
         raise BadArchive("The file is named .zip but is not a zip archive.")
     if len(raw) > limits.transcript_bytes_max:
@@ -64,11 +74,11 @@ def read_transcript(raw: bytes, filename: str, *, limits: ArchiveLimits = Archiv
     return raw
 
 
-def _unpack(raw: bytes, limits: ArchiveLimits) -> bytes:
+def _unpack(raw: bytes, limits: ArchiveLimits, is_chat: Callable[[bytes], bool]) -> bytes:
     _check_directory(raw, limits)
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
-            return _read_entry(archive, _transcript(archive.infolist()), limits)
+            return _read_entry(archive, _transcript(archive, limits, is_chat), limits)
     except _BROKEN as error:
         raise BadArchive("The archive is broken.") from error
 
@@ -85,19 +95,63 @@ def _check_directory(raw: bytes, limits: ArchiveLimits) -> None:
         raise BadArchive("The archive has too many entries.", entries_max=limits.entries_max)
 
 
-def _transcript(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
-    named = [
-        (entry.filename.rpartition("/")[2], entry)
-        for entry in entries
-        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
-    ]
-    for pattern in ("_chat.txt", "WhatsApp Chat with *.txt", "*.txt"):
-        found = [entry for name, entry in named if fnmatchcase(name, pattern)]
+def _transcript(
+    archive: zipfile.ZipFile, limits: ArchiveLimits, is_chat: Callable[[bytes], bool]
+) -> zipfile.ZipInfo:
+    """The entry that holds the chat: by its content, and by its name where that leaves several."""
+    entries = archive.infolist()
+    candidates = [entry for entry in entries if _could_be_transcript(entry)]
+    if any(entry.filename == _OFFICE_ENTRY for entry in entries):
+        raise BadArchive("This is an office document: save it as plain text (.txt, UTF-8).")
+    for rank in (_is_ios_transcript, _is_named_transcript, _is_text, _is_any):
+        found = [entry for entry in candidates if rank(entry)]
+        if len(found) > 1:
+            heads = found[: limits.looked_into_max]
+            found = [entry for entry in heads if is_chat(_head(archive, entry))]
         if len(found) > 1:
             raise BadArchive("The archive holds several transcripts.")
         if found:
             return found[0]
     raise BadArchive("The archive holds no transcript.")
+
+
+def _could_be_transcript(entry: zipfile.ZipInfo) -> bool:
+    # macOS puts a "._name" beside each file, with its attributes.
+    base = _base(entry)
+    return (
+        not entry.is_dir()
+        and not entry.filename.startswith("__MACOSX/")
+        and not base.startswith(".")
+        and base.endswith(_TRANSCRIPT_ENDS)
+    )
+
+
+def _base(entry: zipfile.ZipInfo) -> str:
+    return entry.filename.rpartition("/")[2].casefold()
+
+
+def _is_ios_transcript(entry: zipfile.ZipInfo) -> bool:
+    return _base(entry) == "_chat.txt"
+
+
+def _is_named_transcript(entry: zipfile.ZipInfo) -> bool:
+    """In every language the app's name stands in it: Chat de WhatsApp con Ana.txt."""
+    return "whatsapp" in _base(entry) and _is_text(entry)
+
+
+def _is_text(entry: zipfile.ZipInfo) -> bool:
+    return _base(entry).endswith(".txt")
+
+
+def _is_any(_: zipfile.ZipInfo) -> bool:
+    return True
+
+
+def _head(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    if entry.flag_bits & _ENCRYPTED_FLAGS or entry.compress_type not in _METHODS:
+        return b""
+    with archive.open(entry) as stream:
+        return stream.read(HEAD_BYTES)
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:

@@ -1,7 +1,7 @@
 """The bytes of a chat before they are sealed: columns of messages in JSON, and a description."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,12 +18,16 @@ _KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 
 @dataclass(frozen=True, slots=True)
 class ChatMeta:
-    """What is known of a chat beside its messages; `statistics` and `report` as JSON objects."""
+    """What is known of a chat beside its messages; `statistics` and `report` as JSON objects.
+
+    `membership` tells who joined and left: `{at, kind, people}`; older chats have none.
+    """
 
     title: str
     participants: list[dict[str, Any]]
     statistics: dict[str, Any]
     report: dict[str, Any]
+    membership: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
 @dataclass(frozen=True, slots=True)

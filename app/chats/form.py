@@ -17,6 +17,10 @@ READ_S_MAX = 120
 FIELD_BYTES_MAX = 1_024
 PARTS_MAX = 8
 FILENAME_CHARS_MAX = 255
+_WITHOUT_MEDIA = (
+    "The file is larger than what is accepted: export the chat without media, or unpack the"
+    " archive and upload its text file alone."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class _Parts:
     def on_content(self, chunk: bytes, start: int, end: int) -> None:
         bytes_max = self.file_bytes_max if self._is_file else FIELD_BYTES_MAX
         if len(self._bytes) + end - start > bytes_max:
-            raise TooLarge(bytes_max=bytes_max)
+            raise TooLarge(_WITHOUT_MEDIA if self._is_file else None, bytes_max=bytes_max)
         self._bytes += chunk[start:end]
 
     def end(self) -> None:

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from app.chats.archive import ArchiveLimits, read_transcript
 from app.chats.blocks import ChatMeta, EncodedChat, encode_chat
 from app.chats.formats.format import ReadingOptions
-from app.chats.formats.registry import find_format
+from app.chats.formats.registry import find_format, is_chat
 from app.chats.statistics import compute_statistics
-from app.chats.transcript import DateOrder
+from app.chats.transcript import DateOrder, NoticeKind
 
 TITLE_CHARS_MAX = 100
 NAMES_IN_TITLE_MAX = 3
+MEMBERSHIP_MAX = 2_000
+"""So many joins and leaves of a chat are kept at most, the first ones."""
 
 # "WhatsApp Chat with Ana.txt", "WhatsApp Chat - Ana.zip", and the same in other languages.
 _FILE_NAMES = re.compile(
@@ -39,7 +41,7 @@ def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat
     Raises the refusals of `read_transcript`, `find_format` and the format's own `read`.
     """
     transcript = read_transcript(
-        raw, order.filename, limits=ArchiveLimits(transcript_bytes_max=bytes_max)
+        raw, order.filename, limits=ArchiveLimits(transcript_bytes_max=bytes_max), is_chat=is_chat
     )
     options = ReadingOptions(order.date_order, ZoneInfo(order.timezone))
     parsed = find_format(transcript).read(transcript, options)
@@ -50,6 +52,11 @@ def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat
         ],
         statistics=compute_statistics(parsed.messages).model_dump(mode="json"),
         report=asdict(parsed.report),
+        membership=[
+            {"at": notice.at, "kind": notice.kind, "people": notice.people}
+            for notice in parsed.notices
+            if notice.kind in (NoticeKind.JOINED, NoticeKind.LEFT)
+        ][:MEMBERSHIP_MAX],
     )
     return encode_chat(meta, parsed.messages)
 

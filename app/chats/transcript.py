@@ -92,8 +92,8 @@ class ImportReport:
     a message; `merged_header_lines` are the first of them. `replaced_bytes` could not be decoded.
     `repeated_messages` stand a second time in the file, which holds two exports. `unsaid` names
     what the format does not tell: `time_zone`, `author`, `year`. Of a format of lines,
-    `message_lines`, `notice_lines`, `unparsed_lines` and `merged_headers` are all lines of the
-    file but blank ones before the first header.
+    `message_lines`, `notice_lines`, `unparsed_lines`, `merged_headers` and `blank_lines`, those
+    before the first header, are all lines of the file.
     """
 
     format: str
@@ -112,6 +112,7 @@ class ImportReport:
     examples: tuple[Example, ...] = ()
     message_lines: int = 0
     notice_lines: int = 0
+    blank_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ async def test_an_upload_answers_with_all_that_is_free(alice: Client) -> None:
         "examples": [],
         "message_lines": 600,
         "notice_lines": 0,
+        "blank_lines": 0,
     }
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.chats.archive import ArchiveLimits, BadArchive, TooLarge, read_transcript
+from app.chats.formats.registry import is_chat
 from app.errors import DomainError
 
 CHAT = "31/12/22, 22:15 - Ann: grüß 😀\n".encode()
@@ -128,3 +129,37 @@ def test_any_damage_raises_nothing_but_refusals(changes):
         raw[position % len(raw)] = value
     with contextlib.suppress(DomainError):
         assert read_transcript(bytes(raw), "a.zip") is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["_chat.txt", "_CHAT.TXT", "Chat de WhatsApp con Ana.txt", "WhatsApp Chat mit Ana.txt",
+     "Čat WhatsApp s uživatelem Ana.txt", "folder/_chat.txt", "anything.txt"],
+)  # fmt: skip
+def test_the_chat_is_found_in_any_language_beside_notes_and_attributes(name):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("notes.txt", "Dear diary")
+        writer.writestr("._" + name.rpartition("/")[2], b"\0\5\26\7")
+        writer.writestr("__MACOSX/._" + name.rpartition("/")[2], b"\0\5\26\7")
+        writer.writestr("photo.jpg", "x")
+        writer.writestr(name, CHAT)
+    assert read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat) == CHAT
+
+
+def test_two_chats_in_one_archive_are_refused():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("a.txt", CHAT)
+        writer.writestr("b.txt", CHAT)
+    with pytest.raises(BadArchive, match="several"):
+        read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat)
+
+
+def test_an_office_document_is_told_as_one():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("[Content_Types].xml", "<x/>")
+        writer.writestr("word/document.xml", "<x/>")
+    with pytest.raises(BadArchive, match="plain text"):
+        read_transcript(archive.getvalue(), "a.docx", is_chat=is_chat)

@@ -33,3 +33,24 @@ def test_a_head_that_ends_inside_a_character_is_recognised():
 @settings(max_examples=200)
 def test_no_format_stumbles_over_bytes_it_does_not_know(raw):
     assert {known.recognises(raw) for known in FORMATS} <= {True, False}
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"{\\rtf1\\ansi 13/02/24", "save it as plain text"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\xff\xd8\xff\xe0", "picture"),
+        (b"\x1f\x8b\x08", "unpack"),
+        (b"<!DOCTYPE html><html><div class=\"chatlog__message\">", "looks like Discord"),
+        (b"<html><title>Exported Data</title><body>Telegram", "looks like Telegram"),
+        (b"[LINE] Chat history with Nia", "looks like LINE"),
+        (b"<html><p>my page", "looks like a web page"),
+    ],
+)  # fmt: skip
+def test_a_stranger_is_named_with_what_is_read(head, told):
+    with pytest.raises(UnrecognisedFormat, match=told) as refusal:
+        find_format(head)
+    if "looks like" in told:
+        assert "here is what is read: " in refusal.value.detail
+        assert "WhatsApp" in refusal.value.detail

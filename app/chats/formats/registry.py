@@ -1,6 +1,7 @@
 """The formats that are read, and which of them a file has."""
 
 from app.chats.formats.format import HEAD_BYTES, Format
+from app.chats.formats.strangers import about
 from app.chats.formats.whatsapp.format import WHATSAPP
 from app.chats.transcript import EmptyChat, UnrecognisedFormat
 
@@ -18,4 +19,10 @@ def find_format(raw: bytes) -> Format:
     for known in FORMATS:
         if known.recognises(head):
             return known
-    raise UnrecognisedFormat(formats=[known.title for known in FORMATS])
+    titles = [known.title for known in FORMATS]
+    raise UnrecognisedFormat(about(head, titles), formats=titles)
+
+
+def is_chat(head: bytes) -> bool:
+    """Some format recognises a file that begins so."""
+    return any(known.recognises(head) for known in FORMATS)

@@ -127,6 +127,7 @@ def _report(
         ),
         message_lines=reader.message_lines,
         notice_lines=reader.notice_lines,
+        blank_lines=sum(not line.strip() for line in entries.preamble),
     )
 
 

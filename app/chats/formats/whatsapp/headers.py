@@ -53,10 +53,11 @@ _CLOCK = (
     rf"(?:{_SPACE}?(?:s|ч\.|Uhr)(?=[{SPACES}\],]))?"
 )
 # A word for a part of the day; which one it is, `clocks` tells.
-_PERIOD = r"[^\W\d_][^\d\n,<>\[\]]{0,22}?"
+_PERIOD = r"['’]?[^\W\d_][^\d\n,<>\[\]]{0,22}?"
 _TIME = rf"(?:{_PERIOD}{_SPACE}?)?{_CLOCK}(?:{_SPACE}?{_PERIOD})?"
 _JOIN = (
-    rf"{_MARK}[,،、]?{_MARK}(?:{_SPACE}{{1,2}}(?:{'|'.join(_JOIN_WORDS)}))?,?{_SPACE}{{1,2}}{_MARK}"
+    rf"{_MARK}[,،、]?{_MARK}(?:{_SPACE}{{1,2}}(?:{'|'.join(_JOIN_WORDS)})"
+    rf"(?=,?{_SPACE}{{1,2}}{_MARK}\d))?,?{_SPACE}{{1,2}}{_MARK}"
 )
 _TIME_FIRST = rf"{_CLOCK}(?:{_SPACE}?{_PERIOD})?"
 _TIME_FIRST_JOIN = rf"{_MARK}[,،]?{_SPACE}{{1,2}}"

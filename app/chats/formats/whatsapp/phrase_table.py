@@ -13,11 +13,17 @@ from app.chats.formats.whatsapp.headers import MARKS
 from app.chats.formats.whatsapp.tables import rows
 
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009\u2007", " "))
+_CHARS_MAX = 1_000
 _ENDS = " .。।۔"
 
 
 def key(phrase: str) -> str:
-    """`phrase` as it is compared: without direction marks, case and a full stop at its end."""
+    """`phrase` as it is compared: without direction marks, case and a full stop at its end.
+
+    Nothing of what is longer than any phrase.
+    """
+    if len(phrase) > _CHARS_MAX:
+        return ""
     return phrase.strip(MARKS).translate(_SPACES).strip().rstrip(_ENDS).casefold()
 
 
