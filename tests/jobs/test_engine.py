@@ -24,6 +24,7 @@ from tests.support.jobs import (
     store_chat,
     unlock,
 )
+from tests.support.statements import noted_statements
 from tests.support.waiting import until
 
 FRIENDSHIP = [spec.key for spec in CATEGORIES["friendship"].insights]
@@ -65,14 +66,27 @@ async def test_the_offline_generator_serves_a_job(chat: UUID, make_engine: MakeE
 
 
 async def test_jobs_of_many_users_share_their_writes(
-    engine: None, keyring: KeyRing, make_engine: MakeEngine
+    engine: None, keyring: KeyRing, make_engine: MakeEngine, generator: ScriptedGenerator
 ) -> None:
     job_engine = make_engine()
     users = [f"user{number}" for number in range(25)]
     jobs = [(user, (await unlock(user, await store_chat(keyring, user))).job_id) for user in users]
-    await asyncio.gather(*(job_engine.run_job(user, job_id) for user, job_id in jobs))
+    generator.gate = asyncio.Event()
+    with noted_statements() as statements:
+        running = [asyncio.create_task(job_engine.run_job(user, job_id)) for user, job_id in jobs]
+        await until(lambda: len(generator.calls) == 6 * len(jobs))
+        generator.gate.set()
+        await asyncio.gather(*running)
     for user in users:
         assert await opened_balance(user) == Balance(0, 0)
+    claims, results, endings = (
+        sum(written in one.text for one in statements)
+        for written in ("SET state = 'running'", "SET state = r.state", "UPDATE reservations")
+    )
+    # By itself each job would write once, six times and once.
+    assert 1 <= claims <= 5
+    assert 1 <= results <= 15
+    assert 1 <= endings <= 5
     await assert_healthy()
 
 

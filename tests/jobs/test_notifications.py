@@ -73,7 +73,7 @@ async def test_a_cancelled_job_stops_on_its_worker_long_before_the_heartbeat(
     assert (await job_row("alice", unlocked.job_id)).state == "cancelled"
 
 
-async def test_without_redis_a_nudge_is_dropped_and_nobody_waits() -> None:
+async def test_without_redis_a_notification_is_dropped() -> None:
     async with Redis(host="127.0.0.1", port=9) as absent:
         notifications = Notifications(absent)
         notifications.changed([new_id()])

@@ -20,6 +20,7 @@ from app.jobs.sweeps import (
     retry_payment,
     run_sweep,
 )
+from app.settings import Settings
 from tests.support.forcing import (
     ALLOW_CAPTURES,
     COMPLETE_ALL,
@@ -71,24 +72,6 @@ async def test_a_settled_job_cannot_be_cancelled(chat: UUID, make_engine: MakeEn
         await cancel_job("bob", unlocked.job_id)
     with pytest.raises(NotFound):
         await cancel_job("alice", new_id())
-
-
-async def test_cancel_and_settle_at_once_end_the_job_once(
-    chat: UUID, make_engine: MakeEngine
-) -> None:
-    await grant_coins("alice", coins=5_000, reason="gift", reference="g", actor="ops")
-    for _ in range(5):
-        unlocked = await unlock("alice", chat)
-        await asyncio.gather(
-            make_engine().run_job("alice", unlocked.job_id),
-            cancel_job("alice", unlocked.job_id),
-            return_exceptions=True,
-        )
-        row = await job_row("alice", unlocked.job_id)
-        assert row.state in {"succeeded", "cancelled"}
-        await assert_healthy()
-        if row.state == "succeeded":
-            break
 
 
 async def test_cleanup_expires_an_overdue_job_that_nobody_runs(chat: UUID) -> None:
@@ -317,12 +300,20 @@ async def test_a_refused_charge_of_a_job_that_nobody_runs_is_put_aside_too(
     await assert_healthy()
 
 
-async def test_a_sweep_while_the_database_is_away_is_left_to_the_next_time() -> None:
+async def test_a_sweep_while_the_database_is_away_is_left_to_the_next_time(
+    chat: UUID, settings: Settings
+) -> None:
+    unlocked = await unlock("alice", chat)
+    await execute(OVERDUE)
+    await close_engine()
     await open_engine("postgresql://nobody@127.0.0.1:9/nothing")
-    try:
-        await run_sweep("retry_payment")
-    finally:
-        await close_engine()
+    await run_sweep("cleanup_expired_reservations")
+    await close_engine()
+    await open_engine(settings.database_url)
+    assert (await job_row("alice", unlocked.job_id)).state == "queued"
+    await run_sweep("cleanup_expired_reservations")
+    assert (await job_row("alice", unlocked.job_id)).state == "expired"
+    await assert_healthy()
 
 
 async def test_a_chat_is_kept_for_the_next_sweep_while_the_database_is_away(

@@ -105,6 +105,30 @@ async def test_of_two_cleanups_one_ends_the_job(chat: UUID, barriers: Barriers) 
     await _assert_ended(job_id, JobState.EXPIRED)
 
 
+@pytest.mark.parametrize("first", ["cancel", "settle"])
+async def test_cancel_and_settle_at_once_end_the_job_once(
+    chat: UUID,
+    make_engine: MakeEngine,
+    generator: ScriptedGenerator,
+    barriers: Barriers,
+    first: str,
+) -> None:
+    """Both transactions are open before either may go on; which one wins is the database's."""
+    held = {
+        "settle": barriers.hold(Step.SETTLE, Moment.BEGIN),
+        "cancel": barriers.hold(Step.CANCEL, Moment.BEGIN),
+    }
+    job_id, run = await _at_settle(chat, make_engine, generator, held["settle"])
+    cancel = asyncio.create_task(cancel_job("alice", job_id))
+    await held["cancel"].arrived.wait()
+    for one in sorted(held, key=lambda name: name != first):
+        held[one].let_go()
+    [refused] = await asyncio.gather(cancel, return_exceptions=True)
+    await run
+    assert refused is None or isinstance(refused, NotCancellable)
+    await _assert_ended(job_id, JobState.CANCELLED if refused is None else JobState.SUCCEEDED)
+
+
 async def test_a_cancel_that_comes_during_a_settlement_is_refused(
     chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
 ) -> None:

@@ -1,11 +1,8 @@
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, event
 
 from app.catalog.categories import UnknownCategory
 from app.credits.accounts import grant_coins, opened_balance
@@ -21,6 +18,7 @@ from app.unlocks.unlock import (
     UnlockInProgress,
 )
 from tests.support.jobs import MakeEngine, assert_healthy, job_row, store_chat, unlock
+from tests.support.statements import noted_statements
 
 
 async def test_an_unlock_reserves_the_price_and_queues_six_insights(chat: UUID) -> None:
@@ -38,28 +36,13 @@ async def test_an_unlock_reserves_the_price_and_queues_six_insights(chat: UUID) 
     await assert_healthy()
 
 
-@contextmanager
-def _counted_statements() -> Iterator[list[str]]:
-    """The statements of this process while it lasts, BEGIN and COMMIT not among them."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 async def test_an_unlock_is_one_statement_and_a_refusal_at_most_three(chat: UUID) -> None:
     await opened_balance("alice")
-    with _counted_statements() as statements:
+    with noted_statements() as statements:
         await unlock("alice", chat, idempotency_key="k1")
     assert len(statements) == 1
     for order in ({"idempotency_key": "k1"}, {}, {"category": "nonsense"}, {"price_coins": 1}):
-        with _counted_statements() as statements, suppress(DomainError):
+        with noted_statements() as statements, suppress(DomainError):
             await unlock("alice", chat, **order)
         assert len(statements) <= 3
 
