@@ -247,7 +247,7 @@ _JOBS = f"""
     SELECT user_id, seq, 'reserve', 'available', 'held', price, available, held,
            'reserve:' || id, id, user_id
     FROM money
-"""  # noqa: S608 (a constant)
+"""
 
 _RELEASE = """
     WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS now), released AS (

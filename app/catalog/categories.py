@@ -54,14 +54,6 @@ class Category:
     insights: tuple[InsightSpec, ...]
 
 
-def category(key: str) -> Category:
-    """The category named `key`; raises UnknownCategory."""
-    try:
-        return CATEGORIES[key]
-    except KeyError:
-        raise UnknownCategory(categories=list(CATEGORIES)) from None
-
-
 def _read(key: str) -> Category:
     content = tomllib.loads((_FOLDER / f"{key}.toml").read_text(encoding="utf-8"))
     insights = tuple(_spec(ord_, entry) for ord_, entry in enumerate(content["insights"], start=1))

@@ -250,7 +250,7 @@ _INSERT_CHAT = text("""
 
 _TIMES = text("SELECT created_at, used_at FROM chats WHERE user_id = :user_id AND id = :id")
 
-_CHAT = text(f"SELECT {_COLUMNS} FROM chats WHERE user_id = :user_id AND id = :id")  # noqa: S608 (column names only)
+_CHAT = text(f"SELECT {_COLUMNS} FROM chats WHERE user_id = :user_id AND id = :id")
 
 _CHATS = text(f"""
     SELECT {_COLUMNS} FROM chats
@@ -258,7 +258,7 @@ _CHATS = text(f"""
       AND (CAST(:after_at AS timestamptz) IS NULL
            OR (created_at, id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
     ORDER BY created_at DESC, id DESC LIMIT :limit
-""")  # noqa: S608 (column names only)
+""")
 
 _KEY = text("SELECT key_id, sealed_key FROM chats WHERE user_id = :user_id AND id = :id")
 

@@ -176,7 +176,7 @@ _USED_LATER = f"""
         )
         SELECT FROM adopter WHERE state = 'succeeded'
     )
-"""  # noqa: S608 (a constant of this module)
+"""
 
 # The insights of a job, summed by model. Before there was `wasted_microusd`, failed insights
 # carried what they had cost too; so what is not completed is wasted whatever that column says.
@@ -197,7 +197,7 @@ _OF_JOB = f"""
         LIMIT {INSIGHTS_PER_JOB}
     ) one
     GROUP BY one.model
-"""  # noqa: S608 (constants of this module)
+"""
 
 _COSTS = text(f"""
     SELECT o.model, j.category, count(*), CAST(sum(o.insights) AS bigint),
@@ -212,7 +212,7 @@ _COSTS = text(f"""
     WHERE j.finished_at {_ON_DAY.format(column="j.finished_at")}
     GROUP BY o.model, j.category
     ORDER BY j.category, o.model NULLS LAST
-""")  # noqa: S608 (constants of this module)
+""")
 
 _EARNED = text(f"""
     SELECT j.category,
@@ -222,4 +222,4 @@ _EARNED = text(f"""
     WHERE e.kind IN ('capture', 'refund') AND e.at {_ON_DAY.format(column="e.at")}
     GROUP BY j.category
     ORDER BY j.category
-""")  # noqa: S608 (constants of this module)
+""")

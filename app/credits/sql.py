@@ -32,13 +32,13 @@ BALANCE = text("SELECT available, held FROM accounts WHERE user_id = :user_id")
 
 ENTRY = text(f"""
     SELECT {ENTRY_COLUMNS} FROM entries WHERE user_id = :user_id AND op_key = :op_key
-""")  # noqa: S608 (column names only)
+""")
 
 STATEMENT = text(f"""
     SELECT {ENTRY_COLUMNS} FROM entries
     WHERE user_id = :user_id AND seq < coalesce(CAST(:before_seq AS bigint), 9223372036854775807)
     ORDER BY seq DESC LIMIT :limit
-""")  # noqa: S608 (column names only)
+""")
 
 GRANT = text(f"""
     WITH account AS (
@@ -51,7 +51,7 @@ GRANT = text(f"""
            :op_key, :actor, :reason
     FROM account
     RETURNING {ENTRY_COLUMNS}
-""")  # noqa: S608 (column names only)
+""")
 
 REFUND = text(f"""
     WITH charged AS (
@@ -69,7 +69,7 @@ REFUND = text(f"""
            :op_key, id, :actor, :reason
     FROM account
     RETURNING {ENTRY_COLUMNS}
-""")  # noqa: S608 (column names only)
+""")
 
 ADJUST = text(f"""
     WITH account AS (
@@ -85,7 +85,7 @@ ADJUST = text(f"""
            abs(CAST(:coins AS bigint)), available, held, :op_key, :actor, :reason
     FROM account
     RETURNING {ENTRY_COLUMNS}
-""")  # noqa: S608 (column names only)
+""")
 
 RESERVE_CTES = """
     turn AS (
@@ -124,7 +124,7 @@ RESERVE = text(f"""
         FROM accounts WHERE user_id = :user_id AND available >= CAST(:price AS bigint)
     ), {RESERVE_CTES}
     SELECT available, held FROM money
-""")  # noqa: S608 (a constant of this module)
+""")
 
 SETTLE = text("""
     WITH input AS (

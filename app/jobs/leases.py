@@ -226,7 +226,7 @@ _CLAIM = text(f"""
                      AND earlier.category = c.category
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
     FROM claimed c LEFT JOIN chats chat ON chat.user_id = c.user_id AND chat.id = c.chat_id
-""")  # noqa: S608 (constants of this package)
+""")
 
 _COMMITTED = text("""
     SELECT xid FROM unnest(CAST(:xids AS text[])) AS tried (xid)
@@ -253,7 +253,7 @@ _RENEW = text(f"""
     FROM held
     WHERE j.user_id = held.user_id AND j.id = held.id AND j.attempt_until > clock_timestamp()
     RETURNING j.user_id, j.id
-""")  # noqa: S608 (constants of this module)
+""")
 
 _REQUEUE = text(f"""
     WITH asked AS (
@@ -270,4 +270,4 @@ _REQUEUE = text(f"""
     FROM held JOIN asked a USING (user_id, id)
     WHERE j.user_id = held.user_id AND j.id = held.id
     RETURNING j.user_id, j.id
-""")  # noqa: S608 (constants of this module)
+""")

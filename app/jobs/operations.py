@@ -137,10 +137,10 @@ _LIST = text(f"""
     SELECT {_COLUMNS} FROM jobs j
     WHERE CAST(:state AS text) IS NULL OR j.state = CAST(:state AS text)
     ORDER BY j.created_at DESC, j.id DESC LIMIT :limit
-""")  # noqa: S608 (column names only)
+""")
 
 # No index: an operator asks for one job now and then, and money never does.
-_FIND = text(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")  # noqa: S608 (column names only)
+_FIND = text(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")
 
 _ERROR_CODE = text("SELECT error_code FROM jobs WHERE user_id = :user_id AND id = :id")
 

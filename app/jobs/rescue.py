@@ -73,7 +73,7 @@ def _due(limit: int, expires_s: float) -> TextClause:
         AND (j.created_at > {now} - make_interval(secs => {expires_s})
              OR {now} < (SELECT r.expires_at FROM reservations r
                          WHERE r.user_id = j.user_id AND r.id = j.id))
-    """  # noqa: S608 (numbers)
+    """
     return text(f"""
         (SELECT j.user_id, j.id FROM jobs j
          WHERE j.state = 'queued' AND {is_open}
@@ -91,7 +91,7 @@ def _due(limit: int, expires_s: float) -> TextClause:
          WHERE j.state = 'queued' AND {is_open}
            AND j.next_run_at > {now} + make_interval(secs => {LEAP_S}) LIMIT {limit})
         LIMIT {limit}
-    """)  # noqa: S608 (numbers)
+    """)
 
 
 _ABANDONED = text(f"""
@@ -100,4 +100,4 @@ _ABANDONED = text(f"""
       AND (lease_until <= statement_timestamp()
            OR lease_until > statement_timestamp() + interval '90 s')
     LIMIT {ABANDONED_MAX}
-""")  # noqa: S608 (constants of this package)
+""")

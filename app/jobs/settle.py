@@ -195,7 +195,7 @@ _END = text(f"""
     FROM locked l
     WHERE j.user_id = l.user_id AND j.id = l.id AND l.outcome IS NOT NULL
     RETURNING j.user_id, j.id, j.state
-""")  # noqa: S608 (constants of this package)
+""")
 
 _POSTPONE = text(f"""
     UPDATE jobs j
@@ -206,4 +206,4 @@ _POSTPONE = text(f"""
           THEN j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER})
           ELSE j.state = 'running' AND j.fence = CAST(:fence AS bigint) END
     RETURNING id
-""")  # noqa: S608 (constants of this package)
+""")

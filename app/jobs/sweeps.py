@@ -166,13 +166,13 @@ _OVERDUE = text(f"""
     WHERE r.state = 'held' AND r.expires_at <= statement_timestamp()
       AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
     ORDER BY r.expires_at LIMIT :rows_max
-""")  # noqa: S608 (a constant of this package)
+""")
 
 _UNUSED = text(f"""
     SELECT user_id, id FROM chats
     WHERE used_at < statement_timestamp() - interval '{RETENTION_DAYS} days'
     ORDER BY used_at LIMIT :rows_max
-""")  # noqa: S608 (a constant of this package)
+""")
 
 _UNPAID = text(f"""
     SELECT user_id, id FROM jobs
@@ -181,7 +181,7 @@ _UNPAID = text(f"""
            OR (next_run_at > statement_timestamp() + make_interval(secs => {LEAP_S})
                AND next_run_at < 'infinity'))
     ORDER BY next_run_at LIMIT :rows_max
-""")  # noqa: S608 (a constant of this module)
+""")
 
 # A job's `attempt_until` stays as its last claim set it: its age tells how long charging fails.
 _POSTPONE = text(f"""
@@ -198,7 +198,7 @@ _POSTPONE = text(f"""
                  secs => least({PAYMENT_RETRY_MAX_S}, greatest(60, job.age_s / 2))::float8) END
     FROM job WHERE j.user_id = job.user_id AND j.id = job.id
     RETURNING job.age_s > :given_up_s
-""")  # noqa: S608 (a constant of this module)
+""")
 
 _NOTE = text("""
     INSERT INTO sweeps (name, ran_at) VALUES (:name, clock_timestamp())

@@ -299,7 +299,7 @@ def _picking(condition: str) -> TextClause:
                    version, created_at, started_at, finished_at
             FROM jobs WHERE {condition}
         ) {_SNAPSHOT}
-    """)  # noqa: S608 (constants of this module)
+    """)
 
 
 _PAGE = """

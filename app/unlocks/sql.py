@@ -15,7 +15,7 @@ def _unlocked_before(order: str, content_hmac: str) -> str:
           AND NOT EXISTS (
               SELECT FROM entries e WHERE e.user_id = j.user_id AND e.op_key = 'refund:' || j.id
           )
-    """  # noqa: S608 (constants of this module)
+    """
 
 
 DAY = "interval '24 hours'"
@@ -29,12 +29,12 @@ _JOBS_OF_DAY = f"""
         WHERE j.user_id = o.user_id AND j.created_at > statement_timestamp() - {DAY}
         LIMIT CAST(:jobs_max AS bigint)
     ) d
-"""  # noqa: S608 (constants of this module)
+"""
 _COST_OF_DAY = f"""
     SELECT coalesce(sum(i.cost_microusd), 0)
     FROM jobs d JOIN insights i ON i.user_id = d.user_id AND i.job_id = d.id
     WHERE d.user_id = o.user_id AND d.created_at > statement_timestamp() - {DAY}
-"""  # noqa: S608 (constants of this module)
+"""
 
 # Orders of many users in one statement. `seen` is an account in the statement's snapshot,
 # `account` the same one as it was locked. Every unlock, settlement and refund of a user moves
@@ -103,7 +103,7 @@ UNLOCK = text(f"""
     SELECT id, available, held, NULL AS decided FROM money
     UNION ALL
     SELECT NULL, NULL, NULL, user_id FROM account JOIN seen USING (user_id, seq)
-""")  # noqa: S608 (constants of this package)
+""")
 
 # One order, its account locked before: all that decides what it is answered.
 LOOK = text(f"""
@@ -125,7 +125,7 @@ LOOK = text(f"""
     LEFT JOIN chats chat ON chat.user_id = o.user_id AND chat.id = o.chat_id
     LEFT JOIN jobs replay ON replay.user_id = o.user_id AND replay.id = o.id
     LEFT JOIN entries first ON first.user_id = o.user_id AND first.op_key = 'reserve:' || o.id
-""")  # noqa: S608 (constants of this module)
+""")
 
 # When the user may start another job: 24 hours after the `jobs_max`-th newest was started; after
 # the first one of the day where it is the cost that is too high.
@@ -135,4 +135,4 @@ WAIT_OF_DAY = text(f"""
     WHERE user_id = :user_id AND created_at > statement_timestamp() - {DAY}
     ORDER BY created_at DESC, id DESC
     OFFSET CAST(:newer AS bigint) LIMIT 1
-""")  # noqa: S608 (constants of this module)
+""")

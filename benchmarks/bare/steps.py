@@ -137,7 +137,7 @@ _DUE = f"""
            OR (j.state = 'running' AND {LEASE_OVER}))
       AND j.attempt < {ATTEMPTS_MAX} AND r.state = 'held' AND r.expires_at > clock_timestamp()
     FOR NO KEY UPDATE OF j SKIP LOCKED
-"""  # noqa: S608 (constants)
+"""
 
 _CLAIM = """
     UPDATE jobs
@@ -185,7 +185,7 @@ _SUCCEED = f"""
            WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed')
           = {INSIGHTS_PER_JOB}
     RETURNING j.id
-"""  # noqa: S608 (a constant)
+"""
 
 _CAPTURE = """
     UPDATE reservations SET state = 'captured', captured = amount, resolved_at = clock_timestamp()

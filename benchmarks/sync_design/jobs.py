@@ -116,7 +116,7 @@ _START = text(f"""
       AND r.user_id = j.user_id AND r.id = j.id AND r.state = 'held'
       AND r.expires_at > clock_timestamp()
     RETURNING j.id
-""")  # noqa: S608 (constants)
+""")
 
 _READ = text("""
     SELECT j.user_id, j.id, j.chat_id, j.category, j.content_hmac,

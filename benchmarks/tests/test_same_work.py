@@ -130,7 +130,7 @@ async def _effects(connection: asyncpg.Connection) -> Effects:
     keys = await _keys(connection)
     effects: dict[str, list[dict[str, Any]]] = {}
     for table in TABLES:
-        rows = await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608 (constants)
+        rows = await connection.fetch(f"SELECT * FROM {table}")
         seen = [_seen(table, row, categories, keys) for row in rows]
         effects[table] = sorted(seen, key=repr)
     return effects

@@ -6,9 +6,9 @@ import pytest
 
 from app.api import console
 from app.catalog.categories import CATEGORIES
-from app.llm.scripted import Scripted
 from tests.support.api import Client, Finish, FinishWith, refusal, unlock
 from tests.support.models import MakeModel
+from tests.support.scripted_llm import Scripted
 
 STATIC = console.STATIC
 ANSWER = json.dumps(

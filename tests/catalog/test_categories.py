@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from app.catalog.categories import CATEGORIES, Category, UnknownCategory, category
+from app.catalog.categories import CATEGORIES, Category
 from app.generation.offline.measures.lexicon import Lexicon
 
 PINNED = {
@@ -54,9 +54,3 @@ def test_a_changed_prompt_needs_a_changed_version(key: str):
     assert PINNED[key, sold.prompt_version] == fingerprint(sold), (
         "raise prompt_version in the category's file and pin the new fingerprint"
     )
-
-
-def test_an_unknown_category_is_refused_with_a_stable_code():
-    with pytest.raises(UnknownCategory) as refusal:
-        category("astrology")
-    assert (refusal.value.code, refusal.value.http_status) == ("unknown_category", 404)

@@ -26,12 +26,12 @@ from app.jobs.sweeps import (
     run_overdue_sweeps,
 )
 from app.llm.limits import CallLimits
-from app.llm.scripted import Scripted
 from app.llm.shared import Bounds
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from tests.faults.world import World
 from tests.support.jobs import small_chat
+from tests.support.scripted_llm import Scripted
 
 EXPORT = "".join(
     f"{1 + n // 24:02}/13/2024, {n % 24:02}:00 - {'Ana' if n % 2 else 'Ben'}: hello {n}\n"

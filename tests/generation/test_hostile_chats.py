@@ -15,10 +15,10 @@ from app.generation.model.briefing import SYSTEM, brief
 from app.generation.model.generator import ModelGenerator
 from app.generation.protocol import Draft, GenerationFailed
 from app.llm.protocol import Prompt
-from app.llm.scripted import Reply, Scripted
 from tests.provider_stub import ProviderStub
 from tests.support.jobs import START
 from tests.support.models import MakeModel, turn
+from tests.support.scripted_llm import Reply, Scripted
 
 SPECS = CATEGORIES["friendship"].insights
 LINE = re.compile(r"#(\d+) \d{4}-\d\d-\d\d \d\d:\d\d (P\d+): (.*)")

@@ -12,9 +12,9 @@ from app.generation.protocol import Draft, GenerationFailed
 from app.jobs.attempt import CALLS_MAX, call_backoff_s
 from app.llm.breaker import OPEN_MAX_S, Breaker
 from app.llm.protocol import LLMFailed, Prompt
-from app.llm.scripted import Reply, Scripted
 from tests.support.jobs import small_chat
 from tests.support.models import MakeModel, attempt, call, refused
+from tests.support.scripted_llm import Reply, Scripted
 
 SPECS = CATEGORIES["friendship"].insights
 OUTAGE_S = 600

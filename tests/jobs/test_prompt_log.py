@@ -17,7 +17,6 @@ from app.generation.model.generator import ModelGenerator
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.sweeps import delete_unused_chats
 from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt
-from app.llm.scripted import Scripted
 from app.progress.sent_prompts import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from tests.provider_stub import Fault, ProviderStub
 from tests.support.jobs import (
@@ -30,6 +29,7 @@ from tests.support.jobs import (
     unlock,
 )
 from tests.support.models import MakeModel
+from tests.support.scripted_llm import Scripted
 from tests.support.waiting import until
 
 KEYS = [spec.key for spec in CATEGORIES["friendship"].insights]

@@ -2,7 +2,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.llm.protocol import LLM, InvalidAnswer, LLMFailed, Outgoing, Prompt
-from app.llm.scripted import Scripted
+from tests.support.scripted_llm import Scripted
 
 
 class Word(BaseModel):

@@ -1,4 +1,4 @@
-"""A model that says what a script tells it to: for tests, and for trying things out."""
+"""A model that says what a script tells it to."""
 
 from collections.abc import Callable, Iterable
 
