@@ -1,8 +1,10 @@
 """What the documents say of commands, settings, files and tests is so."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ADR_LINES_MAX = 40
 FIRST_PAGE_WORDS_MAX = 700
+GLOSSARY_ROWS_MAX = 40
 
 LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)\"""")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -106,6 +109,25 @@ def test_the_steps_that_the_architecture_names_are_steps() -> None:
     named = re.findall(r"step `(\w+)`", text_of(ROOT / "docs/architecture.md"))
     assert named
     assert set(named) <= {str(step) for step in Step}
+
+
+def test_the_glossary_is_short_and_every_name_in_it_exists() -> None:
+    rows = re.findall(r"^\| .+ \| `([\w.]+)` \|$", text_of(ROOT / "docs/glossary.md"), re.M)
+    assert 20 <= len(rows) <= GLOSSARY_ROWS_MAX
+    for name in rows:
+        assert resolve_name(name) is not None
+
+
+def test_every_dependency_has_its_row_and_what_is_written_by_hand_exists() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    text, _, by_hand = text_of(ROOT / "docs/dependencies.md").partition("## Written by hand")
+    rows = re.findall(r"^\| `([\w-]+)` \| .+ \| .+ \| \S+, \d{4}-\d\d-\d\d \| .+ \|$", text, re.M)
+    assert sorted(rows) == sorted(re.split(r"[^\w-]", one)[0] for one in wanted)
+    places = re.findall(r"^\| .+ \| `([\w/.]+)` \| .+ \|$", by_hand, re.M)
+    assert len(places) > 10
+    assert [place for place in places if not (ROOT / place).exists()] == []
 
 
 def test_every_decision_is_short_numbered_and_says_what_was_rejected() -> None:
