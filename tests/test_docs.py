@@ -12,8 +12,16 @@ import typer
 
 from app.cli import app as sixfold
 from app.faults import Step
+from app.jobs.attempt import CALL_BACKOFF_S, GRANT_FRESH_S
+from app.jobs.leases import ATTEMPT_CLEANUP_S, REQUEUE_MAX_S
 from app.jobs.models import JobState
+from app.jobs.rescue import UNHEARD_S
+from app.jobs.sweeps import CLEANUP_PERIOD_S, RETENTION_PERIOD_S, RETRY_PAYMENT_PERIOD_S
+from app.local.children import MAX_ASYNC_TASKS
+from app.settings import Settings
 from ops.write_docs import BLOCKS, with_block
+from workers.process import METRICS_PORTS
+from workers.tasks import WAKE_TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -27,6 +35,10 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 TARGET = re.compile(r"`make ([a-z-]+)")
 TRANSITION = re.compile(r"^ +(\w+) --> (\w+)", re.MULTILINE)
+
+
+def default(setting: str) -> float:
+    return Settings.model_fields[setting].default
 
 
 def text_of(page: Path) -> str:
@@ -109,6 +121,48 @@ def test_the_steps_that_the_architecture_names_are_steps() -> None:
     named = re.findall(r"step `(\w+)`", text_of(ROOT / "docs/architecture.md"))
     assert named
     assert set(named) <= {str(step) for step in Step}
+
+
+NUMBERS = {
+    "docs/architecture.md": {
+        r"none; ≤ ([\d.]+) ms": WAKE_TIMEOUT_S * 1000,
+        r"within the last ([\d.]+) s \(step `renew`\)": GRANT_FRESH_S,
+        r"a failed call waits ([\d.]+) s": CALL_BACKOFF_S,
+        r"lasts ([\d.]+) s and is renewed": default("lease_s"),
+        r"is renewed every ([\d.]+) s": default("heartbeat_s"),
+        r"`attempt_until`, ([\d.]+) s after the claim": default("attempt_s") + ATTEMPT_CLEANUP_S,
+        r"An \*\*attempt\*\* has ([\d.]+) s": default("attempt_s"),
+        r"with ([\d.]+) s for what must still": ATTEMPT_CLEANUP_S,
+        r"the next attempt \(at most ([\d.]+) min\)": REQUEUE_MAX_S / 60,
+        r"the stream, and, every ([\d.]+) s": default("rescue_s"),
+        r"jobs due for ([\d.]+) s or more": UNHEARD_S,
+        r"`cleanup_expired_reservations` \| ([\d.]+) min": CLEANUP_PERIOD_S / 60,
+        r"`retry_payment` \| ([\d.]+) min": RETRY_PAYMENT_PERIOD_S / 60,
+        r"`delete_unused_chats` \| ([\d.]+) h": RETENTION_PERIOD_S / 3600,
+    },
+    "docs/deployment.md": {
+        r"at most ([\d.]+) connections": default("db_pool_size") + default("db_pool_overflow"),
+        r"worker processes\) × ([\d.]+)": default("db_pool_size") + default("db_pool_overflow"),
+        r"next free one of ([\d.]+) ports": METRICS_PORTS,
+        r"run again some ([\d.]+) s later": default("lease_s") + default("rescue_s"),
+        r"A process holds ([\d.]+) jobs in flight": MAX_ASYNC_TASKS,
+    },
+}
+"""What pages say in figures, and the values of the code."""
+
+
+@pytest.mark.parametrize("page", NUMBERS)
+def test_the_figures_of_a_page_are_those_of_the_code(page: str) -> None:
+    text = text_of(ROOT / page)
+    said = {pattern: [float(one) for one in re.findall(pattern, text)] for pattern in NUMBERS[page]}
+    assert said == {pattern: [value] for pattern, value in NUMBERS[page].items()}
+
+
+def test_all_pages_name_the_same_oldest_redis_and_postgresql() -> None:
+    for name, oldest in (("Redis", "6.2"), ("PostgreSQL", "15")):
+        sources = [*PAGES, *(ROOT / "app").rglob("*.py")]
+        found = [re.findall(rf"{name} ([\d.]+) or newer", text_of(source)) for source in sources]
+        assert {version for versions in found for version in versions} == {oldest}
 
 
 def test_the_glossary_is_short_and_every_name_in_it_exists() -> None:
