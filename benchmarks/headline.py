@@ -1,4 +1,4 @@
-"""What the run comes to, in sentences that hold their own conditions: README and CRITICISM.md."""
+"""What the run comes to, in sentences that hold their own conditions, for all pages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

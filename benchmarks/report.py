@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.bench import Row, middle
 from benchmarks.charts import Bar, bar_chart
 from benchmarks.criticism import criticism
-from benchmarks.headline import headline
+from benchmarks.headline import headline, real_chats
 from benchmarks.pages import CRITICISM, PERFORMANCE, README, fill
 from benchmarks.tables import table
 
@@ -142,7 +142,8 @@ def _fill_pages(run: dict[str, Any], *, readme: Path, performance: Path) -> None
     scenarios = run["scenarios"]
     environment = _environment(run["environment"])
     chart = _picture("Jobs a second", f"benchmarks/results/{CHART}")
-    fill(readme, "benchmark", f"{chart}\n{headline(scenarios)}\n\n{environment}")
+    fill(readme, "benchmark", f"{chart}\n{real_chats(scenarios)}\n")
+    fill(performance, "headline", f"{headline(scenarios)}\n\n{environment}")
     fill(performance, "targets", f"{targets_table(run['targets'])}\n{environment}")
     for name in PUBLISHED:
         tables = f"{scenarios[name]['about']}\n\n{table(scenarios[name]['rows'])}"
