@@ -58,7 +58,7 @@ async def wake_worker(user_id: str, job_id: UUID) -> None:
     arguments = {"user_id": user_id, "job_id": str(job_id)}
     try:
         async with asyncio.timeout(WAKE_TIMEOUT_S):
-            await _lane().submit(broker.message_of(RUN_JOB_TASK, arguments))
+            await _wakeups().submit(broker.message_of(RUN_JOB_TASK, arguments))
     except (Unavailable, OSError, TimeoutError) as error:
         reachability.redis.lost(error.__cause__ or error)
     else:
@@ -73,7 +73,7 @@ def open_wakeups(redis_url: str) -> None:
 
 async def close_wakeups() -> None:
     """Closes what `open_wakeups` opened."""
-    await _lane().close()
+    await _wakeups().close()
     await broker.connection_pool.disconnect()
 
 
@@ -86,6 +86,6 @@ async def _send(messages: Sequence[bytes]) -> list[None]:
         raise Unavailable from error
 
 
-def _lane() -> GroupCommit[bytes, None]:
+def _wakeups() -> GroupCommit[bytes, None]:
     group: GroupCommit[bytes, None] = broker.state.wakeups
     return group

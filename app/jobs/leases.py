@@ -29,10 +29,10 @@ LEASE_OVER = (
 
 REQUEUE_MAX_S = 900
 """A job waits no longer for its next attempt, whatever a provider asks for."""
-LEAP_S = 2 * REQUEUE_MAX_S
+CLOCK_JUMP_S = 2 * REQUEUE_MAX_S
 _DUE = (
     "(j.next_run_at <= clock_timestamp()"
-    f" OR j.next_run_at > clock_timestamp() + make_interval(secs => {LEAP_S}))"
+    f" OR j.next_run_at > clock_timestamp() + make_interval(secs => {CLOCK_JUMP_S}))"
 )
 """Here too what lies further ahead than it can was written before the clock jumped back."""
 

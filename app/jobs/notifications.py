@@ -1,6 +1,6 @@
 """Notifications: telling other processes through Redis that a job changed or was cancelled.
 
-A nudge carries an id and no truth: whoever hears one reads the database. Lost ones cost latency
+A notification carries an id and no truth: its listener reads the database. Lost ones cost latency
 only, so nothing here ever raises or makes its caller wait.
 """
 

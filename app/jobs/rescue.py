@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, text
 
 from app.db import lone_read
 from app.faults import Step
-from app.jobs.leases import LEAP_S, JobRef
+from app.jobs.leases import CLOCK_JUMP_S, JobRef
 from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.settle import Ending, Guard, settle_alone
 from app.jobs.spending import count_uncharged
@@ -89,7 +89,7 @@ def _due(limit: int, expires_s: float) -> TextClause:
         UNION ALL
         (SELECT j.user_id, j.id FROM jobs j
          WHERE j.state = 'queued' AND {is_open}
-           AND j.next_run_at > {now} + make_interval(secs => {LEAP_S}) LIMIT {limit})
+           AND j.next_run_at > {now} + make_interval(secs => {CLOCK_JUMP_S}) LIMIT {limit})
         LIMIT {limit}
     """)
 

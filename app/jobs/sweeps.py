@@ -29,7 +29,7 @@ ROWS_MAX = 1_000
 """Of one sweep; what is left over waits for the next."""
 PAYMENT_GIVEN_UP_AFTER_S = 24 * 3600
 PAYMENT_RETRY_MAX_S = 3600
-LEAP_S = 2 * PAYMENT_RETRY_MAX_S
+CLOCK_JUMP_S = 2 * PAYMENT_RETRY_MAX_S
 """What lies further ahead than any pause between two tries: the clock jumped back since then."""
 
 log = structlog.get_logger()
@@ -178,7 +178,7 @@ _UNPAID = text(f"""
     SELECT user_id, id FROM jobs
     WHERE state = 'settling'
       AND (next_run_at <= statement_timestamp()
-           OR (next_run_at > statement_timestamp() + make_interval(secs => {LEAP_S})
+           OR (next_run_at > statement_timestamp() + make_interval(secs => {CLOCK_JUMP_S})
                AND next_run_at < 'infinity'))
     ORDER BY next_run_at LIMIT :rows_max
 """)

@@ -113,7 +113,7 @@ async def test_a_queued_job_s_place_moves_up_in_its_stream(
     assert places == [2, 1]
 
 
-async def test_a_nudged_job_is_read_at_once_and_an_unknown_one_harms_nothing(
+async def test_a_job_that_was_announced_is_read_at_once_and_an_unknown_one_harms_nothing(
     app: FastAPI, alice: Client, chat_id: str
 ) -> None:
     job_id = UUID((await unlock(alice, chat_id)).json()["job_id"])
