@@ -28,6 +28,7 @@ from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
 from app.gc_tuning import tune_gc
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
+from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
@@ -203,6 +204,7 @@ async def _open_state(
         feed=feed,
         notifications=notifications,
         uploads=uploads,
+        rejections=Rejections(redis),
     )
 
 

@@ -56,6 +56,11 @@ llm_adopted = Counter(
     "sixfold_llm_adopted_microusd",
     "Of what jobs that were not charged had cost: what a later job took over.",
 )
+llm_rejected = Gauge(
+    "sixfold_llm_rejected",
+    "1 while the provider rejects calls for a reason that only a human can mend.",
+    ["reason", "status", "host"],
+)
 coins_moved = Counter("sixfold_coins", "Coins captured from users and refunded to them.", ["kind"])
 
 MODELS_MAX = 20

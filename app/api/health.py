@@ -1,6 +1,7 @@
 """Is the process up, and can it work?"""
 
 import asyncio
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from app import reachability
 from app.api.state import api_state
 from app.db import CommitUnknown, transaction
 from app.errors import Unavailable
+from app.llm.rejections import Standing
 from app.redis import PREFIX, RedisError
 
 CHECK_S = 2.0
@@ -49,13 +51,26 @@ class RedisState(StrEnum):
     """It does not answer, or refuses the login. Why is in the log."""
 
 
+class ProviderBody(BaseModel):
+    """A provider of models that rejects every call, until a human mends it."""
+
+    reason: str
+    status: int
+    host: str
+    since: datetime
+
+
 class ReadinessBody(BaseModel):
-    """`migrated`: the database has the tables this code needs, perhaps those of the next too."""
+    """`migrated`: the database has the tables this code needs, perhaps those of the next too.
+
+    `provider_rejects`: why nothing new is sold; left out otherwise.
+    """
 
     status: Literal["ready", "not_ready"]
     database: DatabaseState
     migrated: bool
     redis: RedisState
+    provider_rejects: ProviderBody | None = None
 
 
 @router.get("/healthz")
@@ -64,11 +79,16 @@ async def healthz() -> HealthBody:
     return HealthBody(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": ReadinessBody}})
+@router.get("/readyz", responses={503: {"model": ReadinessBody}}, response_model_exclude_none=True)
 async def readyz(request: Request, response: Response) -> ReadinessBody:
-    """The database is migrated and takes what an unlock writes. Redis is reported, not required."""
+    """The database is migrated and takes what an unlock writes.
+
+    Redis and the provider are reported, not required.
+    """
     state = api_state(request)
-    (database, revision), redis_state = await asyncio.gather(_database(), _redis(state.redis))
+    (database, revision), redis_state, standing = await asyncio.gather(
+        _database(), _redis(state.redis), state.rejections.current()
+    )
     # Migrations only add what the release before can ignore: a newer one is as good.
     migrated = revision >= await asyncio.to_thread(code_revision)
     is_ready = database is DatabaseState.OK and migrated and not state.stopping.is_set()
@@ -78,7 +98,16 @@ async def readyz(request: Request, response: Response) -> ReadinessBody:
         database=database,
         migrated=migrated,
         redis=redis_state,
+        provider_rejects=_told(standing),
     )
+
+
+def _told(standing: Standing | None) -> ProviderBody | None:
+    if standing is None:
+        return None
+    told = standing.rejection
+    since = datetime.fromtimestamp(standing.since, UTC)
+    return ProviderBody(reason=told.reason, status=told.status, host=told.host, since=since)
 
 
 @cache

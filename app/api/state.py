@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.jobs.notifications import Notifications
+from app.llm.rejections import Rejections
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.settings import Settings
@@ -30,6 +31,7 @@ class ApiState:
     feed: SnapshotFeed
     notifications: Notifications
     uploads: Uploads
+    rejections: Rejections
 
 
 def api_state(request: Request) -> ApiState:

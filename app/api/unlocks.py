@@ -18,6 +18,7 @@ from app.unlocks.unlock import (
     IdempotencyKeyReused,
     InsufficientCoins,
     PriceChanged,
+    ProviderUnavailable,
     UnlockInProgress,
     unlock_category,
 )
@@ -119,6 +120,7 @@ async def list_categories() -> CategoryList:
         AlreadyUnlocked,
         UnlockInProgress,
         PriceChanged,
+        ProviderUnavailable,
         DailyLimit,
         InsufficientCoins,
     )
@@ -150,7 +152,8 @@ async def unlock(
         language=given.language,
         idempotency_key=idempotency_key,
     )
-    unlocked = await unlock_category(order, wake=state.wake, batcher=state.unlocks)
+    sells = await state.rejections.current() is None
+    unlocked = await unlock_category(order, wake=state.wake, batcher=state.unlocks, sells=sells)
     if unlocked.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     job = f"/api/insights/jobs/{unlocked.job_id}"

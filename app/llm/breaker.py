@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from app.llm.protocol import Rejection
+
 FAILURES_MAX = 6
 """One after another, without a success between them: one job's calls of a dead provider."""
 OPEN_FIRST_S = 5.0
@@ -39,9 +41,9 @@ class Passage:
         """The provider answered, with success or refusal."""
         self._breaker.close()
 
-    def failed(self, *, is_certain: bool = False) -> None:
-        """The provider is at fault; `is_certain`: no other call would fare better."""
-        self._breaker.count_failure(is_certain=is_certain, is_probe=self.is_probe)
+    def failed(self, *, rejection: Rejection | None = None) -> None:
+        """The provider is at fault; after a `rejection` no other call would fare better."""
+        self._breaker.count_failure(rejection=rejection, is_probe=self.is_probe)
 
 
 class Breaker:
@@ -63,6 +65,8 @@ class Breaker:
         self._failures = 0
         self._open_until = 0.0
         self._probe: asyncio.Future[None] | None = None
+        self.rejection: Rejection | None = None
+        """Why the circuit is open, if only a human can mend it."""
 
     @property
     def is_open(self) -> bool:
@@ -106,13 +110,20 @@ class Breaker:
         if self.is_open:
             log.info("llm.circuit_closed")
         self._failures, self._open_until, self._open_s = 0, 0.0, self._open_first_s
+        self.rejection = None
 
-    def count_failure(self, *, is_certain: bool, is_probe: bool) -> None:
+    def count_failure(self, *, rejection: Rejection | None, is_probe: bool) -> None:
         """One more failure; opens the circuit, after a probe for twice as long."""
         was_open = self.is_open
-        self._failures = self._failures_max if is_certain else self._failures + 1
+        self.rejection = rejection or self.rejection
+        self._failures = self._failures_max if rejection else self._failures + 1
         if not self.is_open or (was_open and not is_probe):
             return
         self._open_until = self._clock() + self._open_s
-        log.warning("llm.circuit_opened", open_s=self._open_s)
+        why = self.rejection
+        log.warning(
+            "llm.circuit_opened",
+            open_s=self._open_s,
+            **({"reason": why.reason, "status": why.status, "host": why.host} if why else {}),
+        )
         self._open_s = min(2 * self._open_s, self._open_max_s)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 from sqlalchemy import Row
@@ -63,19 +63,29 @@ class DailyLimit(DomainError):
     code, http_status = "daily_limit", 429
 
 
-async def unlock_category(order: UnlockOrder, *, batcher: UnlockBatcher, wake: Wake) -> Unlocked:
+class ProviderUnavailable(DomainError):
+    """Insights cannot be written just now; nothing was reserved, try again later."""
+
+    code, http_status = "provider_unavailable", 503
+    retry_after_s: ClassVar[int] = 60
+
+
+async def unlock_category(
+    order: UnlockOrder, *, batcher: UnlockBatcher, wake: Wake, sells: bool = True
+) -> Unlocked:
     """Reserves the price and queues the job, once for each Idempotency-Key.
 
     The order shares the next transaction of `batcher`, whose terms it is under. `wake` is called
-    after the commit and must not raise. Raises IdempotencyKeyReused, NotFound, UnknownCategory,
-    AlreadyUnlocked, UnlockInProgress, PriceChanged, DailyLimit or InsufficientCoins: then nothing
-    was changed, apart from the account that a first visit opens.
+    after the commit and must not raise. Without `sells` a replay is answered and nothing new is
+    sold. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
+    UnlockInProgress, PriceChanged, ProviderUnavailable, DailyLimit or InsufficientCoins: then
+    nothing was changed, apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
-    unlocked = await _write(order, job_id, batcher)
+    unlocked = await _write(order, job_id, batcher) if sells else None
     if unlocked is None:
         async with batcher.waiting:
-            unlocked = await _look_closer(order, job_id, batcher.terms)
+            unlocked = await _look_closer(order, job_id, batcher.terms, sells=sells)
     # For a replay too: the first answer may have been lost before a worker was woken.
     await reach(Spot.WAKE)
     await wake(order.user_id, unlocked.job_id)
@@ -99,11 +109,13 @@ async def _write(order: UnlockOrder, job_id: UUID, batcher: UnlockBatcher) -> Un
     return None if isinstance(outcome, Unwritten) else outcome
 
 
-async def _look_closer(order: UnlockOrder, job_id: UUID, terms: UnlockTerms) -> Unlocked:
+async def _look_closer(
+    order: UnlockOrder, job_id: UUID, terms: UnlockTerms, *, sells: bool
+) -> Unlocked:
     """The order with its account locked first; the refusal or the replay, if there is one."""
 
     async def unlock(connection: AsyncConnection) -> Unlocked | None:
-        return await _unlock(connection, order, job_id, terms)
+        return await _unlock(connection, order, job_id, terms, sells=sells)
 
     unlocked = await in_transaction(unlock, step=Step.UNLOCK)
     if unlocked is None:
@@ -115,7 +127,12 @@ async def _look_closer(order: UnlockOrder, job_id: UUID, terms: UnlockTerms) -> 
 
 
 async def _unlock(
-    connection: AsyncConnection, order: UnlockOrder, job_id: UUID, terms: UnlockTerms
+    connection: AsyncConnection,
+    order: UnlockOrder,
+    job_id: UUID,
+    terms: UnlockTerms,
+    *,
+    sells: bool,
 ) -> Unlocked | None:
     """Three statements at most. None when the user had no account to lock."""
     if not await CreditService(connection).lock_accounts([order.user_id]):
@@ -125,6 +142,8 @@ async def _unlock(
     if replay is not None:
         return replay
     category = _unrefused(sight, order)
+    if not sells:  # Before the price: a user must not buy coins for what cannot be had.
+        raise ProviderUnavailable
     wait_s = await _wait_of_day(connection, order, sight, terms)
     if wait_s is not None:
         raise DailyLimit(retry_after_s=wait_s)

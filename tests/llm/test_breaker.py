@@ -3,11 +3,14 @@ import asyncio
 import pytest
 
 from app.llm.breaker import Breaker, CircuitOpen
+from app.llm.protocol import Rejection
+
+REJECTION = Rejection("key", 401, "model.example")
 
 
-async def fail(breaker: Breaker, *, is_certain: bool = False) -> None:
+async def fail(breaker: Breaker, *, rejection: Rejection | None = None) -> None:
     async with breaker.passage() as passage:
-        passage.failed(is_certain=is_certain)
+        passage.failed(rejection=rejection)
 
 
 async def succeed(breaker: Breaker) -> None:
@@ -30,7 +33,7 @@ async def test_failures_one_after_another_open_it_and_a_success_between_does_not
 
 async def test_a_certain_failure_opens_it_at_once() -> None:
     breaker = Breaker(open_first_s=50)
-    await fail(breaker, is_certain=True)
+    await fail(breaker, rejection=REJECTION)
     assert breaker.is_open
 
 

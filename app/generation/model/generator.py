@@ -220,7 +220,7 @@ class _Writing:
 
     def _learn(self, failure: LLMFailed, passage: Passage) -> None:
         if failure.is_outage:
-            passage.failed(is_certain=failure.code == "provider_rejected")
+            passage.failed(rejection=failure.rejection)
         else:
             passage.succeeded()
         if failure.code == "rate_limited":
