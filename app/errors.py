@@ -7,7 +7,8 @@ class DomainError(Exception):
     """A refusal the caller can understand and act on.
 
     `facts` become extension members at the top level of the problem document, so they
-    hold what helps the caller decide (an amount, an id), never content or secrets.
+    hold what helps the caller decide (an amount, an id), never secrets; and of content only a
+    line of the file that this caller has just sent. They are never logged.
     """
 
     code: ClassVar[str] = "internal"

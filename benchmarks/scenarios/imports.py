@@ -1,14 +1,21 @@
 """Importing chats: how fast an export is parsed, and how long an upload takes."""
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
 import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx2
+import orjson
 
 from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
+from app.chats.import_process import LENGTH_BYTES
 from app.chats.transcript import DateOrder
 from benchmarks import machine
 from benchmarks.api import Api, running_api
@@ -21,6 +28,18 @@ SIZES_IF_QUICK = (100_000,)
 PROBES_S = 100
 UPLOAD_S_MAX = 60.0
 PROBE_S = {1_000: 1.0, 10_000: 2.0, 100_000: 5.0, 500_000: 12.0}
+
+
+READER_MESSAGES = 300_000
+LAYOUT_MESSAGES = 100_000
+# An Android header of 24 hours, and what it becomes in other layouts.
+_HEADER = re.compile(rb"(?m)^(\d\d/\d\d/\d{4}), (\d\d):(\d\d) - ")
+LAYOUTS = {
+    "android-24h": rb"\1, \2:\3 - ",
+    "ios-24h": rb"[\1, \2:\3:07] ",
+    "ios-marked": b"\xe2\x80\x8e[" + rb"\1, \2:\3:07] ",
+    "android-dotted": rb"\1 kl. \2.\3 - ",
+}
 
 
 async def run(bench: Bench) -> dict[str, Any]:
@@ -40,11 +59,44 @@ async def run(bench: Bench) -> dict[str, Any]:
                 f"{size:,} messages: {row['parsed_s']:,.0f}/s parsed, uploaded in"
                 f" {row['upload_s']:.2f} s"
             )
+    layouts = {name: _parse_rate(_laid_out(header)) for name, header in LAYOUTS.items()}
+    reader_mb = await asyncio.to_thread(_reader_mb, export_of(READER_MESSAGES))
+    bench.say(
+        "parsed by layout: "
+        + ", ".join(f"{name} {rate:,.0f}/s" for name, rate in layouts.items())
+        + f"; {READER_MESSAGES:,} messages take {reader_mb:,.0f} MB in the reader"
+    )
     return {
         "about": "parsed_s: messages a second on one core. upload_s: to the statistics in the"
         f" answer. blocked_ms: the slowest of {PROBES_S} health checks a second meanwhile.",
         "rows": rows,
+        "layouts_parsed_s": layouts,
+        "reader_mb": reader_mb,
     }
+
+
+def _laid_out(header: bytes) -> bytes:
+    return _HEADER.sub(header, export_of(LAYOUT_MESSAGES))
+
+
+def _reader_mb(export: bytes) -> float:
+    """The most memory that the process which reads uploads has held when it has read `export`."""
+    order = orjson.dumps(
+        {"filename": "chat.txt", "date_order": "dmy", "timezone": "UTC", "bytes_max": 1 << 30}
+    )
+    frames = b"".join(len(part).to_bytes(LENGTH_BYTES) + part for part in (order, export))
+    with tempfile.TemporaryFile() as given:
+        given.write(frames)
+        given.seek(0)
+        reader = subprocess.Popen(
+            [sys.executable, "-m", "app.chats.import_process"],
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(reader.pid, 0)
+    assert status == 0
+    # Linux counts ru_maxrss in kilobytes, macOS in bytes.
+    return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def _parse_rate(export: bytes) -> float:

@@ -10,6 +10,7 @@ from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.transcript import EmptyChat, UnrecognisedFormat
 from app.errors import DomainError
+from tests.chats.fuzz import FLOOR_BYTES, MEMORY_FACTOR, make, memory_of, try_one
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
@@ -79,3 +80,14 @@ def test_long_runs_of_one_thing_are_read_in_linear_time(run):
     long = run * (200_000 // len(run))
     chat = parse_export(f"30/12/22, 22:15 - Ann: \u200e{long}\n30/12/22, 22:15 - Bob: hi\n")
     assert chat.messages[-1].text == "hi"
+
+
+def test_hostile_mutations_of_exports_raise_nothing_but_refusals():
+    for seed in range(1, 200):
+        try_one(make(seed))
+
+
+@pytest.mark.parametrize("seed", [1, 7, 2_000])
+def test_memory_stays_in_proportion_to_the_input(seed):
+    raw = make(seed)
+    assert memory_of(raw) <= FLOOR_BYTES + MEMORY_FACTOR * len(raw)
