@@ -77,14 +77,22 @@ class GroupCommit(Generic[Item, Outcome]):
             outcomes = await self._flush([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 (handed to the submitters, never swallowed)
             if len(batch) == 1 or is_transient(error):
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+                _fail(batch, error)
                 return
             for entry in batch:
                 if not entry[1].done():
                     await self._flush_batch([entry])
             return
+        if len(outcomes) != len(batch):
+            # Whose outcome is missing cannot be told, and the transaction is committed.
+            _fail(batch, RuntimeError(f"{len(outcomes)} outcomes for {len(batch)} items"))
+            return
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
+
+
+def _fail(batch: Sequence[tuple[Item, asyncio.Future[Outcome]]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -93,3 +93,15 @@ async def test_what_was_given_up_while_waiting_is_not_written() -> None:
     await first
     await group.close()
     assert flushes.batches == [[1]]
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+async def test_outcomes_that_do_not_match_their_items_fail_all_of_them(kept: int) -> None:
+    async def flush(items: Sequence[int]) -> list[int]:
+        return ([*items] * 2)[:kept]
+
+    group = GroupCommit(flush, kind="test")
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*map(group.submit, (1, 2)), return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == [f"{kept} outcomes for 2 items"] * 2
+    assert all(isinstance(outcome, RuntimeError) for outcome in outcomes)
