@@ -6,20 +6,20 @@ Limits in Redis, the circuit, the SDK, HTTP, checking the answer and putting nam
 
 import asyncio
 import time
-from itertools import count
-from uuid import uuid4
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import cycle, islice
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from app.catalog.categories import InsightSpec
 from app.chats.blocks import decode_block
 from app.generation.context import InsightContext, build_context
 from app.generation.model.generator import ModelGenerator
-from app.generation.protocol import Turn
 from app.llm.configured import configured_limits, configured_llm
-from app.llm.protocol import Outgoing
+from app.llm.limits import CallLimits
 from app.settings import Settings
+from benchmarks.open_guard import OpenGuard
 from benchmarks.seed import CATEGORY, SMALL_CHAT, encoded_chat
 from benchmarks.services import AUTH_SECRET, Services
 
@@ -38,49 +38,40 @@ async def cpu_ms_of_a_call(servers: Services, base_url: str, *, calls: int, limi
         llm_model="gpt-4.1-mini",
         llm_concurrency=limit,
     )
-    context = _context()
     llm = configured_llm(settings)
     assert llm is not None
-    async with Redis.from_url(servers.redis_url) as redis:
-        generator = ModelGenerator(llm, configured_limits(settings, redis))
-        try:
-            await _ask(generator, context, WARM_UP_CALLS, at_once=limit)
-            before_s = time.process_time()
-            await _ask(generator, context, calls, at_once=limit)
-            return 1000 * (time.process_time() - before_s) / calls
-        finally:
-            await generator.close()
+    async with AsyncExitStack() as opened:
+        redis = await opened.enter_async_context(Redis.from_url(servers.redis_url))
+        limits = configured_limits(settings, redis)
+        opened.push_async_callback(limits.close)
+        opened.push_async_callback(llm.close)
+        path = ProviderPath(ModelGenerator(llm), limits, _context())
+        await path.ask(WARM_UP_CALLS, at_once=limit)
+        before_s = time.process_time()
+        await path.ask(calls, at_once=limit)
+        return 1000 * (time.process_time() - before_s) / calls
 
 
-async def _ask(
-    generator: ModelGenerator, context: InsightContext, calls: int, *, at_once: int
-) -> None:
-    numbers = iter(range(calls))
-    specs = CATEGORY.insights
+@dataclass(frozen=True, slots=True)
+class ProviderPath:
+    """A generator, and what its calls need around them."""
 
-    async def ask_on() -> None:
-        for number in numbers:
-            await _write(generator, context, specs[number % len(specs)])
+    generator: ModelGenerator
+    limits: CallLimits
+    context: InsightContext
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(at_once):
-            group.create_task(ask_on())
+    async def ask(self, calls: int, *, at_once: int) -> None:
+        """So many calls, each for an insight of another user."""
+        specs = islice(cycle(CATEGORY.insights), calls)
 
+        async def ask_on() -> None:
+            for spec in specs:
+                guard = OpenGuard(self.limits)
+                await self.generator.write(spec, self.context, language=None, guard=guard)
 
-_users = count(1)
-
-
-async def _write(generator: ModelGenerator, context: InsightContext, spec: InsightSpec) -> None:
-    turn = Turn(f"user-{next(_users)}", uuid4(), _confirm, _note)
-    await generator.begin(turn).write(spec, context, language=None)
-
-
-async def _confirm() -> None:
-    """No lease to confirm."""
-
-
-async def _note(_outgoing: Outgoing, _shared: str) -> None:
-    """Nothing to write it down in."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(ask_on())
 
 
 def _context() -> InsightContext:

@@ -10,19 +10,17 @@ import asyncio
 import json
 import os
 from collections.abc import Coroutine
-from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from taskiq import TaskiqEvents, TaskiqMessage, TaskiqMiddleware, TaskiqState
+from taskiq import TaskiqEvents, TaskiqState
 
 from app.catalog.categories import Category, InsightSpec
 from app.chats.blocks import decode_block
 from app.crypto import ChatKey
 from app.generation.context import InsightContext, build_context
-from app.generation.protocol import Draft
+from app.generation.protocol import CallGuard, Draft
 from app.jobs.context_cache import ContextCache
 from app.jobs.leases import Claim
 from benchmarks.contestant import Load
@@ -35,8 +33,6 @@ __all__ = ["broker"]
 LOAD = Load(**json.loads(os.environ["BENCH_LOAD"]))
 READY_DIR = Path(os.environ["BENCH_READY_DIR"])
 
-_job_id: ContextVar[UUID] = ContextVar("job_id")
-
 
 class StubGenerator:
     """The model double, in the place of the product's generator."""
@@ -45,18 +41,9 @@ class StubGenerator:
         self._model = StubModel(LOAD)
 
     def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Coroutine[Any, Any, Draft]:
-        return self._model.awrite(_job_id.get(), spec.key, context)
-
-
-class JobOfTask(TaskiqMiddleware):
-    """Tells the model double, whose latency follows from it, which job it writes for."""
-
-    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        if "job_id" in message.kwargs:
-            _job_id.set(UUID(message.kwargs["job_id"]))
-        return message
+        return self._model.awrite(guard.job_id, spec.key, context)
 
 
 class SlowContexts:
@@ -87,7 +74,6 @@ def _any_context(category: Category) -> InsightContext:
 
 
 broker.state[GENERATOR] = StubGenerator()
-broker.add_middlewares(JobOfTask())
 
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)

@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
@@ -20,7 +20,7 @@ from app.errors import Unavailable
 from app.gc_tuning import tune_gc
 from app.generation.model.generator import ModelGenerator
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.protocol import Generator, TurnTaking
+from app.generation.protocol import Generator
 from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
@@ -48,9 +48,32 @@ broker = WakeUpBroker()
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
 async def start_worker(state: TaskiqState) -> None:
-    """Opens the engine and starts the heartbeat; neither PostgreSQL nor Redis need be there."""
+    """Opens the engine and starts the heartbeat; neither PostgreSQL nor Redis need be there.
+
+    A start that fails closes what it has opened.
+    """
     settings = _settings_or_end()
     configure_logging(json=settings.log_json, level=settings.log_level)
+    async with AsyncExitStack() as opened:
+        await _open(opened, state, settings)
+        state.opened = opened.pop_all()
+    if _is_child():
+        tune_gc()
+
+
+@broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
+async def stop_worker(state: TaskiqState) -> None:
+    """Returns the leases of what still runs, then closes; the engine of the database last.
+
+    What fails to close keeps nothing else open; the first failure is raised in the end.
+    """
+    if "opened" in state:
+        opened: AsyncExitStack = state.opened
+        await opened.aclose()
+
+
+async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) -> None:
+    """Opens what a worker needs; `opened` closes it in the opposite order."""
     broker.connect(settings.redis_url)
     await open_engine(
         settings.database_url,
@@ -58,41 +81,30 @@ async def start_worker(state: TaskiqState) -> None:
         overflow=settings.db_pool_overflow,
         recycle_s=settings.db_pool_recycle_s,
     )
-    state.redis = connect_redis(settings.redis_url)
-    state.notifications = Notifications(state.redis)
-    state.writing = state.get(GENERATOR) or _generator(settings, state.redis)
+    opened.push_async_callback(close_engine)
+    redis = connect_redis(settings.redis_url)
+    opened.push_async_callback(redis.aclose)
+    notifications = Notifications(redis)
+    opened.push_async_callback(notifications.close)
+    limits = configured_limits(settings, redis)
+    opened.push_async_callback(limits.close)
     state.engine = JobEngine(
-        generator=state.writing,
-        contexts=ContextCache(redis=state.redis, threads=settings.context_threads),
+        generator=state.get(GENERATOR) or _generator(settings, opened),
+        contexts=ContextCache(redis=redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
-        notifications=state.notifications,
+        notifications=notifications,
         times=LeaseTimes(settings.lease_s, settings.attempt_s),
         heartbeat_s=settings.heartbeat_s,
+        limits=limits,
     )
+    opened.push_async_callback(state.engine.drain)
     state.engine.start()
-    state.listener = asyncio.create_task(listen(state.redis, JOB_CANCELLED, state.engine.recheck))
+    listener = asyncio.create_task(listen(redis, JOB_CANCELLED, state.engine.recheck))
+    opened.push_async_callback(end_task, listener)
     if settings.metrics_port is not None:
-        state.stop_metrics = _serve_metrics(settings.metrics_port)
+        opened.callback(_serve_metrics(settings.metrics_port))
     rescue = partial(_rescue, expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
-    if _is_child():
-        tune_gc()
-
-
-@broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
-async def stop_worker(state: TaskiqState) -> None:
-    """Returns the leases of what still runs, then closes; the engine of the database last."""
-    if "engine" not in state:
-        return  # It never started.
-    await end_task(state.listener)
-    await state.engine.drain()
-    if isinstance(state.writing, ModelGenerator):
-        await state.writing.close()
-    await state.notifications.close()
-    await state.redis.aclose()
-    if "stop_metrics" in state:
-        state.stop_metrics()
-    await close_engine()
 
 
 @broker.on_event(TaskiqEvents.CLIENT_STARTUP)
@@ -170,14 +182,12 @@ async def _spared(step: Awaitable[Found]) -> Found | None:
     return None
 
 
-def _generator(settings: Settings, redis: Redis) -> Generator | TurnTaking:
+def _generator(settings: Settings, opened: AsyncExitStack) -> Generator:
     """The model of the settings; without one the insights are written offline."""
     llm = configured_llm(settings)
     if llm is None:
         return OfflineGenerator()
+    opened.push_async_callback(llm.close)
     return ModelGenerator(
-        llm,
-        configured_limits(settings, redis),
-        price=configured_price(settings),
-        chars_max=settings.llm_prompt_chars,
+        llm, price=configured_price(settings), chars_max=settings.llm_prompt_chars
     )

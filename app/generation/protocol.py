@@ -1,15 +1,17 @@
 """What writes an insight: a model behind a network, or the offline analysis."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from uuid import UUID
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import InsightContent
 from app.generation.context import InsightContext
+from app.llm.limits import Permit
 from app.llm.prices import Price
-from app.llm.protocol import Outgoing
+from app.llm.protocol import Outgoing, Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,42 +87,63 @@ class GenerationFailed(Exception):
         super().__init__(code)
 
 
-class Generator(Protocol):
-    """Writes one insight from a prepared context."""
+@dataclass(slots=True)
+class CallHistory:
+    """What the calls for one insight in one attempt have come to so far; the generator keeps it."""
 
-    async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
-    ) -> Draft:
-        """The insight in `language` (a BCP 47 tag; None: the chat's own).
+    spent: Spent = NOTHING_SPENT
+    wasted_microusd: int = 0
+    """What was spent before the latest call."""
+    unanswered: int = 0
+    """Calls without an answer since the last that had one."""
+    answers_before: int = 0
+    """How often the model had answered, over all insights, before the first of those."""
+    repair: Repair | None = None
+    """What the next call shows the model of its answer."""
+    is_repaired: bool = False
 
-        Raises GenerationFailed for expected failures.
+
+class CallGuard(Protocol):
+    """What stands around the calls for one insight in one attempt: up to three of them.
+
+    A generator that sends something takes a place, confirms that the job may still be worked
+    on, and has what it sends written down, in this order. Each of the three may wait, and each
+    raises what ends the call or the attempt; a generator lets that pass.
+    """
+
+    @property
+    def job_id(self) -> UUID: ...
+
+    @property
+    def history(self) -> CallHistory: ...
+
+    def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
+        """A place within the limits of all processes, for a call of about `tokens` tokens.
+
+        Entering it waits, and raises NoPlace when that takes too long.
+        """
+        ...
+
+    async def confirm(self, permit: Permit) -> None:
+        """Returns if the job may still be worked on and `permit` is still good for a call."""
+        ...
+
+    async def note(self, outgoing: Outgoing, shared: str) -> None:
+        """Writes down what is to be sent, and confirms again; awaited last.
+
+        `shared` is the text in it that all calls of the attempt begin with.
         """
         ...
 
 
-NoteSent = Callable[[Outgoing, str], Awaitable[None]]
-"""Gets what is to be sent, and the text in it that all calls of the attempt begin with."""
+class Generator(Protocol):
+    """Writes one insight from a prepared context. One a process."""
 
+    def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
+    ) -> Awaitable[Draft]:
+        """The insight in `language` (a BCP 47 tag; None: the chat's own), by one call.
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """For whom an insight is written, within one attempt.
-
-    `confirm` returns if the job may still be worked on, and raises otherwise: to be awaited
-    after a wait for a place, just before anything is sent. So does `note`, which writes down
-    what is sent, and is awaited last.
-    """
-
-    user_id: str
-    job_id: UUID
-    confirm: Callable[[], Awaitable[None]]
-    note: NoteSent
-
-
-@runtime_checkable
-class TurnTaking(Protocol):
-    """A generator whose calls wait for a place, and learn from the call before."""
-
-    def begin(self, turn: Turn) -> Generator:
-        """What writes one insight within one attempt: up to three calls of `write`."""
+        Raises GenerationFailed for expected failures, and what `guard` raises.
+        """
         ...

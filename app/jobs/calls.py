@@ -1,7 +1,6 @@
 """The calls of one attempt: at most three for an insight, each under a confirmed lease."""
 
 import asyncio
-import time
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,7 +11,7 @@ from app.catalog.content import EvidenceMissing, checked_evidence
 from app.crypto import ChatKey
 from app.faults import Spot, reach
 from app.generation.context import InsightContext
-from app.generation.protocol import Draft, GenerationFailed, Generator, Turn, TurnTaking
+from app.generation.protocol import Draft, GenerationFailed, Generator
 from app.jobs.adoption import adopted, find_finished
 from app.jobs.attempt import (
     CALLS_MAX,
@@ -22,12 +21,13 @@ from app.jobs.attempt import (
     Stop,
     call_backoff_s,
 )
+from app.jobs.call_guard import JobCallGuard
 from app.jobs.job_writer import JobWriter
-from app.jobs.leases import NONE_COMPLETED, LeaseTimes
+from app.jobs.leases import NONE_COMPLETED
 from app.jobs.models import InsightState
-from app.jobs.prompt_log import PromptLog
 from app.jobs.results import InsightResult, insight_place
 from app.jobs.spending import Tally, count_adopted
+from app.llm.limits import CallLimits
 
 log = structlog.get_logger()
 
@@ -58,24 +58,15 @@ class _Trouble:
         return not is_last and tally.calls < CALLS_MAX and not self.outlasts(attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class _ByTurns:
-    """A generator whose calls wait for a place."""
-
-    taking: TurnTaking
-
-
 class InsightCalls:
     """Asks the generator, checks the evidence, stores each result as it completes."""
 
     def __init__(
-        self, generator: Generator | TurnTaking, writer: JobWriter, times: LeaseTimes
+        self, generator: Generator, writer: JobWriter, limits: CallLimits | None = None
     ) -> None:
-        # Asked here, once: of a protocol it takes as long as a tenth of all that a call costs.
-        self._generator = _ByTurns(generator) if isinstance(generator, TurnTaking) else generator
+        self._generator = generator
         self._writer = writer
-        self._times = times
-        self._sent = PromptLog(writer)
+        self._limits = limits
 
     async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
         """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""
@@ -98,12 +89,12 @@ class InsightCalls:
         When it ends otherwise, what it has spent is stored too while the lease is held.
         """
         tally = Tally(attempt.claim.category)
-        writer = self._begin(attempt, key, spec)
+        guard = JobCallGuard(attempt, spec.ord, key, self._writer, self._limits)
         try:
-            told = await self._try(attempt, spec, context, writer, tally)
+            told = await self._try(guard, spec, context, tally)
             while isinstance(told, _Trouble) and told.leaves_time(attempt, tally):
                 await asyncio.sleep(told.wait_s)
-                told = await self._try(attempt, spec, context, writer, tally)
+                told = await self._try(guard, spec, context, tally)
             return await self._keep(attempt, key, spec, told, tally)
         except LeaseLost:
             tally.is_fenced = True
@@ -116,40 +107,23 @@ class InsightCalls:
         finally:
             tally.close()
 
-    def _begin(self, attempt: Attempt, key: ChatKey, spec: InsightSpec) -> Generator:
-        """What writes one insight of this attempt."""
-        if not isinstance(self._generator, _ByTurns):
-            return self._generator
-
-        async def confirm() -> None:
-            await self._confirm_lease(attempt)
-            if attempt.is_lease_over:
-                raise LeaseLost
-
-        note = self._sent.of(attempt, key, spec.ord)
-        return self._generator.taking.begin(
-            Turn(attempt.claim.user_id, attempt.claim.job_id, confirm, note)
-        )
-
     async def _try(
-        self,
-        attempt: Attempt,
-        spec: InsightSpec,
-        context: InsightContext,
-        writer: Generator,
-        tally: Tally,
+        self, guard: JobCallGuard, spec: InsightSpec, context: InsightContext, tally: Tally
     ) -> "Draft | _Trouble":
         """One call: its draft, or what kept it from being one. Raises LeaseLost.
 
         Thousands wait here at a time, for a model: each level of calls costs memory.
         """
-        await self._confirm_lease(attempt)
+        await guard.confirm()
         tally.calls += 1
+        attempt = guard.attempt
         try:
             await reach(Spot.CALL)
             if attempt.is_lease_over:
                 raise LeaseLost
-            draft = await writer.write(spec, context, language=attempt.claim.language)
+            draft = await self._generator.write(
+                spec, context, language=attempt.claim.language, guard=guard
+            )
             tally.spent = draft.spent
             content = checked_evidence(draft.content, message_count=context.message_count)
             return draft if content is draft.content else replace(draft, content=content)
@@ -191,32 +165,17 @@ class InsightCalls:
             is_final=told.is_final,
         )
 
-    async def _confirm_lease(self, attempt: Attempt) -> None:
-        """The lease is this attempt's just now, by the database's word. Raises LeaseLost."""
-        while not attempt.is_granted:
-            if attempt.confirming is not None:  # By another of the six.
-                await asyncio.shield(attempt.confirming)
-                continue
-            attempt.confirming = asked = asyncio.get_running_loop().create_future()
-            try:
-                sent_at = time.monotonic()
-                writer = self._writer
-                if not await writer.insist(attempt, writer.renewals, attempt.claim.held):
-                    raise LeaseLost
-                attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
-            finally:  # If it was cancelled, another may ask.
-                attempt.confirming = None
-                asked.set_result(None)
-
     async def _store(self, attempt: Attempt, result: InsightResult, tally: Tally) -> None:
         _DURATIONS[result.state].observe(result.duration_ms / 1000)
         tally.pending = result
         await self._submit(attempt, result, tally)
 
     async def _submit(self, attempt: Attempt, result: InsightResult, tally: Tally) -> None:
-        if not await self._writer.insist(attempt, self._writer.results, result):
+        try:
+            await self._writer.store(attempt, result)
+        except LeaseLost:
             tally.is_fenced = True
-            raise LeaseLost
+            raise
         tally.book(result)
 
     async def _book(self, attempt: Attempt, spec: InsightSpec, tally: Tally) -> None:

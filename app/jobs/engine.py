@@ -16,7 +16,7 @@ from app.catalog.categories import CATEGORIES, Category
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
-from app.generation.protocol import Generator, TurnTaking
+from app.generation.protocol import Generator
 from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.jobs.calls import InsightCalls
 from app.jobs.context_cache import ChatGone, ContextCache
@@ -26,6 +26,8 @@ from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.notifications import Notifications
 from app.jobs.settle import Ending, Guard, postpone_payment
 from app.jobs.spending import count_uncharged
+from app.llm.limits import CallLimits
+from app.redis import end_task
 
 UNKNOWN_VERSION_DELAY_S = 30.0
 DRAIN_CLEANUP_S = 4.0
@@ -43,19 +45,21 @@ class JobEngine:
     def __init__(
         self,
         *,
-        generator: Generator | TurnTaking,
+        generator: Generator,
         contexts: ContextCache,
         keyring: KeyRing,
         notifications: Notifications,
         times: LeaseTimes,
         heartbeat_s: float,
+        limits: CallLimits | None = None,
     ) -> None:
+        """`limits` are the provider's; None for a generator that asks none."""
         self._contexts = contexts
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
         self._writer = JobWriter(times, notifications)
-        self._calls = InsightCalls(generator, self._writer, times)
+        self._calls = InsightCalls(generator, self._writer, limits)
         self._attempts: dict[JobRef, Attempt] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -75,7 +79,7 @@ class JobEngine:
             return
         self._running.add(task)
         try:
-            claim = await self._writer.claims.submit((user_id, job_id))
+            claim = await self._writer.claim((user_id, job_id))
             if claim is not None:
                 await self._run_claimed(claim)
         except Unavailable:
@@ -103,7 +107,7 @@ class JobEngine:
         if self._running:
             await asyncio.wait(set(self._running), timeout=DRAIN_CLEANUP_S)
         if self._heart is not None:
-            self._heart.cancel()
+            await end_task(self._heart)
         self._contexts.close()
 
     async def _run_claimed(self, claim: Claim) -> None:
@@ -199,7 +203,7 @@ class JobEngine:
         claim = attempt.claim
         ending = Ending(claim.user_id, claim.job_id, Guard.FENCE, None, fence=claim.fence)
         try:
-            state = await self._writer.insist(attempt, self._writer.settles, ending)
+            state = await self._writer.settle(attempt, ending)
         except LeaseLost:
             raise
         except Exception:
@@ -228,7 +232,7 @@ class JobEngine:
             fence=claim.fence,
             error_code=error_code,
         )
-        state = await self._writer.insist(attempt, self._writer.settles, ending)
+        state = await self._writer.settle(attempt, ending)
         _log_ended(attempt, state)
         await count_uncharged(claim.user_id, claim.job_id, state)
 
@@ -236,8 +240,7 @@ class JobEngine:
         self, attempt: Attempt, delay_s: float, *, give_back: bool, error_code: str | None
     ) -> None:
         requeue = Requeue(attempt.claim.held, delay_s, give_back, error_code)
-        if not await self._writer.insist(attempt, self._writer.requeues, requeue):
-            raise LeaseLost
+        await self._writer.requeue(attempt, requeue)
         log.info(
             "insight_job.requeued",
             job_id=str(attempt.claim.job_id),

@@ -1,6 +1,11 @@
-"""Every write of a worker process, as group commits shared by all of its jobs."""
+"""Every write of a worker process to its jobs: claim, renew, note, store, requeue, settle.
+
+Behind each verb stands a group commit, shared by all jobs of the process; none waits for
+another's flush.
+"""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -22,6 +27,7 @@ from app.jobs.leases import (
 )
 from app.jobs.models import JobState
 from app.jobs.notifications import Notifications
+from app.jobs.prompt_log import SentCall, store_sent
 from app.jobs.results import InsightResult, store_results
 from app.jobs.settle import Ending, settle_jobs
 
@@ -34,26 +40,56 @@ log = structlog.get_logger()
 
 
 class JobWriter:
-    """One group for each kind of write; none waits for another's flush."""
+    """The writes of one attempt wait while the database is away, as long as a lease can last.
+
+    They raise LeaseLost after that, and when the job is another worker's or has ended; and
+    whatever else the database refuses them with.
+    """
 
     def __init__(self, times: LeaseTimes, notifications: Notifications) -> None:
         self._times = times
         self._notifications = notifications
-        self.claims = GroupCommit[JobRef, Claim | None](self._claim, kind="claims")
-        self.renewals = GroupCommit[HeldLease, bool](
-            lambda held: renew_leases(held, times), kind="renewals"
-        )
-        self.results = GroupCommit[InsightResult, bool](self._store, kind="results")
-        self.requeues = GroupCommit[Requeue, bool](self._requeue, kind="requeues")
-        self.settles = GroupCommit[Ending, JobState | None](self._settle, kind="settles")
+        self._claims = GroupCommit[JobRef, Claim | None](self._flush_claims, kind="claims")
+        self._renewals = GroupCommit[HeldLease, bool](self._flush_renewals, kind="renewals")
+        self._notes = GroupCommit[SentCall, bool](store_sent, kind="sent")
+        self._results = GroupCommit[InsightResult, bool](self._flush_results, kind="results")
+        self._requeues = GroupCommit[Requeue, bool](self._flush_requeues, kind="requeues")
+        self._endings = GroupCommit[Ending, JobState | None](self._flush_endings, kind="settles")
 
-    async def insist(
+    async def claim(self, job: JobRef) -> Claim | None:
+        """The job, if it is due and no other worker's. Raises Unavailable: there is no lease yet
+        for which it would be worth waiting."""
+        return await self._claims.submit(job)
+
+    async def renew(self, attempt: Attempt) -> None:
+        """Renews the lease, counted from before it was asked for."""
+        sent_at = time.monotonic()
+        if not await self._insist(attempt, self._renewals, attempt.claim.held):
+            raise LeaseLost
+        attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
+
+    async def note(self, attempt: Attempt, call: SentCall) -> None:
+        """Writes down a call that is about to be sent."""
+        if not await self._insist(attempt, self._notes, call):
+            raise LeaseLost
+
+    async def store(self, attempt: Attempt, result: InsightResult) -> None:
+        """Stores what the calls for one insight came to."""
+        if not await self._insist(attempt, self._results, result):
+            raise LeaseLost
+
+    async def requeue(self, attempt: Attempt, requeue: Requeue) -> None:
+        """Gives up the lease, so that any worker may start the next attempt."""
+        if not await self._insist(attempt, self._requeues, requeue):
+            raise LeaseLost
+
+    async def settle(self, attempt: Attempt, ending: Ending) -> JobState | None:
+        """Ends the job and moves its coins; its new state, None if it had ended elsewhere."""
+        return await self._insist(attempt, self._endings, ending)
+
+    async def _insist(
         self, attempt: Attempt, group: GroupCommit[Item, Outcome], item: Item
     ) -> Outcome:
-        """The group's outcome; while the database is away it waits, as long as a lease can last.
-
-        Raises LeaseLost after that, and whatever else the group raises.
-        """
         while True:
             try:
                 return await group.submit(item)
@@ -65,23 +101,26 @@ class JobWriter:
                 log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
             await asyncio.sleep(DATABASE_RETRY_S)
 
-    async def _claim(self, asked: Sequence[JobRef]) -> list[Claim | None]:
+    async def _flush_claims(self, asked: Sequence[JobRef]) -> list[Claim | None]:
         claims = await claim_jobs(asked, self._times)
         self._notifications.changed(claim.job_id for claim in claims if claim is not None)
         return claims
 
-    async def _store(self, results: Sequence[InsightResult]) -> list[bool]:
+    async def _flush_renewals(self, held: Sequence[HeldLease]) -> list[bool]:
+        return await renew_leases(held, self._times)
+
+    async def _flush_results(self, results: Sequence[InsightResult]) -> list[bool]:
         stored = await store_results(results)
-        # Six results of one job are one change to whoever follows it.
+        # Six results of one job are one change to its subscribers.
         self._notifications.changed({one.lease.job_id for one in results})
         return stored
 
-    async def _requeue(self, requeues: Sequence[Requeue]) -> list[bool]:
+    async def _flush_requeues(self, requeues: Sequence[Requeue]) -> list[bool]:
         requeued = await requeue_jobs(requeues)
         self._notifications.changed(one.lease.job_id for one in requeues)
         return requeued
 
-    async def _settle(self, endings: Sequence[Ending]) -> list[JobState | None]:
+    async def _flush_endings(self, endings: Sequence[Ending]) -> list[JobState | None]:
         settled = await settle_jobs(endings)
         self._notifications.changed(ending.job_id for ending in endings)
         return settled

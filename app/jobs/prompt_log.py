@@ -7,23 +7,16 @@ worker that died in between; what was sent stands here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-import structlog
 from pydantic import BaseModel
 from sqlalchemy import text
 
 from app.crypto import ChatKey, Part
 from app.db import in_statement
 from app.faults import Step
-from app.generation.protocol import NoteSent
-from app.group_commit import GroupCommit
-from app.jobs.attempt import Attempt, LeaseLost
-from app.jobs.job_writer import JobWriter
+from app.jobs.attempt import Attempt
 from app.jobs.leases import HeldLease
 from app.llm.protocol import Message, Outgoing
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +37,6 @@ class _Stored(BaseModel):
     model: str
     shared_at: int | None
     messages: list[tuple[str, str]]
-
-
-class PromptLog:
-    """Writes down the calls of a worker process, in group commits."""
-
-    def __init__(self, writer: JobWriter) -> None:
-        self._writer = writer
-        self._group = GroupCommit[SentCall, bool](store_sent, kind="sent")
-
-    def of(self, attempt: Attempt, key: ChatKey, ord_: int) -> NoteSent:
-        """Writes down the calls for one insight of `attempt`."""
-        calls = count(1)
-
-        async def note(outgoing: Outgoing, shared: str) -> None:
-            await self._note(attempt, _sealed(attempt, key, (ord_, next(calls)), outgoing, shared))
-
-        return note
-
-    async def _note(self, attempt: Attempt, call: SentCall) -> None:
-        """Raises LeaseLost, also when the job's chat was deleted meanwhile."""
-        try:
-            is_ours = await self._writer.insist(attempt, self._group, call)
-        except LeaseLost:
-            raise
-        except Exception:
-            # Refused by the database though it is there: the user has paid for six insights.
-            attempt.noted_shared = None
-            log.exception("sent.refused", job_id=str(attempt.claim.job_id))
-            return
-        if not is_ours or attempt.is_lease_over:
-            raise LeaseLost
 
 
 def sent_place(lease: HeldLease, *, ord_: int, call: int) -> tuple[Part, ...]:
@@ -114,11 +76,14 @@ async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
     return [(one.lease.user_id, one.lease.job_id) in owned for one in calls]
 
 
-def _sealed(
-    attempt: Attempt, key: ChatKey, place: tuple[int, int], outgoing: Outgoing, shared: str
+def seal_call(
+    attempt: Attempt, key: ChatKey, outgoing: Outgoing, shared: str, *, ord_: int, call: int
 ) -> SentCall:
-    """Without an await: the call that carries the shared part must be the first in the group."""
-    lease, (ord_, call) = attempt.claim.held, place
+    """The call as it is stored; the first of an attempt carries what all of its calls share.
+
+    No await: that call must be the first in its batch too.
+    """
+    lease = attempt.claim.held
     is_first = attempt.noted_shared is None
     if is_first:
         attempt.noted_shared = shared

@@ -123,12 +123,12 @@ class ModelClient:
         for _ in range(ADAPTATIONS_MAX):
             ask = self._ask(prompt, form)
             try:
-                return ask, await self._post(ask, note)
+                return ask, await self._post(ask, prompt, note)
             except _Adapted:
                 continue
         ask = self._ask(prompt, form)
         try:
-            return ask, await self._post(ask, note)
+            return ask, await self._post(ask, prompt, note)
         except _Adapted as adapted:
             raise adapted.failure from None
 
@@ -148,11 +148,11 @@ class ModelClient:
             extras=learnt.extras(prompt.cache_key),
         )
 
-    async def _post(self, ask: Ask, note: Note | None) -> dict[str, Any]:
+    async def _post(self, ask: Ask, prompt: Prompt, note: Note | None) -> dict[str, Any]:
         dialect = ask.dialect
         body = orjson.dumps(dialect.request(ask))
         if note is not None:
-            await note(Outgoing(self._host, self._model, ask.messages))
+            await note(Outgoing(self._host, self._model, ask.messages), prompt.shared)
         headers = {"Content-Type": "application/json", **dialect.headers(self._api_key)}
         try:
             # Not `chat.completions.create`, which walks through all of the prompt for typed

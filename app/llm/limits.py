@@ -49,6 +49,9 @@ class Permit:
     granted_at: float
     second: int
     spent: int | None = None
+    """Tokens that the call really used, once that is known."""
+    pause_s: float = 0.0
+    """The provider asked to wait so long: no process starts a call before that."""
 
     @property
     def is_fresh(self) -> bool:
@@ -146,6 +149,8 @@ class CallLimits:
             future.cancel()
 
     def _end(self, permit: Permit) -> None:
+        if permit.pause_s:
+            self.slow(permit.pause_s)
         if self._held.pop(permit.id, None) is None:
             return
         self._ended.append(permit.id)

@@ -54,7 +54,8 @@ class Outgoing:
     messages: tuple[Message, ...]
 
 
-Note = Callable[[Outgoing], Awaitable[None]]
+Note = Callable[[Outgoing, str], Awaitable[None]]
+"""Gets what is to be sent, and the text in it that several prompts share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from benchmarks.offline_quality.judge import (
     is_note,
     judge_claims,
 )
+from benchmarks.open_guard import OpenGuard
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z+\d])")
 
@@ -76,6 +77,6 @@ async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
     for key, category in CATEGORIES.items():
         context = build_context(parsed.messages, category)
         for spec in category.insights:
-            draft = await OfflineGenerator().write(spec, context, language="en")
+            draft = await OfflineGenerator().write(spec, context, language="en", guard=OpenGuard())
             written[key, spec.key] = draft.content
     return written

@@ -5,7 +5,7 @@ import asyncio
 from app.catalog.categories import InsightSpec
 from app.generation.context import InsightContext
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.protocol import Draft
+from app.generation.protocol import CallGuard, Draft
 from workers.process import GENERATOR
 from workers.tasks import broker
 
@@ -18,11 +18,11 @@ class HangingGenerator:
     """The offline generator behind a model that does not answer."""
 
     async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
         if spec.ord > ANSWERED:
             await asyncio.Event().wait()
-        return await OfflineGenerator().write(spec, context, language=language)
+        return await OfflineGenerator().write(spec, context, language=language, guard=guard)
 
 
 broker.state[GENERATOR] = HangingGenerator()

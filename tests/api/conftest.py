@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.protocol import Generator, TurnTaking
+from app.generation.protocol import Generator
 from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
@@ -77,7 +77,7 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
     """`finish_with(generator)`: a worker with it, which runs jobs to their end."""
     async with AsyncExitStack() as stack:
 
-        def start(generator: Generator | TurnTaking) -> Finish:
+        def start(generator: Generator) -> Finish:
             engine = JobEngine(
                 generator=generator,
                 contexts=ContextCache(redis=redis, threads=1),

@@ -35,7 +35,7 @@ class Guard:
 
 
 SETTLE, LEASES, RESULTS = (f"app/jobs/{name}.py" for name in ("settle", "leases", "results"))
-CALLS, ATTEMPT, ENGINE = (f"app/jobs/{name}.py" for name in ("calls", "attempt", "engine"))
+WRITER, ATTEMPT, ENGINE = (f"app/jobs/{name}.py" for name in ("job_writer", "attempt", "engine"))
 LEDGER = "app/credits/sql.py"
 
 JOB_STATE = Guard(
@@ -61,9 +61,9 @@ LEASE = Guard(
     (
         Patch(LEASES, "OR (j.state = 'running' AND {LEASE_OVER}))", "OR j.state = 'running')"),
         Patch(
-            CALLS,
-            "                    raise LeaseLost\n                attempt.confirm",
-            "                    pass\n                attempt.confirm",
+            WRITER,
+            "            raise LeaseLost\n        attempt.confirm",
+            "            pass\n        attempt.confirm",
         ),
         Patch(ATTEMPT, "return time.monotonic() >= self.lease_deadline", "return False"),
         Patch(

@@ -1,12 +1,11 @@
 """A worker whose model is a provider behind real HTTP, and that keeps a journal of its calls.
 
-The production code is what runs; two of its classes are extended here to write down what they
-are about to do, under which fence, and when that fence was last confirmed.
+The production code is what runs; its engine is extended here to write down what it claims, and its
+model what it is about to ask, under which fence, and when that fence was last confirmed.
 """
 
 import itertools
 import os
-from contextvars import ContextVar
 from typing import Any
 
 import httpx2
@@ -15,10 +14,8 @@ import workers.process
 from app.catalog.categories import InsightSpec
 from app.catalog.content import Finding, InsightContent
 from app.generation.context import InsightContext
-from app.generation.protocol import Draft, GenerationFailed
-from app.jobs import engine
-from app.jobs.attempt import Attempt
-from app.jobs.calls import InsightCalls
+from app.generation.protocol import CallGuard, Draft, GenerationFailed
+from app.jobs.call_guard import JobCallGuard
 from app.jobs.engine import JobEngine
 from app.jobs.leases import Claim
 from tests.chaos import plan
@@ -32,7 +29,6 @@ PROVIDER_URL = "CHAOS_PROVIDER_URL"
 CALL_TIMEOUT_S = 3.0
 
 journal = Journal()
-_calling: ContextVar[tuple[Attempt, InsightSpec]] = ContextVar("calling")
 _numbers = itertools.count(1)
 
 
@@ -46,19 +42,14 @@ class JournaledEngine(JobEngine):
             journal.note("left", **job)
 
 
-class JournaledCalls(InsightCalls):
-    async def _try(self, attempt: Attempt, spec: InsightSpec, *rest: Any) -> Any:
-        _calling.set((attempt, spec))
-        return await super()._try(attempt, spec, *rest)
-
-
-def _begun() -> dict[str, Any]:
+def _begun(guard: CallGuard) -> dict[str, Any]:
     """What is noted of the call that begins now."""
-    attempt, spec = _calling.get()
+    assert isinstance(guard, JobCallGuard)
+    attempt = guard.attempt
     return {
         "job": str(attempt.claim.job_id),
         "fence": attempt.claim.fence,
-        "ord": spec.ord,
+        "ord": guard.ord,
         # When the statement was sent that last confirmed the lease.
         "granted": attempt.lease_deadline - plan.LEASE_S,
         "number": f"{os.getpid()}-{next(_numbers)}",
@@ -73,12 +64,12 @@ class ProviderGenerator:
         self._http: httpx2.AsyncClient | None = None
 
     async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
         if self._http is None:
             limits = httpx2.Limits(max_connections=400, max_keepalive_connections=50)
             self._http = httpx2.AsyncClient(timeout=CALL_TIMEOUT_S, limits=limits)
-        call = _begun()
+        call = _begun(guard)
         journal.note("called", **call)
         try:
             answer = await self._http.post(self._url, json=call)
@@ -104,9 +95,7 @@ class ProviderGenerator:
         return Draft(content, model="stub", tokens_in=10, tokens_out=10, cost_microusd=1)
 
 
-for owner, name in ((JobEngine, "_run_claimed"), (InsightCalls, "_try"), (engine, "InsightCalls")):
-    if not hasattr(owner, name):
-        raise RuntimeError(f"the campaign's worker extends {name}, which is there no more")
-engine.InsightCalls = JournaledCalls
+if not hasattr(JobEngine, "_run_claimed"):
+    raise RuntimeError("the campaign's worker extends _run_claimed, which is there no more")
 workers.process.JobEngine = JournaledEngine
 broker.state[GENERATOR] = ProviderGenerator(os.environ[PROVIDER_URL])

@@ -25,8 +25,6 @@ from app.jobs.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
-from app.llm.limits import CallLimits
-from app.llm.shared import Bounds
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from tests.faults.world import World
@@ -135,13 +133,8 @@ async def run_job(world: World) -> None:
 
 async def ask_model(world: World) -> None:
     """A worker runs the job with a model, and so writes down what it sends."""
-    limits = CallLimits(world.redis, model="scripted", bounds=Bounds(concurrency=6))
-    generator = ModelGenerator(Scripted(lambda _: ANSWER), limits)
-    world.generator = generator
-    try:
-        await world.run_job()
-    finally:
-        await generator.close()
+    world.generator = ModelGenerator(Scripted(lambda _: ANSWER))
+    await world.run_job()
 
 
 async def requeue(world: World) -> None:

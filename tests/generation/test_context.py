@@ -10,6 +10,7 @@ from app.chats.message import Message
 from app.generation.context import WORDS_MAX, InsightContext, build_context
 from app.generation.offline.generator import OfflineGenerator
 from tests.support.chats import ZONE, friends
+from tests.support.models import attempt
 
 
 @pytest.mark.parametrize("key", list(CATEGORIES))
@@ -18,8 +19,8 @@ async def test_a_context_read_back_writes_the_same_insights(key: str):
     again = InsightContext.from_bytes(context.to_bytes())
     assert again == context
     for spec in CATEGORIES[key].insights:
-        fresh = await OfflineGenerator().write(spec, context, language=None)
-        cached = await OfflineGenerator().write(spec, again, language=None)
+        fresh = await attempt(OfflineGenerator()).write(spec, context)
+        cached = await attempt(OfflineGenerator()).write(spec, again)
         assert fresh == cached
 
 

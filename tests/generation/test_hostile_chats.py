@@ -17,7 +17,7 @@ from app.generation.protocol import Draft, GenerationFailed
 from app.llm.protocol import Prompt
 from tests.provider_stub import ProviderStub
 from tests.support.jobs import START
-from tests.support.models import MakeModel, turn
+from tests.support.models import MakeModel, attempt
 from tests.support.scripted_llm import Reply, Scripted
 
 SPECS = CATEGORIES["friendship"].insights
@@ -214,7 +214,7 @@ def test_numbers_one_after_the_other_that_reach_nobody_stay(texts: list[str]) ->
 
 async def write(model: ModelGenerator, messages: Sequence[Message], spec: int = 0) -> Draft:
     context = build_context(messages, CATEGORIES["friendship"])
-    writer = model.begin(turn())
+    writer = attempt(model)
     return await writer.write(SPECS[spec], context, language=None)
 
 
@@ -295,7 +295,7 @@ async def test_no_text_of_one_insight_or_one_user_reaches_a_prompt_of_another(
     for messages in chats.values():
         context = build_context(messages, CATEGORIES["friendship"])
         for spec in SPECS:
-            writer = model.begin(turn())
+            writer = attempt(model)
             with pytest.raises(GenerationFailed):
                 await writer.write(spec, context, language=None)
             await writer.write(spec, context, language=None)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from uuid import uuid4
 
 import pytest
 
@@ -11,11 +10,12 @@ from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
 from app.generation.context import InsightContext, build_context
 from app.generation.model.generator import ModelGenerator
-from app.generation.protocol import Draft, GenerationFailed, Turn
+from app.generation.protocol import Draft, GenerationFailed
+from app.llm.limits import Permit
 from tests.provider_stub import Fault, ProviderStub, Received
 from tests.support.chats import friends
 from tests.support.jobs import START
-from tests.support.models import MakeModel, client_of, forget, turn
+from tests.support.models import InsightAttempt, MakeModel, OpenGuard, attempt, client_of
 from tests.support.waiting import until
 
 FRIENDSHIP = CATEGORIES["friendship"]
@@ -38,7 +38,7 @@ def hostile(*texts: str) -> InsightContext:
 async def written(
     model: ModelGenerator, context: InsightContext, *, language: str | None = None
 ) -> Draft:
-    return await model.begin(turn()).write(SPEC, context, language=language)
+    return await attempt(model).write(SPEC, context, language=language)
 
 
 def block(sent: Received) -> tuple[str, str, str]:
@@ -81,7 +81,7 @@ async def test_six_prompts_differ_only_after_the_chat(
     model: ModelGenerator, stub: ProviderStub, context: InsightContext
 ) -> None:
     stub.gate = asyncio.Event()
-    writers = [(model.begin(turn()), spec) for spec in FRIENDSHIP.insights]
+    writers = [(attempt(model), spec) for spec in FRIENDSHIP.insights]
     calls = [asyncio.create_task(one.write(spec, context, language=None)) for one, spec in writers]
     await until(lambda: stub.meter.under_way == 6)  # All six wait for an answer.
     stub.gate.set()
@@ -151,7 +151,7 @@ async def test_nothing_a_model_wrote_is_sent_with_another_insight(
     plain = json.loads(stub.write({"messages": []}, None))
     stub.write = lambda request, fault: json.dumps(plain | {"summary": secret})
     for spec in FRIENDSHIP.insights:
-        writer = model.begin(turn())
+        writer = attempt(model)
         stub.behaviour.plan([Fault.CUT])
         with pytest.raises(GenerationFailed):
             await writer.write(spec, context, language=None)
@@ -193,7 +193,7 @@ async def test_a_bad_answer_is_repaired_once_and_its_tokens_are_billed(
     model: ModelGenerator, stub: ProviderStub, context: InsightContext, fault: Fault
 ) -> None:
     stub.behaviour.plan([fault, fault, None])
-    writer = model.begin(turn())
+    writer = attempt(model)
     for _ in range(2):
         with pytest.raises(GenerationFailed) as failed:
             await writer.write(SPEC, context, language=None)
@@ -212,11 +212,10 @@ async def test_nothing_is_sent_for_a_job_that_is_lost(
     class Lost(Exception):
         pass
 
-    async def refuse() -> None:
-        raise Lost
+    class LostGuard(OpenGuard):
+        async def confirm(self, permit: Permit) -> None:
+            raise Lost
 
     with pytest.raises(Lost):
-        await model.begin(Turn("alice", uuid4(), refuse, forget)).write(
-            SPEC, context, language=None
-        )
+        await InsightAttempt(model, LostGuard()).write(SPEC, context)
     assert stub.meter.calls == 0

@@ -14,6 +14,7 @@ from app.generation.context import build_context
 from app.generation.offline.generator import WRITERS, OfflineGenerator
 from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
 from tests.support.chats import ZONE, Telling, friends, number_of
+from tests.support.models import attempt
 
 START = datetime(2024, 3, 1, 9, tzinfo=ZONE)
 
@@ -22,7 +23,7 @@ def insight(messages: list[Message], category: str, key: str) -> InsightContent:
     sold = CATEGORIES[category]
     [spec] = [each for each in sold.insights if each.key == key]
     context = build_context(messages, sold)
-    return asyncio.run(OfflineGenerator().write(spec, context, language=None)).content
+    return asyncio.run(attempt(OfflineGenerator()).write(spec, context)).content
 
 
 def claim(content: InsightContent, pattern: str) -> tuple[str, list[int]]:
@@ -216,7 +217,7 @@ async def test_any_chat_gets_six_honest_insights(shape: str, key: str):
     messages = talk(people, lines, minutes=45)
     context = build_context(messages, CATEGORIES[key])
     for spec in CATEGORIES[key].insights:
-        draft = await OfflineGenerator().write(spec, context, language="de")
+        draft = await attempt(OfflineGenerator()).write(spec, context, language="de")
         content = draft.content
         assert content.findings
         for finding in content.findings:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -29,7 +30,16 @@ WORKERS, PLACES = 3, 6
 MANY = 100
 MARK = "zebra"
 
-MakeWorkers = Callable[..., list[ModelGenerator]]
+
+@dataclass(frozen=True)
+class Worker:
+    """What a worker process has of its own."""
+
+    generator: ModelGenerator
+    limits: "Asked"
+
+
+MakeWorkers = Callable[..., list[Worker]]
 
 
 @pytest.fixture
@@ -64,11 +74,11 @@ def asked() -> Counter[str]:
 def make_workers(
     make_model: MakeModel, stub: ProviderStub, redis: Redis, asked: Counter[str]
 ) -> MakeWorkers:
-    """The generators of three worker processes that share the stub."""
+    """Three worker processes that share the stub."""
 
-    def make(**given: Any) -> list[ModelGenerator]:
+    def make(**given: Any) -> list[Worker]:
         return [
-            make_model(client_of(stub, concurrency=PLACES), limits=Asked(redis, asked, **given))
+            Worker(make_model(client_of(stub, concurrency=PLACES)), Asked(redis, asked, **given))
             for _ in range(WORKERS)
         ]
 
@@ -95,8 +105,8 @@ async def test_a_job_is_not_kept_waiting_by_a_hundred_of_another_user(
     stub: ProviderStub,
     asked: Counter[str],
 ) -> None:
-    generators = make_workers()
-    engines = [make_engine(generator=generator) for generator in generators]
+    workers = make_workers()
+    engines = [make_engine(generator=one.generator, limits=one.limits) for one in workers]
     await unlock("ann", await store_chat(keyring, "ann"))  # Opens the account.
     await grant_coins("ann", coins=50 * MANY, reason="many", reference="m", actor="ops")
     many = [(await unlock("ann", await store_chat(keyring, "ann"))).job_id for _ in range(MANY)]
@@ -115,10 +125,9 @@ async def test_a_job_is_not_kept_waiting_by_a_hundred_of_another_user(
         await asyncio.gather(*running, last)
 
     # In the job's own worker: what had a place before it asked, and ann's first job, and it.
-    limits = generators[0].limits
-    assert isinstance(limits, Asked)
-    assert limits.served.count("ben") == 6
-    assert limits.served[: PLACES + 2 * 6].count("ben") == 6
+    served = workers[0].limits.served
+    assert served.count("ben") == 6
+    assert served[: PLACES + 2 * 6].count("ben") == 6
     # Among all, however the turns of the workers fall; after all of ann's they would be the last.
     places = [at for at, call in enumerate(stub.received, start=1) if MARK in call.text]
     assert len(places) == 6
@@ -138,11 +147,11 @@ async def test_a_429_that_one_worker_is_told_keeps_all_of_them_from_calling(
     stub.behaviour.plan([Fault.RATE_LIMITED])
 
     async def is_told() -> bool:
-        failure = await refused(attempt(told), context)
+        failure = await refused(attempt(told.generator, limits=told.limits), context)
         return (failure.code, failure.retry_after_s) == ("rate_limited", 600)
 
-    async def is_kept_back(one: ModelGenerator) -> bool:
-        kept = await refused(attempt(one), context)
+    async def is_kept_back(one: Worker) -> bool:
+        kept = await refused(attempt(one.generator, limits=one.limits), context)
         assert (kept.code, kept.gives_back, kept.was_sent) == ("provider_busy", True, False)
         return (kept.retry_after_s or 0) > 500
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.chats.message import Message
@@ -16,6 +17,7 @@ from app.crypto import KeyRing
 from app.db import snapshot
 from app.generation.model.generator import ModelGenerator
 from app.llm.breaker import Breaker
+from app.llm.limits import CallLimits
 from app.llm.shared import Bounds
 from tests.provider_stub import Fault, ProviderStub
 from tests.support.chats import friends
@@ -167,10 +169,11 @@ async def test_calls_of_many_jobs_keep_to_the_limit_and_all_are_served(
     make_engine: MakeEngine,
     make_model: MakeModel,
     stub: ProviderStub,
+    redis: Redis,
 ) -> None:
     stub.gate = asyncio.Event()
-    model = make_model(client_of(stub), bounds=Bounds(concurrency=5))
-    job_engine = make_engine(generator=model)
+    limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=5))
+    job_engine = make_engine(generator=make_model(client_of(stub)), limits=limits)
     users = [f"user{number}" for number in range(10)]
     jobs = [(user, (await unlock(user, await store_chat(keyring, user))).job_id) for user in users]
     running = [asyncio.create_task(job_engine.run_job(user, job_id)) for user, job_id in jobs]

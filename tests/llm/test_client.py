@@ -129,7 +129,7 @@ async def test_what_is_sent_is_noted_word_for_word_before_it_is(
 ) -> None:
     noted: list[Outgoing] = []
 
-    async def note(outgoing: Outgoing) -> None:
+    async def note(outgoing: Outgoing, _shared: str) -> None:
         assert stub.meter.calls == len(noted)
         noted.append(outgoing)
 
@@ -143,7 +143,7 @@ async def test_what_is_sent_is_noted_word_for_word_before_it_is(
 
 
 async def test_what_cannot_be_noted_is_not_sent(stub: ProviderStub, model: ModelClient) -> None:
-    async def refuse(_outgoing: Outgoing) -> None:
+    async def refuse(_outgoing: Outgoing, _shared: str) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):

@@ -44,7 +44,8 @@ async def test_an_answer_in_another_form_is_refused_as_a_provider_s_would_be() -
 async def test_what_would_be_sent_is_noted_and_a_refusal_keeps_it_back() -> None:
     noted: list[Outgoing] = []
 
-    async def note(outgoing: Outgoing) -> None:
+    async def note(outgoing: Outgoing, shared: str) -> None:
+        assert shared == FIRST.shared
         noted.append(outgoing)
         raise LookupError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from app.catalog.categories import InsightSpec
 from app.generation.context import InsightContext
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.protocol import Draft
+from app.generation.protocol import CallGuard, Draft
 from tests.support.waiting import until
 from workers.process import GENERATOR
 from workers.tasks import broker
@@ -21,11 +21,11 @@ class GatedGenerator:
     """The offline generator behind a model that takes as long as the test wants."""
 
     async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
         if spec.ord > ANSWERED:
             await until(GATE.exists, deadline_s=120)
-        return await OfflineGenerator().write(spec, context, language=language)
+        return await OfflineGenerator().write(spec, context, language=language, guard=guard)
 
 
 broker.state[GENERATOR] = GatedGenerator()

@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx2
 
-from app.generation.protocol import Generator, TurnTaking
+from app.generation.protocol import Generator
 
 Client = httpx2.AsyncClient
 Reply = httpx2.Response
 Login = Callable[..., Client]
 Finish = Callable[[str, str], Awaitable[None]]
-FinishWith = Callable[[Generator | TurnTaking], Finish]
+FinishWith = Callable[[Generator], Finish]
 
 LINES = ["Good morning!", "How are you?", "Fine, thanks 😀", "=SUM(A1)", "Shall we meet?"]
 CHAT = "".join(

@@ -20,7 +20,7 @@ from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
 from app.db import in_transaction, snapshot, transaction
 from app.generation.context import InsightContext
-from app.generation.protocol import Draft
+from app.generation.protocol import CallGuard, Draft
 from app.ids import new_id
 from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
@@ -69,7 +69,7 @@ class ScriptedGenerator:
     evidence: list[int] = field(default_factory=lambda: [1, 2])
 
     async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
         self.calls.append(spec.key)
         if self.gate is not None:
@@ -121,6 +121,7 @@ async def make_engine(
                 notifications=Notifications(given.get("redis", redis)),
                 times=LeaseTimes(45, ATTEMPT_S),
                 heartbeat_s=heartbeat_s,
+                limits=given.get("limits"),
             )
             job_engine.start()
             stack.push_async_callback(job_engine.drain)

@@ -1,26 +1,25 @@
 """Fixtures with language models: generators over a stub or a script, closed whatever comes."""
 
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from redis.asyncio import Redis
 
-from app.catalog.categories import CATEGORIES
+from app.catalog.categories import CATEGORIES, InsightSpec
 from app.generation.context import InsightContext
 from app.generation.model.generator import ModelGenerator
-from app.generation.protocol import Draft, GenerationFailed, Generator, Turn
+from app.generation.protocol import CallGuard, CallHistory, Draft, GenerationFailed, Generator
 from app.llm.client import ModelClient
-from app.llm.limits import CallLimits
+from app.llm.limits import CallLimits, Permit
 from app.llm.prices import Price
 from app.llm.protocol import LLM, Outgoing
-from app.llm.shared import Bounds
 from tests.provider_stub import ProviderStub
 
 PRICE = Price(input=2.0, cached=0.5, output=8.0)
-BOUNDS = Bounds(concurrency=60)
 
 MakeModel = Callable[..., ModelGenerator]
 
@@ -32,16 +31,13 @@ def client_of(stub: ProviderStub, **given: Any) -> ModelClient:
 
 
 @pytest.fixture
-async def make_model(redis: Redis) -> AsyncIterator[MakeModel]:
+async def make_model() -> AsyncIterator[MakeModel]:
     """`make_model(llm)`: the generator of one of the worker processes that share a model."""
     async with AsyncExitStack() as stack:
 
-        def make(llm: LLM, *, limits: CallLimits | None = None, **given: Any) -> ModelGenerator:
-            bounds = given.pop("bounds", BOUNDS)
-            limits = limits or CallLimits(redis, model=llm.name, bounds=bounds)
-            generator = ModelGenerator(llm, limits, **given)
-            stack.push_async_callback(generator.close)
-            return generator
+        def make(llm: LLM, **given: Any) -> ModelGenerator:
+            stack.push_async_callback(llm.close)
+            return ModelGenerator(llm, **given)
 
         yield make
 
@@ -52,33 +48,54 @@ def model(make_model: MakeModel, stub: ProviderStub) -> ModelGenerator:
     return make_model(client_of(stub), price=PRICE)
 
 
-async def go_on() -> None:
-    """The job is ours."""
+@dataclass
+class OpenGuard:
+    """The guard of an insight of a job of Alice's: nothing ends it, nothing is written down."""
+
+    limits: CallLimits | None = None
+    job_id: UUID = field(default_factory=uuid4)
+    history: CallHistory = field(default_factory=CallHistory)
+
+    def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
+        if self.limits is None:
+            return nullcontext(Permit("", tokens, time.monotonic(), 0))
+        return self.limits.place("alice", self.job_id, tokens=tokens)
+
+    async def confirm(self, permit: Permit) -> None:
+        """The job is ours."""
+
+    async def note(self, outgoing: Outgoing, shared: str) -> None:
+        """It is sent without a record."""
 
 
-async def forget(_outgoing: Outgoing, _shared: str) -> None:
-    """What is sent is written down nowhere."""
+@dataclass
+class InsightAttempt:
+    """The calls for one insight in one attempt, behind one guard."""
+
+    generator: Generator
+    guard: CallGuard
+
+    async def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None = None
+    ) -> Draft:
+        return await self.generator.write(spec, context, language=language, guard=self.guard)
 
 
-def turn() -> Turn:
-    """An attempt at a job of Alice's."""
-    return Turn("alice", uuid4(), go_on, forget)
-
-
-def attempt(model: ModelGenerator) -> Generator:
-    return model.begin(turn())
+def attempt(generator: Generator, *, limits: CallLimits | None = None) -> InsightAttempt:
+    """An attempt at an insight of a job of Alice's."""
+    return InsightAttempt(generator, OpenGuard(limits))
 
 
 async def call(
-    writer: Generator, context: InsightContext, spec: int = 0
+    writer: InsightAttempt, context: InsightContext, spec: int = 0
 ) -> GenerationFailed | Draft:
     try:
-        return await writer.write(CATEGORIES["friendship"].insights[spec], context, language=None)
+        return await writer.write(CATEGORIES["friendship"].insights[spec], context)
     except GenerationFailed as failure:
         return failure
 
 
-async def refused(writer: Generator, context: InsightContext) -> GenerationFailed:
+async def refused(writer: InsightAttempt, context: InsightContext) -> GenerationFailed:
     told = await call(writer, context)
     assert isinstance(told, GenerationFailed)
     return told

@@ -50,7 +50,7 @@ class Scripted:
     ) -> Completion[AnswerT]:
         """The scripted answer, checked and counted as a provider's would be. Raises LLMFailed."""
         if note is not None:
-            await note(Outgoing(PROVIDER, self._name, messages_of(prompt, form)))
+            await note(Outgoing(PROVIDER, self._name, messages_of(prompt, form)), prompt.shared)
         self.prompts.append(prompt)
         reply = self._reply(prompt)
         if answering is not None:

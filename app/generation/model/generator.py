@@ -8,9 +8,9 @@ import asyncio
 import random
 import re
 from collections import OrderedDict
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from pydantic import BaseModel, Field
@@ -20,9 +20,9 @@ from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightCont
 from app.generation.context import InsightContext
 from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
 from app.generation.model.redaction import visible
-from app.generation.protocol import NOTHING_SPENT, Draft, GenerationFailed, Generator, Spent, Turn
+from app.generation.protocol import CallGuard, Draft, GenerationFailed, Spent
 from app.llm.breaker import Breaker, CircuitOpen, Passage
-from app.llm.limits import CallLimits, NoPlace, Permit
+from app.llm.limits import NoPlace, Permit
 from app.llm.prices import FREE, Price, price_of
 from app.llm.protocol import (
     LLM,
@@ -30,7 +30,6 @@ from app.llm.protocol import (
     InvalidAnswer,
     LLMFailed,
     Note,
-    Outgoing,
     Prompt,
     Repair,
     Usage,
@@ -75,7 +74,6 @@ class ModelGenerator:
     def __init__(
         self,
         llm: LLM,
-        limits: CallLimits,
         *,
         breaker: Breaker | None = None,
         price: Price | None = None,
@@ -83,7 +81,6 @@ class ModelGenerator:
     ) -> None:
         """`price` overrules the table's; of a model in neither the cost is 0."""
         self._llm = llm
-        self.limits = limits
         self.breaker = breaker or Breaker()
         known = price or price_of(llm.name)
         self._price = known or FREE
@@ -96,14 +93,11 @@ class ModelGenerator:
         if known is None:
             log.warning("llm.price_unknown", model=llm.name)
 
-    def begin(self, turn: Turn) -> Generator:
-        """What writes one insight within one attempt."""
-        return _Writing(self, turn)
-
-    async def close(self) -> None:
-        """Gives back its places and closes the connections to the provider."""
-        await self.limits.close()
-        await self._llm.close()
+    def write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
+    ) -> Coroutine[Any, Any, Draft]:
+        """One call. Raises GenerationFailed, and what `guard` raises but NoPlace."""
+        return _Call(self, guard).write(spec, context, language=language)
 
     async def briefing(self, context: InsightContext) -> Briefing:
         """The briefing of `context`, made once for the six calls that come together.
@@ -138,48 +132,40 @@ class ModelGenerator:
         )
 
 
-@dataclass
-class _Writing:
-    """One insight of one attempt: remembers what was spent and, once, what to repair."""
+@dataclass(slots=True)
+class _Call:
+    """One call for an insight; what it comes to is kept in the history of its guard."""
 
     generator: ModelGenerator
-    turn: Turn
-    spent: Spent = NOTHING_SPENT
-    wasted_microusd: int = 0
-    """What was spent before the latest call."""
-    unanswered: int = 0
-    answers_before: int = 0
-    """What the generator counted before the first call that was not answered."""
-    repair: Repair | None = None
-    is_repaired: bool = False
+    guard: CallGuard
 
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
-        """One call. Raises GenerationFailed, and whatever says that the job is not ours."""
+        """The insight. Raises GenerationFailed, and what the guard raises but NoPlace."""
         briefing = await self.generator.briefing(context)
-        prompt = replace(briefing.prompt(spec, language=language), repair=self.repair)
+        history = self.guard.history
+        prompt = replace(briefing.prompt(spec, language=language), repair=history.repair)
+        tokens = prompt.chars // CHARS_A_TOKEN + ANSWER_TOKENS
         try:
             async with (
                 self.generator.breaker.passage() as passage,
-                self._place(prompt) as permit,
+                self.guard.place(tokens=tokens) as permit,
             ):
-                await self.turn.confirm()
+                await self.guard.confirm(permit)
                 passage.check()
-                if not permit.is_fresh:
-                    raise NoPlace(0.0)
-                self.repair = None
+                history.repair = None
                 completion = await self._ask(prompt, passage, permit)
         except (CircuitOpen, NoPlace) as wait:
             raise self._waits(wait) from None
         content = _content(completion.answer, briefing, spec)
         if content is None:
             self._repair_next(Repair(completion.text, _NO_EVIDENCE))
-            raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=self.spent)
+            raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=history.spent)
         return self._draft(content, completion.model)
 
     def _draft(self, content: InsightContent, model: str) -> Draft:
-        spent = self.spent
+        spent = self.guard.history.spent
         return Draft(
             content,
             model=model[:MODEL_CHARS_MAX],
@@ -187,28 +173,18 @@ class _Writing:
             tokens_out=spent.tokens_out,
             cost_microusd=spent.cost_microusd,
             tokens_cached=spent.tokens_cached,
-            wasted_microusd=self.wasted_microusd,
+            wasted_microusd=self.guard.history.wasted_microusd,
             price=spent.price,
         )
-
-    def _place(self, prompt: Prompt) -> AbstractAsyncContextManager[Permit]:
-        tokens = prompt.chars // CHARS_A_TOKEN + ANSWER_TOKENS
-        return self.generator.limits.place(self.turn.user_id, self.turn.job_id, tokens=tokens)
 
     async def _ask(
         self, prompt: Prompt, passage: Passage, permit: Permit
     ) -> Completion[InsightAnswer]:
         """The call itself, and what is learnt from it. Raises GenerationFailed."""
-
-        async def note(outgoing: Outgoing) -> None:
-            await self.turn.note(outgoing, prompt.shared)
-            if not permit.is_fresh:
-                raise NoPlace(0.0)
-
         try:
-            completion = await self.generator.ask(prompt, note)
+            completion = await self.generator.ask(prompt, self.guard.note)
         except LLMFailed as failure:
-            self._learn(failure, passage)
+            self._learn(failure, passage, permit)
             self._spend(failure.usage, permit)
             if isinstance(failure, InvalidAnswer):
                 self._repair_next(failure.repair)
@@ -218,31 +194,34 @@ class _Writing:
         self._spend(completion.usage, permit)
         return completion
 
-    def _learn(self, failure: LLMFailed, passage: Passage) -> None:
+    def _learn(self, failure: LLMFailed, passage: Passage, permit: Permit) -> None:
         if failure.is_outage:
             passage.failed(rejection=failure.rejection)
         else:
             passage.succeeded()
         if failure.code == "rate_limited":
-            self.generator.limits.slow(failure.retry_after_s or RATE_LIMITED_WAIT_S)
+            permit.pause_s = failure.retry_after_s or RATE_LIMITED_WAIT_S
+        history = self.guard.history
         if failure.is_outage or failure.code == "rate_limited":
-            if not self.unanswered:
-                self.answers_before = self.generator.answers
-            self.unanswered += 1
+            if not history.unanswered:
+                history.answers_before = self.generator.answers
+            history.unanswered += 1
         else:
             self.generator.answers += 1
-            self.unanswered = 0
+            history.unanswered = 0
 
     def _repair_next(self, repair: Repair | None) -> None:
         """The next call shows the model its answer; if that is no better, the last starts anew."""
-        if not self.is_repaired:
-            self.repair, self.is_repaired = repair, True
+        history = self.guard.history
+        if not history.is_repaired:
+            history.repair, history.is_repaired = repair, True
 
     def _spend(self, usage: Usage, permit: Permit) -> None:
         if usage.tokens:
             permit.spent = usage.tokens
-        self.wasted_microusd = self.spent.cost_microusd
-        self.spent = self.generator.spend(usage, self.spent)
+        history = self.guard.history
+        history.wasted_microusd = history.spent.cost_microusd
+        history.spent = self.generator.spend(usage, history.spent)
 
     def _failed(self, failure: LLMFailed) -> GenerationFailed:
         """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""
@@ -255,7 +234,7 @@ class _Writing:
             failure.code,
             retry_after_s=failure.retry_after_s,
             is_final=failure.is_final,
-            spent=self.spent,
+            spent=self.guard.history.spent,
         )
 
     def _is_provider_at_fault(self, failure: LLMFailed) -> bool:
@@ -264,10 +243,11 @@ class _Writing:
         One insight that is left over makes too few calls to open the circuit. When others were
         answered meanwhile, it may be this prompt that the provider cannot take.
         """
+        history = self.guard.history
         most = TIMED_OUT_MAX if failure.code == "provider_timeout" else UNANSWERED_MAX
-        if self.unanswered < most:
+        if history.unanswered < most:
             return False
-        return failure.code == "rate_limited" or self.generator.answers == self.answers_before
+        return failure.code == "rate_limited" or self.generator.answers == history.answers_before
 
     def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
         code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"
@@ -280,7 +260,7 @@ class _Writing:
             retry_after_s=wait_s + spread_s,
             gives_back=True,
             was_sent=was_sent,
-            spent=self.spent,
+            spent=self.guard.history.spent,
         )
 
 

@@ -7,7 +7,7 @@ from app.catalog.content import InsightContent, checked_evidence
 from app.generation.context import InsightContext
 from app.generation.offline.claims import family, friendship, romance, work
 from app.generation.offline.measures.facts import Facts
-from app.generation.protocol import Draft
+from app.generation.protocol import CallGuard, Draft
 
 MODEL = "offline-1"
 
@@ -46,7 +46,7 @@ class OfflineGenerator:
     """
 
     async def write(
-        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
         """The insight, in English whatever `language` is, as its metrics say."""
         content = WRITERS[context.category, spec.key](context.facts)
