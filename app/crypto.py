@@ -54,6 +54,11 @@ class ChatKey:
         subkey = hmac.digest(self.secret, b"sixfold content hmac", hashlib.sha256)
         return hmac.digest(subkey, content, hashlib.sha256)
 
+    def mark(self, name: bytes) -> str:
+        """A mark that follows from `name` and this key, the same on every machine."""
+        subkey = hmac.digest(self.secret, b"sixfold prompt mark", hashlib.sha256)
+        return hmac.digest(subkey, name, hashlib.sha256).hex()[:24]
+
 
 class KeyRing:
     """The master keys: the first wraps new chat keys, all of them unwrap."""

@@ -61,6 +61,10 @@ llm_rejected = Gauge(
     "1 while the provider rejects calls for a reason that only a human can mend.",
     ["reason", "status", "host"],
 )
+llm_hopeless = Counter(
+    "sixfold_llm_answers_unusable",
+    "Jobs that ended because all of a model's answers were unusable for one reason.",
+)
 coins_moved = Counter("sixfold_coins", "Coins captured from users and refunded to them.", ["kind"])
 
 MODELS_MAX = 20

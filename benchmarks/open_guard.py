@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from time import monotonic
 from uuid import UUID, uuid4
@@ -20,6 +21,10 @@ class OpenGuard:
     limits: CallLimits | None = None
     job_id: UUID = field(default_factory=uuid4)
     history: CallHistory = field(default_factory=CallHistory)
+
+    @property
+    def mark(self) -> str:
+        return sha256(self.job_id.bytes).hexdigest()[:24]
 
     def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
         if self.limits is None:

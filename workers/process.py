@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
+from redis.asyncio import Redis
 from taskiq import TaskiqEvents, TaskiqState
 
 from app import telemetry
@@ -28,6 +29,7 @@ from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import run_overdue_sweeps
 from app.llm.configured import configured_limits, configured_llm, configured_price
+from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
 from app.settings import Settings, SettingsError, load_settings
@@ -89,7 +91,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     limits = configured_limits(settings, redis)
     opened.push_async_callback(limits.close)
     state.engine = JobEngine(
-        generator=state.get(GENERATOR) or _generator(settings, opened),
+        generator=state.get(GENERATOR) or _generator(settings, redis, opened),
         contexts=ContextCache(redis=redis, threads=settings.context_threads),
         keyring=KeyRing(settings.master_keys),
         notifications=notifications,
@@ -182,12 +184,17 @@ async def _spared(step: Awaitable[Found]) -> Found | None:
     return None
 
 
-def _generator(settings: Settings, opened: AsyncExitStack) -> Generator:
+def _generator(settings: Settings, redis: Redis, opened: AsyncExitStack) -> Generator:
     """The model of the settings; without one the insights are written offline."""
     llm = configured_llm(settings)
     if llm is None:
         return OfflineGenerator()
     opened.push_async_callback(llm.close)
-    return ModelGenerator(
-        llm, price=configured_price(settings), chars_max=settings.llm_prompt_chars
+    generator = ModelGenerator(
+        llm,
+        price=configured_price(settings),
+        chars_max=settings.llm_prompt_chars,
+        rejections=Rejections(redis),
     )
+    opened.push_async_callback(generator.close)
+    return generator

@@ -117,6 +117,11 @@ class CallGuard(Protocol):
     @property
     def history(self) -> CallHistory: ...
 
+    @property
+    def mark(self) -> str:
+        """Of the job's prompts: the same in every attempt, not to be guessed from the chat."""
+        ...
+
     def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
         """A place within the limits of all processes, for a call of about `tokens` tokens.
 

@@ -37,6 +37,10 @@ class JobCallGuard:
     def job_id(self) -> UUID:
         return self.attempt.claim.job_id
 
+    @property
+    def mark(self) -> str:
+        return self._key.mark(self.job_id.bytes)
+
     def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
         """A place for a call. Entering it raises NoPlace when that takes too long.
 

@@ -92,6 +92,14 @@ class ModelClient:
     def host(self) -> str:
         return self._host
 
+    def tokens(self, text: str) -> int:
+        """By its scripts, corrected by what was billed before."""
+        return self.learnt.tokens.tokens(estimated_tokens(text))
+
+    def caches_from(self) -> int | None:
+        """By its family; None once calls that should have met a cache did not."""
+        return None if self.learnt.caches is False else self.learnt.cached_tokens_min
+
     async def close(self) -> None:
         """Closes its connections."""
         await self._client.close()
@@ -110,12 +118,16 @@ class ModelClient:
         once, in the same call, and remembered.
         """
         _answering.set(answering)
+        is_expected = self.learnt.expects_cached(prompt.cache_key)
         try:
             async with asyncio.timeout(self._timeout_s):
                 ask, told = await self._adapted(prompt, form, note)
         except TimeoutError:
             raise LLMFailed("provider_timeout", is_outage=True) from None
-        return self._completion(ask, told, form)
+        completion = self._completion(ask, told, form)
+        if prompt.cache_key is not None:
+            self.learnt.met(prompt.cache_key, completion.usage, is_expected=is_expected)
+        return completion
 
     async def _adapted(
         self, prompt: Prompt, form: type[AnswerT], note: Note | None

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,8 @@ STRICTER_AGAIN_S = 600.0
 """After a refusal of the stricter form, which may have been an accident, it is tried again."""
 TOKENS_MIN = 256
 RAISED_BY, RAISED_TOKENS_MAX = 4, 32_000
-CACHE_MISSES_MAX = 3
+KEYS_KEPT = 1_000
+CACHE_MISSES_MAX = 5
 """Calls in a row that should have met a cache and did not, after which none is counted on."""
 _UNKNOWN = (
     r"unsupported|unrecognized|unrecognised|unknown|not supported|not permitted|extra[_ ]|"
@@ -53,6 +55,8 @@ class Learnt:
     _family: type[Dialect] | None = None
     _cache_misses: int = 0
     _cache_hits: int = 0
+    _missed_at: float = 0.0
+    _answered: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
 
     def format_now(self) -> Format:
         """How an answer is asked for; after a while the strictest way is tried again."""
@@ -116,18 +120,26 @@ class Learnt:
             )
         return told
 
-    def expect_cached(self, usage: Usage) -> None:
-        """Of a call whose beginning was sent shortly before."""
+    def expects_cached(self, key: str | None) -> bool:
+        """Whether a call that is sent now should meet a cache: one with its key was answered."""
+        return key in self._answered
+
+    def met(self, key: str, usage: Usage, *, is_expected: bool) -> None:
+        """Learns from the usage of a call whether beginnings of prompts are cached."""
+        self._answered[key] = None
+        if len(self._answered) > KEYS_KEPT:
+            self._answered.popitem(last=False)
         if usage.tokens_cached:
-            self._cache_hits += 1
-            self._cache_misses = 0
-        else:
+            self._cache_hits, self._cache_misses = self._cache_hits + 1, 0
+        elif is_expected and usage.tokens_in > self.cached_tokens_min:
             self._cache_misses += 1
+            self._missed_at = self.clock()
 
     @property
     def caches(self) -> bool | None:
         """Whether it caches the beginning of prompts; None while that is not known."""
-        if self._cache_misses >= CACHE_MISSES_MAX:
+        is_recent = self.clock() - self._missed_at < STRICTER_AGAIN_S
+        if self._cache_misses >= CACHE_MISSES_MAX and is_recent:
             return False
         return True if self._cache_hits else None
 

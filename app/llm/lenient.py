@@ -47,9 +47,9 @@ def _share(told: object) -> object:
         if percent is None:
             return told
         number = float(percent[1].replace(",", "."))
-        return number / 100 if percent[2] or number > 1 else number
-    if isinstance(told, int | float) and not isinstance(told, bool) and 1 < told <= 100:
-        return told / 100
+        return number / 100 if percent[2] or number > 10 else number
+    if isinstance(told, int | float) and not isinstance(told, bool) and 10 < told <= 100:
+        return told / 100  # Of what is between, 7 may be of ten or of a hundred.
     return told
 
 

@@ -144,6 +144,14 @@ class LLM(Protocol):
         """The model that is asked for."""
         ...
 
+    def tokens(self, text: str) -> int:
+        """About how many tokens `text` has for this model."""
+        ...
+
+    def caches_from(self) -> int | None:
+        """How long the beginning of a prompt must be, in tokens, to be cached; None: none is."""
+        ...
+
     async def complete(
         self,
         prompt: Prompt,

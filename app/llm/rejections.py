@@ -19,7 +19,7 @@ KEPT_S = 180.0
 """Without a worker that repeats it a rejection is forgotten: the worker may have been killed."""
 FRESH_S, ANSWER_S, AWAY_S = 0.1, 0.25, 2.0
 """How long what is known counts, Redis has time to answer, and is left alone if it did not."""
-_KEY = f"{PREFIX}llm:rejection"
+KEY = f"{PREFIX}llm:rejection"
 
 log = structlog.get_logger()
 
@@ -35,6 +35,11 @@ class Standing:
     def left_s(self) -> float:
         """For how long jobs under way still wait."""
         return max(0.0, self.since + GIVE_UP_S - time.time())
+
+
+def began_now(rejection: Rejection) -> Standing:
+    """A rejection that is met for the first time."""
+    return Standing(rejection, time.time())
 
 
 class Rejections:
@@ -57,7 +62,7 @@ class Rejections:
             | {"since": standing.since}
         )
         try:
-            await self._redis.set(_KEY, told, px=round(KEPT_S * 1000))
+            await self._redis.set(KEY, told, px=round(KEPT_S * 1000))
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("llm.rejection_untold", error=type(error).__name__)
         return standing
@@ -67,7 +72,7 @@ class Rejections:
         self._know(None)
         log.info("llm.accepted")
         try:
-            await self._redis.delete(_KEY)
+            await self._redis.delete(KEY)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("llm.rejection_untold", error=type(error).__name__)
 
@@ -82,7 +87,7 @@ class Rejections:
     async def _read(self) -> Standing | None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                told = await self._redis.get(_KEY)
+                told = await self._redis.get(KEY)
         except (RedisError, OSError, TimeoutError):
             self._ask_at = time.monotonic() + AWAY_S
             return None  # Then unlocks go on: what is sold in vain is given back.

@@ -128,7 +128,7 @@ async def test_a_hostile_chat_stays_between_marks_it_cannot_know_one_line_a_mess
     await written(model, hostile(*ORDERS))
     first, data, question = block(stub.received[-1])
     lines = data.split("Messages:\n")[1].splitlines()
-    assert [line.split(" ")[0] for line in lines] == ["#1", "#2", "#3", "#4"]
+    assert [line.split(" ")[0] for line in lines[1:]] == ["#1", "#2", "#3", "#4"]
     for part in ("never said", "neither did", "im_start", "Ignore all"):
         assert part in data
         assert part not in question

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -113,13 +114,26 @@ async def test_what_no_other_call_would_mend_gives_the_coins_back_at_once(
 async def test_an_insight_costs_at_most_three_calls_an_attempt_repair_included(
     run_job: RunJob, stub: ProviderStub
 ) -> None:
-    stub.behaviour.chances = {Fault.INVALID: 1.0}
+    answers = cycle(["{}", '{"headline": "h"}'])
+    stub.write = lambda request, fault: next(answers)
     job_id = await run_job()
     row = await job_row("alice", job_id)
     assert (row.state, row.attempt, row.error_code) == ("queued", 1, "invalid_answer")
     assert stub.meter.calls == 18
     spent = [insight.tokens_out for insight in await rows_of(job_id)]
     assert spent == [3 * 120] * 6  # Wasted, and on the bill.
+
+
+async def test_six_answers_that_are_unusable_for_one_reason_end_the_job(
+    run_job: RunJob, stub: ProviderStub
+) -> None:
+    stub.behaviour.chances = {Fault.INVALID: 1.0}
+    job_id = await run_job()
+    row = await job_row("alice", job_id)
+    assert (row.state, row.error_code) == ("failed", "invalid_answer")
+    assert stub.meter.calls == 6
+    assert (await opened_balance("alice")).held == 0
+    await assert_healthy()
 
 
 async def test_an_outage_costs_no_attempt_and_the_job_is_served_when_it_is_over(

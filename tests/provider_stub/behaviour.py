@@ -43,6 +43,10 @@ class Behaviour:
     supports_json: bool = True
     tokens_parameter: str | None = None
     """The only name of the token limit that is accepted; None accepts any."""
+    context_tokens: int | None = None
+    """A longer prompt is refused."""
+    prefill_s: float | None = None
+    """After so long a prompt is cached, in blocks; None: as `cached_share` says."""
     cached_share: float = 0.0
     """Of the tokens of a prompt, after the first one with the same beginning."""
     seed: int = 1

@@ -16,6 +16,7 @@ class Meter:
     under_way_max: int = 0
     in_window_max: int = 0
     tokens_in_window_max: int = 0
+    cached_tokens: int = 0
     connections: int = 0
     endless_bytes: int = 0
     """Written of bodies that do not end."""
@@ -55,6 +56,7 @@ class Meter:
             "under_way_max": self.under_way_max,
             "in_window_max": self.in_window_max,
             "tokens_in_window_max": self.tokens_in_window_max,
+            "cached_tokens": self.cached_tokens,
             "connections": self.connections,
             "endless_bytes": self.endless_bytes,
             "outcomes": dict(self.outcomes),

@@ -6,13 +6,15 @@ Its own, on bare streams: it must cut connections in the middle of a body, and d
 import asyncio
 import gzip
 import json
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import Any
 
-from tests.provider_stub.answers import SHARED_CHARS, completion, text_of, written
+from tests.provider_stub.answers import CHARS_A_TOKEN, SHARED_CHARS, completion, text_of, written
 from tests.provider_stub.behaviour import Behaviour, Fault
 from tests.provider_stub.meter import Meter
 
@@ -21,6 +23,8 @@ SLOW_BYTE_S = 0.05
 ENDLESS_BYTES_MAX = 2**28
 UNFOLDED_BYTES = 2**25
 KEPT_MAX = 2_000
+READ_MAX = 64
+CACHED_MIN, CACHE_BLOCK = 1_024, 128
 COMPLETIONS = "/v1/chat/completions"
 
 
@@ -53,6 +57,8 @@ class ProviderStub:
 
     def __post_init__(self) -> None:
         self._known: set[str] = set()
+        self._read: deque[tuple[float, str]] = deque(maxlen=READ_MAX)
+        self._cached: dict[int, int] = {}
         self._open: set[asyncio.Task[None]] = set()
 
     @property
@@ -105,6 +111,7 @@ class ProviderStub:
             return await _send(writer, 404, _error("there is nothing here"))
         request = json.loads(body)
         self.received.append(Received(headers, request))
+        self._look_up(request)
         fault = self.behaviour.next_fault()
         self.meter.begin()
         try:
@@ -115,6 +122,22 @@ class ProviderStub:
         finally:
             self.meter.end(fault or "answered")
         return None
+
+    def _look_up(self, request: dict[str, Any]) -> None:
+        """How much of a prompt is cached when it comes: what was read of others by then."""
+        prefill_s = self.behaviour.prefill_s
+        if prefill_s is None:
+            return
+        now, sent = time.monotonic(), text_of(request)
+        common = [
+            commonprefix([sent, text])  # noqa: RUF071 (characters are meant: this is no path)
+            for ready, text in self._read
+            if ready <= now
+        ]
+        tokens = max((len(each) for each in common), default=0) // CHARS_A_TOKEN
+        blocks = tokens // CACHE_BLOCK * CACHE_BLOCK
+        self._cached[id(request)] = blocks if blocks >= CACHED_MIN else 0
+        self._read.append((now + prefill_s, sent))
 
     def _program(self, changes: dict[str, Any]) -> None:
         """Changes the behaviour while it runs: `chances`, `planned`, `latency_s` and so on."""
@@ -175,6 +198,9 @@ class ProviderStub:
         for name in ("max_tokens", "max_completion_tokens"):
             if known not in (None, name) and name in request:
                 return _error(f"Unsupported parameter: '{name}'. Use '{known}' instead.")
+        tokens = len(text_of(request)) // CHARS_A_TOKEN
+        if behaviour.context_tokens is not None and tokens > behaviour.context_tokens:
+            return _error("the prompt is too long", code="context_length_exceeded")
         asked = (request.get("response_format") or {}).get("type")
         if (asked == "json_schema" and not behaviour.supports_schema) or (
             asked == "json_object" and not behaviour.supports_json
@@ -186,6 +212,7 @@ class ProviderStub:
         self, request: dict[str, Any], fault: Fault | None, writer: asyncio.StreamWriter
     ) -> None:
         beginning = text_of(request)[:SHARED_CHARS]
+        cached = self._cached.pop(id(request), None)
         told = completion(
             request,
             self.write(request, fault),
@@ -193,8 +220,11 @@ class ProviderStub:
             self.behaviour,
             is_known=beginning in self._known,
         )
+        if cached is not None:
+            told["usage"]["prompt_tokens_details"]["cached_tokens"] = cached
         self._known.add(beginning)
         self.meter.spend(told["usage"]["total_tokens"])
+        self.meter.cached_tokens += told["usage"]["prompt_tokens_details"]["cached_tokens"]
         if fault not in (Fault.CUT_BODY, Fault.SLOW_BODY):
             return await _send(writer, 200, told)
         raw = _response(200, json.dumps(told).encode(), {})

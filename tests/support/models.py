@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -55,6 +56,10 @@ class OpenGuard:
     limits: CallLimits | None = None
     job_id: UUID = field(default_factory=uuid4)
     history: CallHistory = field(default_factory=CallHistory)
+
+    @property
+    def mark(self) -> str:
+        return sha256(self.job_id.bytes).hexdigest()[:24]
 
     def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
         if self.limits is None:

@@ -40,6 +40,13 @@ class Scripted:
     def name(self) -> str:
         return self._name
 
+    def tokens(self, text: str) -> int:
+        return len(text) // CHARS_A_TOKEN
+
+    def caches_from(self) -> int | None:
+        """It caches nothing."""
+        return None
+
     async def complete(
         self,
         prompt: Prompt,

@@ -8,25 +8,31 @@ import asyncio
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import structlog
 from pydantic import BaseModel, Field
 
+from app import telemetry
 from app.catalog.categories import InsightSpec
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
 from app.generation.context import InsightContext
 from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
 from app.generation.model.redaction import visible
+from app.generation.model.rejected import RejectedProvider
+from app.generation.model.rounds import Round, Rounds
 from app.generation.protocol import CallGuard, Draft, GenerationFailed, Spent
 from app.llm.breaker import Breaker, CircuitOpen, Passage
+from app.llm.failures import REJECTED_WAIT_S
+from app.llm.lenient import Numbers, Share
 from app.llm.limits import NoPlace, Permit
-from app.llm.prices import FREE, Price, price_of
+from app.llm.prices import FREE, MILLION, Price, price_of
 from app.llm.protocol import (
     LLM,
     Completion,
+    ContextTooLong,
     InvalidAnswer,
     LLMFailed,
     Note,
@@ -34,11 +40,15 @@ from app.llm.protocol import (
     Repair,
     Usage,
 )
+from app.llm.rejections import Rejections
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
 MODEL_CHARS_MAX = 200
-CHARS_A_TOKEN = 3
+CHARS_MIN = 2_000
+"""Of a briefing: what is shorter says nothing."""
+WARM_SAVES_MICROUSD = 100
+"""Of one call that finds its beginning cached: less is not worth a wait."""
 ANSWER_TOKENS = 1_000
 """What is reserved for an answer until its real length is known."""
 RATE_LIMITED_WAIT_S = 2.0
@@ -56,7 +66,7 @@ class AnswerFinding(BaseModel):
     """One claim of a model."""
 
     claim: Annotated[str, Field(min_length=1, max_length=2 * CLAIM_MAX)]
-    evidence: Annotated[list[int], Field(max_length=200)]
+    evidence: Numbers
 
 
 class InsightAnswer(BaseModel):
@@ -65,7 +75,7 @@ class InsightAnswer(BaseModel):
     headline: Annotated[str, Field(min_length=1, max_length=2 * HEADLINE_MAX)]
     summary: Annotated[str, Field(min_length=1, max_length=2 * SUMMARY_MAX)]
     findings: Annotated[list[AnswerFinding], Field(min_length=1, max_length=3 * FINDINGS_MAX)]
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence: Share
 
 
 class ModelGenerator:
@@ -78,10 +88,13 @@ class ModelGenerator:
         breaker: Breaker | None = None,
         price: Price | None = None,
         chars_max: int = SHARED_CHARS_MAX,
+        rejections: Rejections | None = None,
     ) -> None:
         """`price` overrules the table's; of a model in neither the cost is 0."""
         self._llm = llm
+        self.rounds = Rounds()
         self.breaker = breaker or Breaker()
+        self.rejected = RejectedProvider(llm, self.breaker, rejections)
         known = price or price_of(llm.name)
         self._price = known or FREE
         self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
@@ -97,16 +110,49 @@ class ModelGenerator:
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Coroutine[Any, Any, Draft]:
         """One call. Raises GenerationFailed, and what `guard` raises but NoPlace."""
-        return _Call(self, guard).write(spec, context, language=language)
+        calls = self.rounds.of(guard.job_id)
+        calls.begin(spec.key)
+        return _Call(self, guard, calls, spec.key).write(spec, context, language=language)
 
-    async def briefing(self, context: InsightContext) -> Briefing:
+    async def close(self) -> None:
+        """Ends what it does by itself."""
+        await self.rejected.close()
+
+    def warms(self, briefing: Briefing) -> bool:
+        """Whether one call goes first, so that the others find its beginning cached."""
+        least, tokens = self._llm.caches_from(), self._llm.tokens(briefing.shared)
+        if least is None or tokens < least:
+            return False
+        fresh, cached, _ = self._price.snapshot
+        is_known = self._bill.price is not None
+        return not is_known or tokens * (fresh - cached) // MILLION >= WARM_SAVES_MICROUSD
+
+    def shorten(self, briefing: Briefing, failure: ContextTooLong) -> None:
+        """Of now on no prompt of this model is longer than what may fit."""
+        shorter = max(CHARS_MIN, round(len(briefing.shared) * failure.fit))
+        if shorter < self._chars_max:
+            self._chars_max = shorter
+            self._briefings.clear()
+            log.warning("llm.context_too_long", chars_max=shorter, tokens_max=failure.tokens_max)
+
+    def is_shortest(self, failure: LLMFailed) -> bool:
+        """Whether even the shortest briefing was too long."""
+        return isinstance(failure, ContextTooLong) and self._chars_max <= CHARS_MIN
+
+    def tokens(self, prompt: Prompt) -> int:
+        """About how many tokens a call with `prompt` will be billed for, its answer included."""
+        texts = (prompt.system, prompt.shared, prompt.question)
+        repair = prompt.repair.answer if prompt.repair else ""
+        return sum(self._llm.tokens(text) for text in (*texts, repair)) + ANSWER_TOKENS
+
+    async def briefing(self, context: InsightContext, mark: str) -> Briefing:
         """The briefing of `context`, made once for the six calls that come together.
 
         In a thread: to find a thousand people in a long chat takes half a second.
         """
         kept = self._briefings.get(id(context))
         if kept is None:
-            making = asyncio.to_thread(brief, context, chars_max=self._chars_max)
+            making = asyncio.to_thread(brief, context, chars_max=self._chars_max, mark=mark)
             kept = (context, asyncio.create_task(making))
             self._briefings[id(context)] = kept
             # No longer than an attempt: it is a chat's text, and the chat may be deleted.
@@ -117,9 +163,11 @@ class ModelGenerator:
                 self._briefings.popitem(last=False)
         return await asyncio.shield(kept[1])
 
-    async def ask(self, prompt: Prompt, note: Note) -> Completion[InsightAnswer]:
+    async def ask(
+        self, prompt: Prompt, note: Note, answering: Callable[[], None]
+    ) -> Completion[InsightAnswer]:
         """One call. Raises LLMFailed, and what `note` raises."""
-        return await self._llm.complete(prompt, InsightAnswer, note=note)
+        return await self._llm.complete(prompt, InsightAnswer, note=note, answering=answering)
 
     def spend(self, usage: Usage, spent: Spent) -> Spent:
         """`spent`, and what a call has cost."""
@@ -138,15 +186,49 @@ class _Call:
 
     generator: ModelGenerator
     guard: CallGuard
+    calls: Round
+    key: str
+    problem: str | None = None
+    """What makes the answer of this call unusable."""
 
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
         """The insight. Raises GenerationFailed, and what the guard raises but NoPlace."""
-        briefing = await self.generator.briefing(context)
+        is_usable = False
+        try:
+            draft = await self._write(spec, context, language=language)
+            is_usable = True
+        except GenerationFailed as failure:
+            await self._give_up_alike(failure)
+            raise
+        finally:
+            self.calls.warm()
+            self.calls.end(self.key, is_usable=is_usable)
+        return draft
+
+    async def _give_up_alike(self, failure: GenerationFailed) -> None:
+        """Six answers that are unusable for one reason end the job: more would cost the same."""
+        if self.problem is None or not await self.calls.is_hopeless(self.key, self.problem):
+            return
+        failure.is_final = True
+        telemetry.llm_hopeless.inc()
+        log.error("llm.answers_unusable", job_id=str(self.guard.job_id), problem=self.problem)
+
+    async def _write(
+        self, spec: InsightSpec, context: InsightContext, *, language: str | None
+    ) -> Draft:
+        mark = self.guard.mark
+        briefing = await self.generator.briefing(context, mark)
+        if self.generator.warms(briefing):
+            await self.calls.take_turn(self.key)
+            # By now it may have to be shorter.
+            briefing = await self.generator.briefing(context, mark)
         history = self.guard.history
-        prompt = replace(briefing.prompt(spec, language=language), repair=history.repair)
-        tokens = prompt.chars // CHARS_A_TOKEN + ANSWER_TOKENS
+        prompt = replace(
+            briefing.prompt(spec, language=language), repair=history.repair, cache_key=mark[:16]
+        )
+        tokens = self.generator.tokens(prompt)
         try:
             async with (
                 self.generator.breaker.passage() as passage,
@@ -155,11 +237,12 @@ class _Call:
                 await self.guard.confirm(permit)
                 passage.check()
                 history.repair = None
-                completion = await self._ask(prompt, passage, permit)
+                completion = await self._ask(prompt, briefing, passage, permit)
         except (CircuitOpen, NoPlace) as wait:
             raise self._waits(wait) from None
         content = _content(completion.answer, briefing, spec)
         if content is None:
+            self.problem = _NO_EVIDENCE
             self._repair_next(Repair(completion.text, _NO_EVIDENCE))
             raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=history.spent)
         return self._draft(content, completion.model)
@@ -178,18 +261,24 @@ class _Call:
         )
 
     async def _ask(
-        self, prompt: Prompt, passage: Passage, permit: Permit
+        self, prompt: Prompt, briefing: Briefing, passage: Passage, permit: Permit
     ) -> Completion[InsightAnswer]:
         """The call itself, and what is learnt from it. Raises GenerationFailed."""
         try:
-            completion = await self.generator.ask(prompt, self.guard.note)
+            completion = await self.generator.ask(prompt, self.guard.note, self.calls.warm)
         except LLMFailed as failure:
             self._learn(failure, passage, permit)
             self._spend(failure.usage, permit)
             if isinstance(failure, InvalidAnswer):
+                self.problem = failure.repair.problem if failure.repair else failure.code
                 self._repair_next(failure.repair)
+            if isinstance(failure, ContextTooLong):
+                self.generator.shorten(briefing, failure)
+            if failure.rejection is not None:
+                await self.generator.rejected.report(failure.rejection)
             raise self._failed(failure) from None
         passage.succeeded()
+        await self.generator.rejected.accept()
         self.generator.answers += 1
         self._spend(completion.usage, permit)
         return completion
@@ -213,7 +302,7 @@ class _Call:
     def _repair_next(self, repair: Repair | None) -> None:
         """The next call shows the model its answer; if that is no better, the last starts anew."""
         history = self.guard.history
-        if not history.is_repaired:
+        if not history.is_repaired and repair is not None:
             history.repair, history.is_repaired = repair, True
 
     def _spend(self, usage: Usage, permit: Permit) -> None:
@@ -226,6 +315,8 @@ class _Call:
     def _failed(self, failure: LLMFailed) -> GenerationFailed:
         """An outage costs no attempt: once the circuit is open, the job waits elsewhere."""
         breaker, wait_s = self.generator.breaker, failure.retry_after_s or 0.0
+        if failure.rejection is not None:
+            return self._rejected(was_sent=True)
         if failure.is_outage and breaker.is_open:
             return self._given_back(failure.code, max(breaker.wait_s, wait_s))
         if self._is_provider_at_fault(failure):
@@ -233,7 +324,7 @@ class _Call:
         return GenerationFailed(
             failure.code,
             retry_after_s=failure.retry_after_s,
-            is_final=failure.is_final,
+            is_final=failure.is_final or self.generator.is_shortest(failure),
             spent=self.guard.history.spent,
         )
 
@@ -250,8 +341,20 @@ class _Call:
         return failure.code == "rate_limited" or self.generator.answers == history.answers_before
 
     def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
+        if isinstance(wait, CircuitOpen) and self.generator.rejected.standing is not None:
+            return self._rejected(was_sent=False)
         code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"
         return self._given_back(code, wait.retry_after_s, was_sent=False)
+
+    def _rejected(self, *, was_sent: bool) -> GenerationFailed:
+        """For a quarter of an hour jobs wait for a human, then their coins come back."""
+        left_s = self.generator.rejected.left_s
+        if left_s > 0:
+            wait_s = min(max(self.generator.breaker.wait_s, REJECTED_WAIT_S), left_s)
+            return self._given_back("provider_rejected", wait_s, was_sent=was_sent)
+        return GenerationFailed(
+            "provider_rejected", is_final=True, was_sent=was_sent, spent=self.guard.history.spent
+        )
 
     def _given_back(self, code: str, wait_s: float, *, was_sent: bool = True) -> GenerationFailed:
         spread_s = random.uniform(0, RETURN_SPREAD_S)  # noqa: S311 (a spread)

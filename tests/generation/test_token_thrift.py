@@ -1,0 +1,101 @@
+"""What is sent of a job: its cache kept warm, and no more than the model can read."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from app.catalog.categories import CATEGORIES
+from app.chats.message import Message
+from app.crypto import ChatKey
+from app.generation.context import InsightContext, build_context
+from app.generation.model.briefing import brief
+from app.generation.model.generator import ModelGenerator
+from app.generation.protocol import GenerationFailed
+from tests.provider_stub import ProviderStub
+from tests.support.models import OpenGuard
+from tests.support.waiting import until
+
+FRIENDSHIP = CATEGORIES["friendship"]
+START = datetime(2024, 5, 12, 14, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def long_context() -> InsightContext:
+    messages = [
+        Message(
+            number,
+            START + timedelta(seconds=20 * number),
+            ("Ann", "Ben")[number % 2],
+            f"we met at place {number} and talked about the garden, the boat and plan {number * 7}",
+        )
+        for number in range(1, 600)
+    ]
+    return build_context(messages, FRIENDSHIP)
+
+
+async def write_all(model: ModelGenerator, context: InsightContext) -> None:
+    job = uuid4()
+    await asyncio.gather(
+        *(
+            model.write(spec, context, language=None, guard=OpenGuard(job_id=job))
+            for spec in FRIENDSHIP.insights
+        )
+    )
+
+
+async def test_of_six_calls_five_find_their_beginning_cached(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    stub.behaviour.prefill_s = 0.05
+    stub.behaviour.latency_s = 0.1
+    await write_all(model, long_context)
+    assert stub.meter.under_way_max == 5
+    cached = [len(sent.text) // 4 for sent in stub.received]
+    assert stub.meter.cached_tokens > 0.85 * sum(cached[1:])
+    assert len({sent.body["prompt_cache_key"] for sent in stub.received}) == 1
+
+
+async def test_a_call_that_is_not_answered_lets_the_others_go_after_two_seconds(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    stub.gate = asyncio.Event()
+    writing = asyncio.create_task(write_all(model, long_context))
+    await until(lambda: stub.meter.under_way == 6)
+    stub.gate.set()
+    await writing
+
+
+async def test_the_day_stands_once_a_day_and_the_minute_where_it_changes(
+    long_context: InsightContext,
+) -> None:
+    lines = brief(long_context).shared.split("Messages:\n")[1].splitlines()
+    assert lines[0] == "2024-05-12"
+    assert sum(line.startswith("2024-") for line in lines) == 1
+    heads = [line.split(" P")[0].split(" ")[1:] for line in lines[1:-1]]
+    told = [head[0] for head in heads if head]
+    assert told == sorted(set(told))
+    assert len(told) < len(heads) / 2
+
+
+def test_the_mark_is_of_the_job_and_the_chats_key_alone() -> None:
+    key, job = ChatKey(b"k" * 32), uuid4()
+    assert key.mark(job.bytes) == ChatKey(b"k" * 32).mark(job.bytes)
+    assert key.mark(job.bytes) not in (key.mark(uuid4().bytes), ChatKey(b"l" * 32).mark(job.bytes))
+
+
+async def test_a_context_that_is_too_long_is_halved_and_remembered_for_the_model(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    stub.behaviour.context_tokens = 2_000
+    first, second, *_ = FRIENDSHIP.insights
+    guard = OpenGuard()
+    with pytest.raises(GenerationFailed) as failed:
+        await model.write(first, long_context, language=None, guard=guard)
+    assert (failed.value.code, failed.value.is_final) == ("context_too_long", False)
+    await model.write(first, long_context, language=None, guard=guard)
+    await model.write(second, long_context, language=None, guard=OpenGuard())
+    whole, half, next_jobs = (len(sent.text) for sent in stub.received)
+    assert half <= 2_000 * 4 < whole
+    assert next_jobs < 2_000 * 4
