@@ -3,11 +3,14 @@
 #   ops/setup.sh runtime   what the product needs, the embedded services included
 #   ops/setup.sh dev       that, and what its tests and checks need
 #   ops/setup.sh bench     the runtime set, and what the benchmarks compare it with
-# Does nothing when it is up to date. PYTHON names an interpreter to prefer.
+# Does nothing when it is up to date. PYTHON names an interpreter to prefer. What was interrupted,
+# or made where the checkout stood before, is made anew; two at once take turns.
 set -eu
 cd "$(dirname "$0")/.."
 
 VENV=.venv
+LOCK=.venv.lock
+UNFINISHED=.venv.unfinished
 MIN_MINOR=11
 MAX_MINOR=14
 
@@ -64,11 +67,33 @@ sys.exit(name != "glibc" or tuple(map(int, number.split(".")[:2])) < (2, 28))' |
     esac
 }
 
+# `mkdir` is what every system has that fails for all but one. A lock whose holder is gone is taken.
+take_turns() {
+    until mkdir "$LOCK" 2>/dev/null; do
+        holder=$(cat "$LOCK/pid" 2>/dev/null || true)
+        if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null; then
+            rm -rf "$LOCK"
+            continue
+        fi
+        [ -n "${waits:-}" ] || say "Another set-up is under way here; waiting for it."
+        waits=yes
+        sleep 1
+    done
+    echo $$ >"$LOCK/pid"
+    trap 'rm -rf "$LOCK"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
 make_venv() {
     if [ -e "$VENV" ] && ! fits "$VENV/bin/python"; then
         say "The Python of $VENV does not run or does not fit; making it anew."
         rm -rf "$VENV"
+    elif [ -e "$VENV" ] && { [ -e "$UNFINISHED" ] || ! is_of_here; }; then
+        say "$VENV was not finished, or was made in another folder; making it anew."
+        rm -rf "$VENV"
     fi
+    : >"$UNFINISHED"
     if [ ! -e "$VENV" ]; then
         python=$(find_python)
         require_platform "$python"
@@ -87,7 +112,13 @@ make_venv() {
 # checkout changes.
 fingerprint() { cat "$1" pyproject.toml requirements-build.in ops/setup.sh | cksum; }
 
-is_current() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ] && fits "$VENV/bin/python"; }
+# Its scripts and the project's own entry hold the folder by its whole path.
+is_of_here() { grep -qF "$(pwd -P)/$VENV" "$VENV/bin/activate" 2>/dev/null; }
+
+is_current() {
+    [ -f "$1" ] && [ "$(cat "$1")" = "$2" ] && [ ! -e "$UNFINISHED" ] && is_of_here &&
+        fits "$VENV/bin/python"
+}
 
 pip() {
     "$VENV/bin/python" -I -m pip --disable-pip-version-check --no-input -qq "$@" ||
@@ -101,6 +132,7 @@ install() {
     say "Installing $lock …"
     pip install --require-hashes --no-deps --only-binary :all: -r "$lock"
     pip install --no-deps --no-build-isolation --no-index -e .
+    rm "$UNFINISHED"
     printf '%s\n' "$now" >"$stamp"
 }
 
@@ -111,6 +143,8 @@ bench) lock=requirements-bench.lock ;;
 *) die "usage: ops/setup.sh runtime|dev|bench" ;;
 esac
 now=$(fingerprint "$lock")
+if is_current "$VENV/.sixfold-$1" "$now"; then exit 0; fi
+take_turns
 is_current "$VENV/.sixfold-$1" "$now" || install "$VENV/.sixfold-$1" "$lock" "$now"
 # The other locks hold all of the runtime lock, at the same versions.
 if [ "$1" != runtime ]; then fingerprint requirements.lock >"$VENV/.sixfold-runtime"; fi
