@@ -5,6 +5,7 @@ reading: what an archive says about itself is not believed.
 """
 
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -27,7 +28,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # All that the standard library is known to raise on broken archives.
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, KeyError,
-    IndexError, OverflowError, NotImplementedError, RuntimeError,
+    IndexError, OverflowError, NotImplementedError, RuntimeError, UserWarning,
 )  # fmt: skip
 
 
@@ -77,7 +78,9 @@ def read_transcript(
 def _unpack(raw: bytes, limits: ArchiveLimits, is_chat: Callable[[bytes], bool]) -> bytes:
     _check_directory(raw, limits)
     try:
-        with zipfile.ZipFile(BytesIO(raw)) as archive:
+        # Of entries that overlap some Pythons only warn: a bomb all the same.
+        with warnings.catch_warnings(), zipfile.ZipFile(BytesIO(raw)) as archive:
+            warnings.simplefilter("error", UserWarning)
             return _read_entry(archive, _transcript(archive, limits, is_chat), limits)
     except _BROKEN as error:
         raise BadArchive("The archive is broken.") from error
