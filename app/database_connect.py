@@ -52,7 +52,10 @@ class _Pooled(asyncpg.Connection):
 
 
 async def connect(
-    address: DatabaseAddress, *, pooled: bool, statement_timeout_s: float = STATEMENT_TIMEOUT_S
+    address: DatabaseAddress,
+    *,
+    pooled: bool,
+    statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
 ) -> Any:
     """An asyncpg connection to the first host that takes one and is of the kind that is wanted.
 

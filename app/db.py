@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import await_
 
 from app import faults, reachability
-from app.database_connect import connect, find_pooler
+from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
 from app.errors import Unavailable
 from app.faults import Moment, Step
@@ -90,10 +90,12 @@ async def open_engine(
     event.listen(_engine.sync_engine, "checkout", _refuse_closed)
 
 
-def make_engine(database_url: str, **pool: Any) -> AsyncEngine:
+def make_engine(
+    database_url: str, *, statement_timeout_s: float | None = STATEMENT_TIMEOUT_S, **pool: Any
+) -> AsyncEngine:
     """An engine that connects as `database_url` says and as what stands in front needs it."""
     engine = create_async_engine("postgresql+asyncpg://", **pool)
-    connector = _Connector(parse_database_url(database_url))
+    connector = _Connector(parse_database_url(database_url), statement_timeout_s)
     event.listen(engine.sync_engine, "do_connect", connector)
     connector.engine = engine
     return engine
@@ -104,8 +106,9 @@ class _Connector:
 
     engine: AsyncEngine
 
-    def __init__(self, address: DatabaseAddress) -> None:
+    def __init__(self, address: DatabaseAddress, statement_timeout_s: float | None) -> None:
         self._address = address
+        self._statement_timeout_s = statement_timeout_s
         self._is_pooled: bool | None = None
 
     def __call__(self, dialect: Any, _record: Any, args: Any, options: dict[str, Any]) -> Any:
@@ -115,6 +118,7 @@ class _Connector:
         options |= {
             "address": self._address,
             "pooled": self._is_pooled,
+            "statement_timeout_s": self._statement_timeout_s,
             "async_creator_fn": connect,
             "prepared_statement_cache_size": 0 if self._is_pooled else STATEMENTS_KEPT,
         }
