@@ -5,6 +5,7 @@ channel starts with `PREFIX`, so that a user of Redis can be limited to them.
 """
 
 import asyncio
+import socket
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -12,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-__all__ = ["CONNECTIONS_MAX", "PREFIX", "RedisError", "connect_redis", "end_task"]
+__all__ = ["CONNECTIONS_MAX", "PREFIX", "RedisError", "connect_redis", "end_task", "scheduler_mark"]
 
 PREFIX = "sixfold:"
 
@@ -38,6 +39,11 @@ def connect_redis(url: str) -> Redis:
         retry=Retry(NoBackoff(), 0),
     )
     return Redis(connection_pool=pool)
+
+
+def scheduler_mark() -> str:
+    """The key that the scheduler of this host keeps alive while it sends."""
+    return f"{PREFIX}scheduler:{socket.gethostname()}"
 
 
 async def end_task(task: asyncio.Task[Any]) -> None:

@@ -4,8 +4,9 @@
     python ops/healthy.py worker       a worker of this container used the database a moment ago
     python ops/healthy.py scheduler    the scheduler of this container woke a worker a moment ago
 
-A process that is there may hang. So the servers are asked what they saw of this container, which
-is known by the address it connects from. Exits 1 and says why when there is nothing lately.
+A process that is there may hang. So PostgreSQL is asked when this container, known by the address
+it connects from, last used this database; and Redis whether the scheduler of this host left its
+mark in this database of Redis. Exits 1 and says why when there is nothing lately.
 """
 
 import asyncio
@@ -13,22 +14,22 @@ import http.client
 import sys
 from collections.abc import Callable, Sequence
 
-import asyncpg
 from redis import Redis
 
+from app.database_connect import connect
+from app.database_url import parse_database_url
+from app.redis import scheduler_mark
 from app.settings import load_settings
 
 ASK_TIMEOUT_S = 5.0
 
 RESCUES_MISSED_MAX = 6
 SILENCE_S_MIN = 30.0
-TICK_S = 60.0  # The scheduler sends something every minute, and at once when it starts.
-TICK_SPARE_S = 30.0
-
 LAST_USED = """
     SELECT extract(epoch FROM clock_timestamp() - max(state_change))::float8
     FROM pg_stat_activity
-    WHERE application_name = 'sixfold' AND usename = current_user
+    WHERE datname = current_database() AND usename = current_user
+      AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
       AND client_addr IS NOT DISTINCT FROM inet_client_addr()
 """
 
@@ -52,16 +53,10 @@ def worker() -> str | None:
 
 
 def scheduler() -> str | None:
-    """Redis keeps, for each connection, its last command and how long ago that was."""
+    """The scheduler leaves a mark that lasts a little longer than its pause."""
     url = load_settings().redis_url
-    with Redis.from_url(url, socket_timeout=ASK_TIMEOUT_S, decode_responses=True) as redis:
-        here = _host(redis.client_info()["addr"])
-        silences_s = [
-            float(client["idle"])
-            for client in redis.client_list()
-            if client["cmd"] == "xadd" and _host(client["addr"]) == here
-        ]
-    return _too_long(min(silences_s, default=None), TICK_S + TICK_SPARE_S, "nothing was sent here")
+    with Redis.from_url(url, socket_timeout=ASK_TIMEOUT_S) as redis:
+        return None if redis.exists(scheduler_mark()) else "nothing was sent here lately"
 
 
 CHECKS: dict[str, Callable[..., str | None]] = {
@@ -82,9 +77,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _database_silence_s(url: str) -> float | None:
-    connection = await asyncpg.connect(url, timeout=ASK_TIMEOUT_S, command_timeout=ASK_TIMEOUT_S)
+    address = parse_database_url(url)
+    connection = await connect(address, pooled=True, statement_timeout_s=ASK_TIMEOUT_S)
     try:
-        return await connection.fetchval(LAST_USED)
+        async with connection.transaction():
+            return await connection.fetchval(LAST_USED)
     finally:
         await connection.close()
 
@@ -93,10 +90,6 @@ def _too_long(silence_s: float | None, limit_s: float, what: str) -> str | None:
     if silence_s is None:
         return f"{what}: not connected"
     return None if silence_s <= limit_s else f"{what} for {silence_s:.0f} s"
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
 
 
 def _fail(reason: str) -> int:

@@ -106,6 +106,12 @@ class WakeUpBroker(RedisStreamBroker):
             await pipeline.execute()
         return [None] * len(messages)
 
+    async def leave_mark(self, name: str, *, lasts_s: int) -> None:
+        """Sets a key that tells of this process, or removes it; without Redis nothing is done."""
+        with suppress(RedisError, OSError, TimeoutError):
+            async with Redis(connection_pool=self.connection_pool) as redis:
+                await (redis.set(name, 1, ex=lasts_s) if lasts_s else redis.delete(name))
+
     async def startup(self) -> None:
         """Starts without Redis too: the group is made when the stream is first read."""
         await AsyncBroker.startup(self)

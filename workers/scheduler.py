@@ -5,7 +5,11 @@ from taskiq.exceptions import SendTaskError
 from taskiq.schedule_sources import LabelScheduleSource
 
 from app import reachability
+from app.redis import scheduler_mark
 from workers.tasks import broker
+
+MARK_S = 90
+"""It sends something every minute, and at once when it starts."""
 
 
 class SweepScheduler(TaskiqScheduler):
@@ -19,6 +23,12 @@ class SweepScheduler(TaskiqScheduler):
             reachability.redis.lost(error.__cause__ or error)
         else:
             reachability.redis.found()
+            await broker.leave_mark(scheduler_mark(), lasts_s=MARK_S)
+
+    async def shutdown(self) -> None:
+        """Takes the mark away: this host has no scheduler any more."""
+        await broker.leave_mark(scheduler_mark(), lasts_s=0)
+        await super().shutdown()
 
 
 scheduler = SweepScheduler(broker, [LabelScheduleSource(broker)])

@@ -1,0 +1,60 @@
+"""`ops/healthy.py` answers for its own database and its own number in Redis."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from app.redis import scheduler_mark
+from app.settings import Settings
+from tests.compose.stack import ROOT
+
+Checked = tuple[int, str]
+
+
+async def _checked(environment: dict[str, str], process: str) -> Checked:
+    command = [sys.executable, "ops/healthy.py", process]
+    run = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, check=False
+    )
+    return run.returncode, run.stderr.decode().strip()
+
+
+@pytest.fixture
+async def neighbour(settings: Settings) -> AsyncIterator[None]:
+    """A worker of another instance: the same server, user and address, another database."""
+    url = urlsplit(settings.database_url)._replace(path="/postgres").geturl()
+    connection = await asyncpg.connect(url, server_settings={"application_name": "sixfold"})
+    yield
+    await connection.close()
+
+
+@pytest.mark.usefixtures("neighbour")
+async def test_a_worker_of_another_database_is_none_of_ours(
+    environment: dict[str, str], settings: Settings
+) -> None:
+    assert await _checked(environment, "worker") == (
+        1,
+        "no worker here used the database: not connected",
+    )
+    own = {"server_settings": {"application_name": "sixfold"}}
+    connection = await asyncpg.connect(settings.database_url, **own)
+    assert await _checked(environment, "worker") == (0, "")
+    await connection.close()
+
+
+async def test_a_scheduler_is_known_by_its_mark_in_this_number(
+    environment: dict[str, str], redis: Redis
+) -> None:
+    await redis.execute_command("ACL", "SETUSER", "default", "-client|list")
+    try:
+        assert await _checked(environment, "scheduler") == (1, "nothing was sent here lately")
+        await redis.set(scheduler_mark(), 1)
+        assert await _checked(environment, "scheduler") == (0, "")
+    finally:
+        await redis.execute_command("ACL", "SETUSER", "default", "+client|list")
