@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.leaving = asyncio.Event()
     app.state.stopping = asyncio.Event()
     app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings))
     app.add_exception_handler(DomainError, _refuse)
@@ -103,7 +105,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Runs the API until SIGTERM or SIGINT; requests under way are finished, streams end."""
+    """Runs the API until SIGTERM or SIGINT; requests under way are finished, streams end.
+
+    After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: whoever sends
+    requests to it hears of its end late. SIGINT, or a second SIGTERM, does not wait.
+    """
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -119,15 +125,17 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     configure_logging(json=settings.log_json, level=settings.log_level)
-    _Server(config, app.state.stopping).run()
+    _Server(config, app.state, delay_s=settings.shutdown_delay_s).run()
 
 
 class _Server(uvicorn.Server):
     """Tells streams to end before uvicorn waits for them: it does so before the lifespan ends."""
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, state: State, *, delay_s: float) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._leaving: asyncio.Event = state.leaving
+        self._stopping: asyncio.Event = state.stopping
+        self._delay_s = delay_s
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: Any = None) -> None:
@@ -142,9 +150,17 @@ class _Server(uvicorn.Server):
         # Not the original: it raises the signal again at the end, and a clean end is no failure.
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
+        if self._loop is None:
+            self.should_exit = True
+            return
+        is_first = not self._leaving.is_set()
+        self._loop.call_soon_threadsafe(self._leaving.set)
+        delay_s = self._delay_s if is_first and sig == signal.SIGTERM else 0
+        self._loop.call_soon_threadsafe(self._loop.call_later, delay_s, self._stop)
+
+    def _stop(self) -> None:
+        self._stopping.set()
         self.should_exit = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
 
 
 @asynccontextmanager
@@ -152,7 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     settings: Settings = app.state.settings
     configure_logging(json=settings.log_json, level=settings.log_level)
     async with AsyncExitStack() as stack:
-        app.state.api = await _open_state(settings, app.state.stopping, stack)
+        app.state.api = await _open_state(app, stack)
         if settings.metrics_port is not None:
             stop_metrics: Callable[[], None] = telemetry.serve_metrics(settings.metrics_port)
             stack.callback(stop_metrics)
@@ -162,10 +178,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     log.info("api.stopped")
 
 
-async def _open_state(
-    settings: Settings, stopping: asyncio.Event, stack: AsyncExitStack
-) -> ApiState:
+async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
+    settings: Settings = app.state.settings
+    stopping: asyncio.Event = app.state.stopping
     await open_engine(
         settings.database_url,
         pool_size=settings.db_pool_size,
@@ -195,6 +211,7 @@ async def _open_state(
     stack.push_async_callback(uploads.close)
     return ApiState(
         settings=settings,
+        leaving=app.state.leaving,
         stopping=stopping,
         wake=wake_worker,
         redis=redis,

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.database_url import parse_database_url
@@ -19,6 +20,11 @@ SECRETS_FILE = "secrets.json"
 DATA_DIR_DEFAULT = Path(".sixfold")
 MASTER_KEY_BYTES = 32
 AUTH_SECRET_BYTES_MIN = 32
+SECRETS = (
+    *("database_url", "redis_url", "master_key", "master_key_previous"),
+    *("auth_secret", "llm_api_key"),
+)
+"""Settings that may come from a file, named by the variable with `_FILE` behind it."""
 
 
 class SettingsError(SystemExit):
@@ -41,12 +47,48 @@ class _Instance(BaseSettings):
         description="folder of the embedded instance, which supplies whatever is marked ◆",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, the environment, then the files that the environment names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
     @model_validator(mode="before")
     @classmethod
     def _fall_back_to_the_instance(cls, given: dict[str, Any]) -> dict[str, Any]:
         if given.get("database_url"):
             return given
         return _instance_values(Path(given.get("data_dir", DATA_DIR_DEFAULT))) | given
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """A secret from the file that `SIXFOLD_…_FILE` names, without the line's end."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """None where no file is named. Raises UnreadableSetting, naming the variable."""
+        own = f"{ENV_PREFIX}{field_name.upper()}"
+        path = os.environ.get(f"{own}_FILE") if field_name in SECRETS else None
+        if not path:
+            return None, field_name, False
+        if os.environ.get(own):
+            raise UnreadableSetting(f"{own}: set it or {own}_FILE, not both")
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no text"
+            raise UnreadableSetting(f"{own}_FILE: {path}: {reason}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """The secrets that are in files, by name."""
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in found.items() if value}
 
 
 class DatabaseSettings(_Instance):
@@ -187,6 +229,12 @@ class Settings(DatabaseSettings):
         default=600, ge=1, description="of one user at one API process; beyond it 429"
     )
 
+    shutdown_delay_s: float = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="after SIGTERM the API is not ready, and still serves, for so long",
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=("*",), description='JSON list of Host headers; `["*.example.org"]` is understood'
     )
@@ -263,6 +311,8 @@ def load_database_url() -> str:
         return DatabaseSettings().database_url  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
+    except UnreadableSetting as error:
+        raise SettingsError(f"sixfold cannot start: {error}") from None
 
 
 def parse_master_key(value: str) -> tuple[str, bytes]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, load_settings, parse_master_key
+from app.settings import SECRETS, Settings, SettingsError, load_settings, parse_master_key
 from tests.support.environment import AUTH_SECRET, MASTER_KEY
 
 COMPLETE = {
@@ -99,3 +99,27 @@ def test_the_current_master_key_comes_first(settings: Settings) -> None:
     both = settings.model_copy(update={"master_key_previous": None})
     assert both.master_keys == (parse_master_key(MASTER_KEY),)
     assert parse_master_key(previous)[0] == "old"
+
+
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(COMPLETE["SIXFOLD_AUTH_SECRET"] + "\n")
+    rest = {key: value for key, value in COMPLETE.items() if key != "SIXFOLD_AUTH_SECRET"}
+    _set(monkeypatch, rest | {"SIXFOLD_AUTH_SECRET_FILE": str(file)})
+    settings = load_settings()
+    assert settings.auth_secret is not None
+    assert settings.auth_secret.get_secret_value() == COMPLETE["SIXFOLD_AUTH_SECRET"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_the_file_of_a_secret_must_be_there_and_stand_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variable = f"SIXFOLD_{name.upper()}"
+    monkeypatch.setenv("SIXFOLD_DATA_DIR", str(tmp_path))
+    _set(monkeypatch, COMPLETE | {f"{variable}_FILE": "/nowhere", variable: ""})
+    with pytest.raises(SettingsError, match=f"{variable}_FILE: /nowhere: No such file"):
+        load_settings()
+    _set(monkeypatch, {variable: "given"})
+    with pytest.raises(SettingsError, match=f"set it or {variable}_FILE"):
+        load_settings()

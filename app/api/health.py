@@ -91,7 +91,7 @@ async def readyz(request: Request, response: Response) -> ReadinessBody:
     )
     # Migrations only add what the release before can ignore: a newer one is as good.
     migrated = revision >= await asyncio.to_thread(code_revision)
-    is_ready = database is DatabaseState.OK and migrated and not state.stopping.is_set()
+    is_ready = database is DatabaseState.OK and migrated and not state.leaving.is_set()
     response.status_code = 200 if is_ready else 503
     return ReadinessBody(
         status="ready" if is_ready else "not_ready",

@@ -19,9 +19,10 @@ from app.unlocks.unlock import Wake
 
 @dataclass(slots=True)
 class ApiState:
-    """Made once, when the API starts; `stopping` is set when it ends."""
+    """Made once, when the API starts. When it ends, `leaving` is set first: it is not ready."""
 
     settings: Settings
+    leaving: asyncio.Event
     stopping: asyncio.Event
     wake: Wake
     redis: Redis

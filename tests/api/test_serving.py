@@ -113,3 +113,24 @@ async def test_a_stop_ends_open_streams_and_exits_cleanly(
             rest = [line async for line in lines]
             assert rest[0].startswith("data: {")
             assert await process.wait() == 0
+
+
+async def test_a_stop_is_told_before_it_happens(
+    settings: Settings, environment: dict[str, str]
+) -> None:
+    """Who sends requests hears late that the API leaves: new connections are served meanwhile."""
+    patient = environment | {"SIXFOLD_SHUTDOWN_DELAY_S": "60"}
+    async with served(patient) as (process, port), asyncio.timeout(DEADLINE_S):
+        process.send_signal(signal.SIGTERM)
+        while (await _once(settings, port, "/readyz")).status_code != 503:
+            pass
+        for _ in range(3):
+            assert (await _once(settings, port, "/api/credits")).status_code == 200
+        process.send_signal(signal.SIGTERM)  # The second one does not wait.
+        assert await process.wait() == 0
+
+
+async def _once(settings: Settings, port: int, path: str) -> httpx2.Response:
+    """The answer on a connection of its own."""
+    async with client_of(settings, port) as client:
+        return await client.get(path)
