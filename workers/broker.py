@@ -65,6 +65,7 @@ class WakeUpBroker(RedisStreamBroker):
         self._due_task_name = ""
         self._rescue_s = 0.0
         self._in_flight = 0
+        self._read_up_to: bytes | None = None
         self._room_max = _async_tasks_max()
         self._parent_pid = os.getppid()
 
@@ -164,11 +165,22 @@ class WakeUpBroker(RedisStreamBroker):
                     pause_s = min(pause_s * 2, RECONNECT_MAX_S)
 
     async def _read(self, redis: Redis) -> list[bytes]:
-        """What is in the stream, at most as much as there is room for; waits a while for it."""
-        fetched: Any = await redis.xreadgroup(
-            GROUP, CONSUMER, {QUEUE: ">"}, count=self.room, block=BLOCK_MS, noack=True
-        )
-        return [fields[b"data"] for _, messages in fetched or () for _, fields in messages]
+        """What is in the stream, at most as much as there is room for; waits a while for it.
+
+        What was read is trimmed off in the same round trip as the next read, all before it too: the
+        group reads in order, so a process that was killed leaves nothing behind for good, and the
+        stream is as long as what waits.
+        """
+        async with redis.pipeline(transaction=False) as pipeline:
+            if self._read_up_to is not None:
+                pipeline.xtrim(QUEUE, minid=_after(self._read_up_to), approximate=False)
+            pipeline.xreadgroup(
+                GROUP, CONSUMER, {QUEUE: ">"}, count=self.room, block=BLOCK_MS, noack=True
+            )
+            fetched: Any = (await pipeline.execute())[-1]
+        messages = [message for _, messages in fetched or () for message in messages]
+        self._read_up_to = messages[-1][0] if messages else None
+        return [fields[b"data"] for _, fields in messages]
 
     async def _rescue(self, wakeups: asyncio.Queue[bytes], find_due: FindDue) -> None:
         while True:
@@ -180,6 +192,12 @@ class WakeUpBroker(RedisStreamBroker):
                 return
             for arguments in await find_due(self.room):
                 await wakeups.put(self.message_of(self._due_task_name, arguments))
+
+
+def _after(message_id: bytes) -> str:
+    """The least id beyond this one, which is two numbers: a time and a sequence."""
+    at, _, number = message_id.decode().partition("-")
+    return f"{at}-{int(number) + 1}"
 
 
 def _async_tasks_max() -> int:

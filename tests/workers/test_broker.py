@@ -11,7 +11,7 @@ from taskiq import AckableMessage
 
 from app.ids import new_id
 from tests.support.redis_connections import cut_connections
-from workers.broker import ASYNC_TASKS_DEFAULT, GROUP, QUEUE, WakeUpBroker
+from workers.broker import ASYNC_TASKS_DEFAULT, CONSUMER, GROUP, QUEUE, WakeUpBroker
 
 DEADLINE_S = 60
 
@@ -157,6 +157,24 @@ async def test_the_stream_does_not_grow_for_ever(make_broker: MakeBroker, redis:
         await pipeline.execute()
     await _kick(broker)
     assert await redis.xlen(QUEUE) < 500
+
+
+async def test_the_stream_is_as_long_as_what_waits(
+    make_broker: MakeBroker, listen: Listen, redis: Redis
+) -> None:
+    """Its length tells an autoscaler something; what a killed process had read does not stay."""
+    broker = make_broker()
+    await broker._declare_consumer_group()
+    for _ in range(5):
+        await _kick(broker)
+    await redis.xreadgroup(GROUP, CONSUMER, {QUEUE: ">"}, count=2, noack=True)  # And killed.
+    assert await redis.xlen(QUEUE) == 5
+    listener = listen(broker)
+    for _ in range(3):
+        await listener.next()
+    async with asyncio.timeout(DEADLINE_S):
+        while await redis.xlen(QUEUE):
+            pass  # The next read trims off what this one had.
 
 
 @pytest.mark.parametrize(
