@@ -68,7 +68,7 @@ accounts = Table(
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("seq >= 0", name="seq"),
     # Room for a new version of the row on its page: balance updates stay HOT.
-    postgresql_with={"fillfactor": 70},
+    postgresql_with={"fillfactor": 50},
 )
 
 entries = Table(
