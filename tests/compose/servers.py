@@ -1,7 +1,6 @@
 """PostgreSQL and Redis as the operating system ships them; else the embedded ones of the run."""
 
 import asyncio
-import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -11,14 +10,21 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from app.local.embedded.data_dir import LOOPBACK, Runner, free_port, new_runner
-from tests.support.servers import execute, own_folder, postgres_cluster, running, system_postgres
+from tests.support.servers import (
+    execute,
+    own_folder,
+    postgres_cluster,
+    running,
+    system_postgres,
+    system_redis,
+)
 
 
 @contextmanager
 def empty_database(embedded_url: str, *, user: str, password: str) -> Generator[str]:
     """The URL of a database with nothing in it, on the newest PostgreSQL of the system."""
-    if system_postgres() is not None:
-        runner = new_runner()
+    runner = new_runner()
+    if system_postgres(runner) is not None:
         with (
             own_folder(runner) as own,
             postgres_cluster(own, runner, free_port(), user=user, password=password) as url,
@@ -35,7 +41,7 @@ def empty_database(embedded_url: str, *, user: str, password: str) -> Generator[
 @contextmanager
 def empty_redis(embedded_url: str, *, password: str) -> Generator[str]:
     """The URL of a Redis with nothing in it, on the server of the system."""
-    program = shutil.which("redis-server")
+    program = system_redis()
     if program is None:
         with Redis.from_url(embedded_url) as redis:
             redis.flushdb()

@@ -58,13 +58,22 @@ def running(
             process.kill()
 
 
-def system_postgres() -> Path | None:
-    """The folder of its programs: where Debian puts them, else beside the `postgres` of PATH."""
+def system_postgres(runner: Runner) -> Path | None:
+    """The folder of its programs: where Debian puts them, else beside the `postgres` of PATH.
+
+    None where the runner cannot start them, whatever a machine has besides.
+    """
     found = [program.parent for program in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
     if on_path := shutil.which("postgres"):
         found.append(Path(on_path).resolve().parent)
-    usable = [(_major(folder), folder) for folder in found if (folder / "initdb").exists()]
+    usable = [(_major(folder), folder) for folder in found if _can_start(runner, folder)]
     return max((one for one in usable if one[0] >= MAJOR_MIN), default=(0, None))[1]
+
+
+def system_redis() -> str | None:
+    """The path of the system's `redis-server`, where it runs."""
+    program = shutil.which("redis-server")
+    return program if program and not _told(program, "--version").returncode else None
 
 
 @contextmanager
@@ -72,7 +81,7 @@ def postgres_cluster(
     own: Path, runner: Runner, port: int, *options: str, user: str, password: str
 ) -> Generator[str]:
     """The URL of a new cluster on loopback, the system's PostgreSQL or else the embedded one."""
-    programs = system_postgres() or postgres_programs(runner)
+    programs = system_postgres(runner) or postgres_programs(runner)
     secret, cluster = own / "password", own / "cluster"
     secret.write_text(password)
     runner.give(secret)
@@ -112,7 +121,15 @@ def _answers(url: str) -> bool:
     return True
 
 
+def _can_start(runner: Runner, folder: Path) -> bool:
+    return all(runner.can("-x", folder / name) for name in ("initdb", "postgres"))
+
+
 def _major(folder: Path) -> int:
-    told = subprocess.run([folder / "postgres", "-V"], capture_output=True, text=True, check=True)
-    number = re.search(r"(\d+)", told.stdout)
+    """0 where the program does not run, or does not say."""
+    number = re.search(r"(\d+)", _told(folder / "postgres", "-V").stdout)
     return int(number[1]) if number else 0
+
+
+def _told(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_S)
