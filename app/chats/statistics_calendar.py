@@ -53,6 +53,7 @@ class Calendar:
     by_weekday_hour: list[list[int]]
 
     def by_month(self) -> list[MonthCount]:
+        """Messages by month, in time order."""
         months: Counter[str] = Counter()
         for ordinal, count in self.days.items():
             months[f"{date.fromordinal(ordinal):%Y-%m}"] += count

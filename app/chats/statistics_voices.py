@@ -69,6 +69,7 @@ class Voice:
     reply_times_s: list[int] = field(default_factory=list[int])
 
     def tally(self) -> Tally:
+        """What is counted of this voice; reply times as their median and spread."""
         times = sorted(self.reply_times_s)
         return Tally(
             messages=self.messages,

@@ -115,6 +115,7 @@ class Backoff:
         return self._clock() >= self._due_at
 
     def started(self) -> None:
+        """The child was started just now: its next death counts anew."""
         self._started_at = self._clock()
         self._due_at = None
 

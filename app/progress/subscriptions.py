@@ -42,6 +42,7 @@ class SnapshotEvent:
 
     @classmethod
     def of(cls, current: Snapshot) -> "SnapshotEvent":
+        """The event of a snapshot."""
         chunk = sse_event("snapshot", current.version, current.model_dump_json())
         return cls(current.version, current.is_terminal, current, chunk)
 

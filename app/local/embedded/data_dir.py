@@ -252,5 +252,6 @@ def load_port(data_dir: Path, name: str) -> int | None:
 
 
 def save_port(data_dir: Path, name: str, port: int) -> None:
+    """Keeps the port a service was given, for its next start."""
     if load_port(data_dir, name) != port:
         write_atomically(data_dir / f"{name}.port", str(port))

@@ -33,6 +33,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def pause(seconds: float) -> None:
+    """Waits; a signal handler still runs meanwhile."""
     threading.Event().wait(seconds)
 
 
@@ -117,6 +118,7 @@ class Process:
         return None if self._child is None else self._child.returncode
 
     def is_alive(self) -> bool:
+        """Whether the process runs; a pid given to another program does not count."""
         if self._child is not None:
             return self._child.returncode is None and not _has_ended(self.pid)
         return self.started is not None and start_mark(self.pid) == self.started

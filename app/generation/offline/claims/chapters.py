@@ -58,6 +58,7 @@ def own_words(builder: InsightBuilder) -> None:
 
 
 def chapter_metrics(builder: InsightBuilder, name: str) -> None:
+    """Metrics on the periods of the chat; `name` is the key of their number."""
     facts = builder.facts.chapters
     builder.measure(
         **{name: facts.periods},

@@ -21,6 +21,7 @@ TOP_MIN = 3
 
 
 def who_holds_it_together(facts: Facts) -> InsightContent:
+    """Who opens conversations, reacts first and takes part in most, and whether that shifts."""
     builder = InsightBuilder(facts)
     rhythm.openings(builder)
     _first_to_answer(builder)
@@ -64,6 +65,7 @@ def _present(builder: InsightBuilder) -> None:
 
 
 def care(facts: Facts) -> InsightContent:
+    """Comfort, thanks and affection in words: by whom, to whom returned, and when most."""
     builder = InsightBuilder(facts)
     support = warmth.givers(builder, "support", "caring message")
     thanks = warmth.givers(builder, "thanks", "message with thanks")
@@ -99,6 +101,7 @@ def care(facts: Facts) -> InsightContent:
 
 
 def logistics(facts: Facts) -> InsightContent:
+    """Errands, requests and what was taken on: who asks, who takes on, what stayed unanswered."""
     builder = InsightBuilder(facts)
     errands = warmth.givers(
         builder, "logistics", "message on errands and times", plural="messages on errands and times"
@@ -144,6 +147,7 @@ def logistics(facts: Facts) -> InsightContent:
 
 
 def shared_moments(facts: Facts) -> InsightContent:
+    """Celebrations, photos and other media, the fullest day and the longest streak."""
     builder = InsightBuilder(facts)
     occasions = warmth.givers(
         builder, "occasion", "message of celebration", plural="messages of celebration"
@@ -190,6 +194,7 @@ def _media(builder: InsightBuilder) -> None:
 
 
 def worries(facts: Facts) -> InsightContent:
+    """Messages with a worry: whose, how soon another person wrote, and whether they rise."""
     builder = InsightBuilder(facts)
     worry = warmth.givers(builder, "worry", "message with a worry", plural="messages with a worry")
     threads.answered(builder, "worry", "message with a worry", "messages with a worry")
@@ -228,6 +233,7 @@ def worries(facts: Facts) -> InsightContent:
 
 
 def who_is_heard(facts: Facts) -> InsightContent:
+    """Whose openings and questions are answered, and how fast; whose are not."""
     builder = InsightBuilder(facts)
     questions.questions(builder)
     activity.shares(builder)

@@ -35,6 +35,7 @@ FEW_SUMMARY = (
 
 
 def who_reaches_out(facts: Facts) -> InsightContent:
+    """Who opens conversations and breaks silences, and how often an opening stays alone."""
     builder = InsightBuilder(facts)
     rhythm.openings(builder)
     rhythm.silences(builder)
@@ -91,6 +92,7 @@ def _span(builder: InsightBuilder) -> str:
 
 
 def listening(facts: Facts) -> InsightContent:
+    """How fast each person replies, and which questions stayed without a reaction."""
     builder = InsightBuilder(facts)
     rhythm.reply_times(builder)
     questions.questions(builder)
@@ -128,6 +130,7 @@ def pace_verdict(builder: InsightBuilder) -> tuple[str, str]:
 
 
 def warmth_and_humour(facts: Facts) -> InsightContent:
+    """Laughter, thanks, praise and affection: by whom, returned how often, and when most."""
     builder = InsightBuilder(facts)
     laughter = warmth.givers(builder, "laughter", "message with laughter")
     thanks = warmth.givers(builder, "thanks", "message with thanks")
@@ -165,12 +168,14 @@ def warmth_and_humour(facts: Facts) -> InsightContent:
 
 
 def rough_patches(facts: Facts) -> InsightContent:
+    """Passages of tension, and what followed them: apology, calm, or nothing."""
     builder = InsightBuilder(facts)
     tension.tension(builder)
     return tension.told(builder)
 
 
 def plans_and_promises(facts: Facts) -> InsightContent:
+    """Who proposes and promises, and which of it comes up again later."""
     builder = InsightBuilder(facts)
     threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
     threads.makers(builder, "promise", "made", "promise")
@@ -221,6 +226,7 @@ def plans_told(builder: InsightBuilder) -> InsightContent:
 
 
 def story(facts: Facts) -> InsightContent:
+    """The periods of the chat by their subjects, the lasting ones, and the busiest time."""
     builder = InsightBuilder(facts)
     told = chapters.chapters(builder)
     chapters.lasting_subjects(builder)

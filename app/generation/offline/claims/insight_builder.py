@@ -45,9 +45,11 @@ class InsightBuilder:
         return bool(self.facts.languages)
 
     def name(self, who: int) -> str:
+        """The printable name of the person at index `who`."""
         return self.people[who]
 
     def names(self, everyone: Iterable[int]) -> str:
+        """The printable names of these people as a list in words."""
         return listed([self.people[who] for who in everyone])
 
     def add(self, claim: str, evidence: Iterable[int]) -> None:
@@ -61,6 +63,7 @@ class InsightBuilder:
         return dict(zip(self.people[:PEOPLE_SHOWN], values, strict=False))
 
     def measure(self, **metrics: Metric | Mapping[str, float | int | None]) -> None:
+        """Adds metrics; a mapping is a metric by person."""
         for name, value in metrics.items():
             self.metrics[name] = dict(value) if isinstance(value, Mapping) else value
 

@@ -21,6 +21,7 @@ OPENED_MIN = 6
 
 
 def affection(facts: Facts) -> InsightContent:
+    """Affection and longing in words: by whom, returned how often, and how that changes."""
     builder = InsightBuilder(facts)
     love = warmth.givers(builder, "affection", "affectionate message")
     longing = warmth.givers(builder, "longing", "message of longing", plural="messages of longing")
@@ -59,6 +60,7 @@ def affection(facts: Facts) -> InsightContent:
 
 
 def balance(facts: Facts) -> InsightContent:
+    """How evenly the two write, open, ask and reply."""
     builder = InsightBuilder(facts)
     activity.shares(builder)
     activity.words_each(builder)
@@ -99,6 +101,7 @@ def _is_even(values: list[int]) -> bool:
 
 
 def tension_and_repair(facts: Facts) -> InsightContent:
+    """Passages of tension, conciliatory messages, and whether calm came back."""
     builder = InsightBuilder(facts)
     tension.tension(builder)
     warmth.givers(builder, "repair", "conciliatory message")
@@ -107,6 +110,7 @@ def tension_and_repair(facts: Facts) -> InsightContent:
 
 
 def rituals(facts: Facts) -> InsightContent:
+    """Good mornings and good nights, the longest streak of days, and the usual hours."""
     builder = InsightBuilder(facts)
     morning = warmth.givers(builder, "morning", "good morning", plural="good mornings")
     night = warmth.givers(builder, "night", "good night", plural="good nights")
@@ -139,6 +143,7 @@ def rituals(facts: Facts) -> InsightContent:
 
 
 def plans_together(facts: Facts) -> InsightContent:
+    """Plans and promises: who makes them, and which come up again later."""
     builder = InsightBuilder(facts)
     threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
     threads.followed_up(builder, "plan", "plan", "plans")
@@ -151,6 +156,7 @@ def plans_together(facts: Facts) -> InsightContent:
 
 
 def what_changes(facts: Facts) -> InsightContent:
+    """What differs between the earlier and the later half: amount, tone and subjects."""
     builder = InsightBuilder(facts)
     when = facts.activity
     early_of, late_of = (sum(p.early for p in facts.people), sum(p.late for p in facts.people))

@@ -12,6 +12,7 @@ INSTEAD = (questions.questions, activity.shares, activity.after_hours, rhythm.pa
 
 
 def decisions(facts: Facts) -> InsightContent:
+    """Messages that state a decision: by whom, when most, and which come up again."""
     builder = InsightBuilder(facts)
     made, found = facts.signals["decision"], facts.threads["decision"]
     threads.makers(builder, "decision", "stated", "decision", "decisions")
@@ -49,6 +50,7 @@ def decisions(facts: Facts) -> InsightContent:
 
 
 def action_items(facts: Facts) -> InsightContent:
+    """Tasks taken on and requested: by whom, and which were mentioned again or ignored."""
     builder = InsightBuilder(facts)
     asked, taken, done = (facts.signals[name] for name in ("request", "promise", "done"))
     threads.makers(builder, "promise", "took on", "task", "tasks")
@@ -87,6 +89,7 @@ def action_items(facts: Facts) -> InsightContent:
 
 
 def blockers(facts: Facts) -> InsightContent:
+    """Reported trouble: by whom, how soon answered, and what became of it."""
     builder = InsightBuilder(facts)
     blocked, found = facts.signals["blocker"], facts.threads["blocker"]
     threads.makers(builder, "blocker", "reported", "blocker", "blockers")
@@ -121,6 +124,7 @@ def blockers(facts: Facts) -> InsightContent:
 
 
 def workload(facts: Facts) -> InsightContent:
+    """Who writes and takes on how much, and how much of it outside working hours."""
     builder = InsightBuilder(facts)
     activity.shares(builder)
     activity.after_hours(builder)
@@ -148,6 +152,7 @@ def workload(facts: Facts) -> InsightContent:
 
 
 def response_flow(facts: Facts) -> InsightContent:
+    """How fast each person replies, and which questions and requests stayed open."""
     builder = InsightBuilder(facts)
     rhythm.reply_times(builder)
     questions.questions(builder)
@@ -156,6 +161,7 @@ def response_flow(facts: Facts) -> InsightContent:
 
 
 def themes(facts: Facts) -> InsightContent:
+    """The subjects of the periods, the lasting ones, and words that are one person's own."""
     builder = InsightBuilder(facts)
     told = chapters.chapters(builder)
     chapters.lasting_subjects(builder)

@@ -47,9 +47,11 @@ class AnnotatedTranscript:
     next_other: list[int]
 
     def number(self, position: int) -> int:
+        """The number of the message at `position`."""
         return self.messages[position].number
 
     def date(self, position: int) -> str:
+        """The day of the message at `position`, as ISO text."""
         return self.messages[position].at.date().isoformat()
 
 
