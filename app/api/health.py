@@ -120,7 +120,8 @@ async def _database() -> tuple[DatabaseState, str]:
     """Its state, and its migration: empty when it has none or cannot be asked."""
     try:
         # As an unlock meets it: a transaction that could write, behind whatever pooler there is.
-        async with asyncio.timeout(CHECK_S), transaction() as connection:
+        # It writes nothing, so it is no step at which a fault could lose something.
+        async with asyncio.timeout(CHECK_S), transaction(step=None) as connection:
             found = (await connection.execute(_FOUND)).one()
             if not found.has_tables:
                 return DatabaseState.OK, ""
