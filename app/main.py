@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -35,6 +36,7 @@ from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import connect_redis, end_task
 from app.settings import Settings, load_settings
+from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import token_verifier
 from workers.tasks import close_wakeups, open_wakeups, wake_worker
@@ -200,7 +202,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(feed.close)
     notifications = Notifications(redis)
     stack.push_async_callback(notifications.close)
-    listener = asyncio.create_task(listen(redis, JOB_CHANGED, feed.refresh))
+    listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
     stack.push_async_callback(end_task, listener)
     uploads = Uploads(
         keyring,

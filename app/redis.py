@@ -6,14 +6,25 @@ channel starts with `PREFIX`, so that a user of Redis can be limited to them.
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import RedisError
 
-__all__ = ["CONNECTIONS_MAX", "PREFIX", "RedisError", "connect_redis", "end_task", "scheduler_mark"]
+__all__ = [
+    "CONNECTIONS_MAX",
+    "PREFIX",
+    "RedisAway",
+    "RedisError",
+    "Waits",
+    "connect_redis",
+    "end_task",
+    "scheduler_mark",
+]
 
 PREFIX = "sixfold:"
 
@@ -22,6 +33,8 @@ CONNECT_TIMEOUT_S = 0.5
 REPLY_TIMEOUT_S = 2.0
 POOL_WAIT_S = 1.0
 CANCEL_AGAIN_S = 0.2
+EARLY_MAX = 3
+"""Waits in a row that may end early with nothing: a confirmation is no message."""
 
 
 def connect_redis(url: str) -> Redis:
@@ -44,6 +57,33 @@ def connect_redis(url: str) -> Redis:
 def scheduler_mark() -> str:
     """The key that the scheduler of this host keeps alive while it sends."""
     return f"{PREFIX}scheduler:{socket.gethostname()}"
+
+
+class Waits:
+    """Tells a wait that nothing ended from an error that the client takes for one.
+
+    The end of a dead connection is ETIMEDOUT, which is a TimeoutError: redis-py then says "no
+    message" at once, each time it is asked, without a turn for any other task.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        """`wait_s` is how long a wait lasts when nothing comes."""
+        self._wait_s = wait_s
+        self._asked_at = 0.0
+        self._early = 0
+
+    def begin(self) -> None:
+        """The client is asked now."""
+        self._asked_at = time.monotonic()
+
+    async def end(self, *, is_empty: bool) -> None:
+        """It answered. Raises RedisAway when it says "nothing" too early, EARLY_MAX times."""
+        is_early = is_empty and time.monotonic() - self._asked_at < self._wait_s / 2
+        self._early = self._early + 1 if is_early else 0
+        if self._early > EARLY_MAX:
+            raise RedisAway("the connection ended, and the client hides it")
+        if is_early:
+            await asyncio.sleep(0)
 
 
 async def end_task(task: asyncio.Task[Any]) -> None:

@@ -60,6 +60,20 @@ llm_rejected = Gauge(
     "sixfold_llm_rejected",
     "1 while the provider rejects calls for a reason that only a human can mend.",
     ["reason", "status", "host"],
+task_failures = Counter(
+    "sixfold_task_failures",
+    "Times that a long task of the process failed and began again.",
+    ["task"],
+)
+wakeups = Counter("sixfold_wakeups", "Wake-ups by what brought them: stream or rescue.", ["source"])
+wakeups_by_rescue_only = Gauge(
+    "sixfold_wakeups_by_rescue_only", "1 while rescue finds jobs and the stream brings none."
+)
+wakeups_malformed = Counter(
+    "sixfold_wakeups_malformed", "Entries of the stream that are no wake-ups."
+)
+unreadable = Counter(
+    "sixfold_unreadable", "Reads of stored content that did not open with its key.", ["kind"]
 )
 llm_hopeless = Counter(
     "sixfold_llm_answers_unusable",

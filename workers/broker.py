@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,8 +20,9 @@ from taskiq.abc.broker import AsyncBroker
 from taskiq.cli.worker.args import WorkerArgs
 from taskiq_redis import RedisStreamBroker
 
-from app import reachability
-from app.redis import PREFIX, end_task
+from app import reachability, telemetry
+from app.redis import PREFIX, Waits, end_task
+from app.supervision import supervised
 
 QUEUE = f"{PREFIX}wakeups"
 GROUP = "workers"
@@ -36,6 +37,9 @@ CONNECT_TIMEOUT_S = 0.5
 RECONNECT_FIRST_S = 0.1
 RECONNECT_MAX_S = 2.0
 ASYNC_TASKS_DEFAULT = 100
+
+RESCUES_ALONE = 3
+"""So many polls in a row found jobs while the stream brought none: it may be deaf."""
 
 FindDue = Callable[[int], Awaitable[Sequence[dict[str, Any]]]]
 
@@ -64,6 +68,7 @@ class WakeUpBroker(RedisStreamBroker):
         self._find_due: FindDue | None = None
         self._due_task_name = ""
         self._rescue_s = 0.0
+        self._sources = _Sources()
         self._in_flight = 0
         self._read_up_to: bytes | None = None
         self._room_max = _async_tasks_max()
@@ -121,9 +126,9 @@ class WakeUpBroker(RedisStreamBroker):
         """Wake-ups, as long as the worker asks for them; errors of Redis end nothing."""
         self._parent_pid = os.getppid()
         wakeups: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
-        sources = [asyncio.create_task(self._read_stream(wakeups))]
+        sources = [supervised("stream reader", partial(self._read_stream, wakeups))]
         if self._find_due is not None:
-            sources.append(asyncio.create_task(self._rescue(wakeups, self._find_due)))
+            sources.append(supervised("rescue", partial(self._rescue, wakeups, self._find_due)))
         try:
             while True:
                 data = await wakeups.get()
@@ -144,33 +149,31 @@ class WakeUpBroker(RedisStreamBroker):
 
     async def _read_stream(self, wakeups: asyncio.Queue[bytes]) -> None:
         pause_s = RECONNECT_FIRST_S
+        waits = Waits(BLOCK_MS / 1000)
         # One for all reads: a busy worker reads for each job, and making it costs as much as that.
         async with Redis(connection_pool=self.connection_pool) as redis:
             while True:
                 try:
-                    for data in await self._read(redis):
+                    for data in await self._read(redis, waits):
+                        self._sources.stream_brought()
                         await wakeups.put(data)
                     pause_s = RECONNECT_FIRST_S
                     reachability.redis.found()
-                except ResponseError as error:
-                    if "NOGROUP" not in str(error):
-                        reachability.redis.lost(error)
-                        await asyncio.sleep(pause_s)
-                        pause_s = min(pause_s * 2, RECONNECT_MAX_S)
-                    with suppress(RedisError, OSError, TimeoutError):
-                        await self._declare_consumer_group()
                 except (RedisError, OSError, TimeoutError) as error:
+                    if _lacks_group(error) and await self._has_declared_group():
+                        continue
                     reachability.redis.lost(error)
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, RECONNECT_MAX_S)
 
-    async def _read(self, redis: Redis) -> list[bytes]:
+    async def _read(self, redis: Redis, waits: Waits) -> list[bytes]:
         """What is in the stream, at most as much as there is room for; waits a while for it.
 
         What was read is trimmed off in the same round trip as the next read, all before it too: the
         group reads in order, so a process that was killed leaves nothing behind for good, and the
         stream is as long as what waits.
         """
+        waits.begin()
         async with redis.pipeline(transaction=False) as pipeline:
             if self._read_up_to is not None:
                 pipeline.xtrim(QUEUE, minid=_after(self._read_up_to), approximate=False)
@@ -178,9 +181,23 @@ class WakeUpBroker(RedisStreamBroker):
                 GROUP, CONSUMER, {QUEUE: ">"}, count=self.room, block=BLOCK_MS, noack=True
             )
             fetched: Any = (await pipeline.execute())[-1]
-        messages = [message for _, messages in fetched or () for message in messages]
-        self._read_up_to = messages[-1][0] if messages else None
-        return [fields[b"data"] for _, fields in messages]
+        await waits.end(is_empty=not fetched)
+        entries = [entry for _, entries in fetched or () for entry in entries]
+        self._read_up_to = entries[-1][0] if entries else None
+        found = [fields[b"data"] for _, fields in entries if fields and b"data" in fields]
+        if len(found) < len(entries):
+            telemetry.wakeups_malformed.inc(len(entries) - len(found))
+            log.warning("wakeups.malformed", count=len(entries) - len(found))
+        return found
+
+    async def _has_declared_group(self) -> bool:
+        """Whether the group was made. taskiq's own way tells nothing: it hides every refusal."""
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            try:
+                await redis.xgroup_create(QUEUE, GROUP, id=self.consumer_id, mkstream=True)
+            except (RedisError, OSError, TimeoutError) as error:
+                return "BUSYGROUP" in str(error)  # Another worker made it meanwhile.
+            return True
 
     async def _rescue(self, wakeups: asyncio.Queue[bytes], find_due: FindDue) -> None:
         while True:
@@ -190,7 +207,9 @@ class WakeUpBroker(RedisStreamBroker):
                 log.error("worker.orphaned")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            for arguments in await find_due(self.room):
+            due = await find_due(self.room)
+            self._sources.rescue_brought(len(due))
+            for arguments in due:
                 await wakeups.put(self.message_of(self._due_task_name, arguments))
 
 
@@ -198,6 +217,32 @@ def _after(message_id: bytes) -> str:
     """The least id beyond this one, which is two numbers: a time and a sequence."""
     at, _, number = message_id.decode().partition("-")
     return f"{at}-{int(number) + 1}"
+
+
+class _Sources:
+    """Counts where wake-ups come from, and says when they come by rescue only."""
+
+    def __init__(self) -> None:
+        self._rescues_alone = 0
+
+    def stream_brought(self) -> None:
+        telemetry.wakeups.labels("stream").inc()
+        if self._rescues_alone >= RESCUES_ALONE:
+            log.info("wakeups.by_stream_again")
+        self._rescues_alone = 0
+        telemetry.wakeups_by_rescue_only.set(0)
+
+    def rescue_brought(self, count: int) -> None:
+        """What one poll found."""
+        telemetry.wakeups.labels("rescue").inc(count)
+        self._rescues_alone += count > 0
+        if count and self._rescues_alone == RESCUES_ALONE:
+            log.warning("wakeups.by_rescue_only", polls=RESCUES_ALONE)
+            telemetry.wakeups_by_rescue_only.set(1)
+
+
+def _lacks_group(error: Exception) -> bool:
+    return isinstance(error, ResponseError) and "NOGROUP" in str(error)
 
 
 def _async_tasks_max() -> int:

@@ -33,6 +33,7 @@ from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
 from app.settings import Settings, SettingsError, load_settings
+from app.supervision import supervised
 from workers.broker import WakeUpBroker
 
 RUN_JOB_TASK = "run_insight_job"
@@ -101,7 +102,9 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     )
     opened.push_async_callback(state.engine.drain)
     state.engine.start()
-    listener = asyncio.create_task(listen(redis, JOB_CANCELLED, state.engine.recheck))
+    listener = supervised(
+        "job cancellations", partial(listen, redis, JOB_CANCELLED, state.engine.recheck)
+    )
     opened.push_async_callback(end_task, listener)
     if settings.metrics_port is not None:
         opened.callback(_serve_metrics(settings.metrics_port))

@@ -28,6 +28,7 @@ from app.jobs.settle import Ending, Guard, postpone_payment
 from app.jobs.spending import count_uncharged
 from app.llm.limits import CallLimits
 from app.redis import end_task
+from app.supervision import supervised
 
 UNKNOWN_VERSION_DELAY_S = 30.0
 DRAIN_CLEANUP_S = 4.0
@@ -67,7 +68,7 @@ class JobEngine:
 
     def start(self) -> None:
         """Starts the heartbeat, on the running loop."""
-        self._heart = asyncio.create_task(self._beat())
+        self._heart = supervised("heartbeat", self._beat)
 
     async def run_job(self, user_id: str, job_id: UUID) -> None:
         """Runs the job if it is due; returns when this attempt has ended, however it did.

@@ -5,8 +5,8 @@ only, so nothing here ever raises or makes its caller wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app import reachability
-from app.redis import PREFIX, RedisError
+from app.redis import PREFIX, RedisAway, RedisError, Waits
+from app.supervision import supervised
 
 JOB_CHANGED = f"{PREFIX}job-changed"
 JOB_CANCELLED = f"{PREFIX}job-cancelled"
@@ -23,7 +24,9 @@ WAITING_MAX = 10_000
 """Notifications kept while Redis is slow; beyond that they are dropped."""
 TOGETHER_MAX = 500
 """Jobs named by one message: a command for each would cost more than all else here."""
-LISTEN_S = 1.0
+LISTEN_S = 2.0
+"""After so long without a message a ping is sent."""
+PINGS_MAX = 3
 RECONNECT_S = 1.0
 
 
@@ -55,7 +58,7 @@ class Notifications:
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append((channel, job_id))
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
+            self._flushing = supervised("notifications", self._flush)
 
     async def _flush(self) -> None:
         while self._waiting:
@@ -88,11 +91,33 @@ async def listen(redis: Redis, channel: str, on_job: Callable[[UUID], Awaitable[
             subscribing: Any = redis.pubsub(ignore_subscribe_messages=True)  # pyright: ignore[reportUnknownMemberType]
             async with subscribing as subscription:
                 await subscription.subscribe(channel)
-                while True:
-                    message = await subscription.get_message(timeout=LISTEN_S)
-                    for name in message["data"].split() if message is not None else ():
-                        with suppress(ValueError):  # Not from us: ignored.
-                            await on_job(UUID(name.decode()))
+                async with aclosing(_messages_of(subscription)) as messages:
+                    async for message in messages:
+                        for name in message.split():
+                            with suppress(ValueError):  # Not from us: ignored.
+                                await on_job(UUID(name.decode()))
         except (RedisError, OSError, TimeoutError) as error:
             reachability.redis.lost(error)
             await asyncio.sleep(RECONNECT_S)
+
+
+async def _messages_of(subscription: Any) -> AsyncGenerator[bytes]:
+    """What is published, as it comes. Raises RedisAway when the server does not answer pings.
+
+    A network that drops packets ends no connection: without pings the end of a subscription
+    would show only when the kernel gives up on it.
+    """
+    waits, unanswered = Waits(LISTEN_S), 0
+    while True:
+        waits.begin()
+        message = await subscription.get_message(timeout=LISTEN_S)
+        await waits.end(is_empty=message is None)
+        if message is not None:
+            unanswered = 0
+            if message["type"] == "message":
+                yield message["data"]
+        elif unanswered == PINGS_MAX:
+            raise RedisAway(f"{PINGS_MAX} pings were not answered")
+        else:
+            unanswered += 1
+            await subscription.ping()

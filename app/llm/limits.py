@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from app import reachability
 from app.llm.shared import Answer, Ask, Bounds, LocalShare, SharedLimits
 from app.redis import RedisError
+from app.supervision import supervised
 
 BATCH_MAX = 16
 WAIT_MAX_S = 60.0
@@ -210,7 +211,7 @@ class CallLimits:
                 reachability.redis.lost(error)
                 log.warning("llm.limits_local")
                 self._is_redis_away = True
-                self._probing = asyncio.create_task(self._probe())
+                self._probing = supervised("llm limits probe", self._probe)
         self._untold += ask.ended
         return self._local.exchange(ask, processes=self._shared.processes)
 
