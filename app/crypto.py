@@ -15,6 +15,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.errors import DomainError
+
 VERSION = b"\x01"
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -24,8 +26,18 @@ OPENED_BYTES_MAX = 256 * 1024 * 1024
 Part = str | int | UUID | bytes
 
 
-class SealBroken(RuntimeError):
-    """What was opened is not what was sealed, or it was sealed for another place or key."""
+class SealBroken(DomainError):
+    """What is stored here cannot be opened; it was logged and will be looked at.
+
+    It is not what was sealed, it was sealed for another place or key, or the master key that its
+    key was wrapped by is not configured. `reason` says which, for operators.
+    """
+
+    code, http_status = "content_unreadable", 409
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,11 @@ class ChatKey:
     def open(self, sealed: bytes, *parts: Part) -> bytes:
         """What `seal` was given for the same `parts`. Raises SealBroken."""
         inflater = zlib.decompressobj()
-        plain = inflater.decompress(_open(self.secret, sealed, parts), OPENED_BYTES_MAX)
+        compressed = _open(self.secret, sealed, parts)
+        try:
+            plain = inflater.decompress(compressed, OPENED_BYTES_MAX)
+        except zlib.error as error:
+            raise SealBroken("the opened content is not compressed as it is here") from error
         if inflater.unconsumed_tail:
             raise SealBroken("the opened content is larger than anything that is sealed here")
         return plain

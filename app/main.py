@@ -25,7 +25,7 @@ from app.api.gate import Gate
 from app.api.problems import REFUSED_BY_NAME, Internal, Problem, problem
 from app.api.state import ApiState
 from app.chats.upload import Uploads
-from app.crypto import KeyRing
+from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
 from app.gc_tuning import tune_gc
@@ -241,6 +241,9 @@ async def _refuse(_request: Request, error: Exception) -> Response:
     """The one place where a refusal becomes an answer."""
     if not isinstance(error, DomainError):
         raise error
+    if isinstance(error, SealBroken):
+        telemetry.unreadable.labels("read").inc()
+        log.error("content.unreadable", reason=error.reason)
     status, headers, body = problem(error)
     return Response(body or None, status_code=status, headers=headers)
 

@@ -25,6 +25,7 @@ from app.chats.transcript import (
     OrderConfidence,
     UnrecognisedFormat,
 )
+from app.crypto import SealBroken
 from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import NotFound, TooLarge, ValidationFailed
 from app.jobs.chat_deletion import delete_chat
@@ -74,8 +75,11 @@ class ImportBody(BaseModel):
 class ChatSummary(BaseModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
+    """`unreadable`: its text cannot be opened; all but its counts and times is then empty."""
+
     id: UUID
     title: str
+    unreadable: bool = False
     participants: list[ParticipantBody]
     message_count: int
     first_at: datetime
@@ -174,13 +178,13 @@ async def list_chats(
     )
 
 
-@router.get("/{chat_id}", response_model=ChatBody, responses=refusals(NotFound))
+@router.get("/{chat_id}", response_model=ChatBody, responses=refusals(NotFound, SealBroken))
 async def get_chat(request: Request, user_id: UserId, chat_id: UUID) -> ChatBody:
     """A chat with its statistics."""
     return _body(await storage.load_chat(api_state(request).keyring, user_id, chat_id))
 
 
-@router.get("/{chat_id}/messages", responses=refusals(NotFound))
+@router.get("/{chat_id}/messages", responses=refusals(NotFound, SealBroken))
 async def get_messages(
     request: Request,
     user_id: UserId,
@@ -218,6 +222,7 @@ def _summary(chat: storage.Chat) -> dict[str, Any]:
     return {
         "id": chat.id,
         "title": chat.meta.title,
+        "unreadable": not chat.is_readable,
         "participants": chat.meta.participants,
         "message_count": chat.message_count,
         "first_at": chat.first_at,

@@ -12,14 +12,20 @@ from app import telemetry
 from app.api.event_stream import PING, PING_EVERY_S, EventStream
 from app.api.identity import UserId
 from app.api.paging import Cursor, Limit
-from app.api.problems import refusals
+from app.api.problems import problem, refusals
 from app.api.state import api_state
 from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import DomainError, NotFound
 from app.jobs.cancel import NotCancellable, cancel_job
 from app.jobs.models import ACTIVE
 from app.progress.snapshots import Snapshot, list_snapshots, load_snapshot
-from app.progress.subscriptions import SnapshotFeed, follow, read_version
+from app.progress.subscriptions import (
+    SnapshotBroken,
+    SnapshotFeed,
+    follow,
+    read_version,
+    sse_event,
+)
 
 VERSION = r"^[0-9]{1,18}$"
 
@@ -72,7 +78,8 @@ async def _after_version(
     "/insights/jobs/{job_id}/events",
     status_code=200,
     response_class=EventStream,
-    response_description="Events `snapshot`: `id` is the version, `data` the job as JSON.",
+    response_description="Events `snapshot`: `id` is the version, `data` the job as JSON. "
+    "An event `problem`, with a problem document, ends the stream of a job that cannot be shown.",
     responses=refusals(NotFound) | {204: {"description": "Nothing comes after that version."}},
 )
 async def stream_job(
@@ -91,8 +98,11 @@ async def _events(
     following = follow(feed, user_id, job_id, after_version=after_version, quiet_s=PING_EVERY_S)
     with telemetry.event_streams.track_inprogress():
         async with aclosing(following):
-            async for event in following:
-                yield PING if event is None else event.chunk
+            try:
+                async for event in following:
+                    yield PING if event is None else event.chunk
+            except SnapshotBroken as error:
+                yield sse_event("problem", problem(error)[2].decode())
 
 
 @router.post("/insights/jobs/{job_id}/cancel", responses=refusals(NotFound, NotCancellable))

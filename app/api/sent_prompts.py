@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from app.api.identity import UserId
 from app.api.problems import refusals
 from app.api.state import api_state
+from app.crypto import SealBroken
 from app.cursors import read_seq, seq_cursor
 from app.errors import NotFound
 from app.progress.sent_prompts import PROMPTS_MAX, SentPrompt, load_sent
@@ -29,7 +30,7 @@ class SentBody(BaseModel):
     next_cursor: str | None
 
 
-@router.get("/insights/jobs/{job_id}/sent", responses=refusals(NotFound))
+@router.get("/insights/jobs/{job_id}/sent", responses=refusals(NotFound, SealBroken))
 async def get_sent(
     request: Request,
     user_id: UserId,

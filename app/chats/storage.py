@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from sqlalchemy import Row, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import telemetry
 from app.chats.blocks import (
     MESSAGES_PER_BLOCK,
     ChatMeta,
@@ -21,13 +23,14 @@ from app.chats.blocks import (
 )
 from app.chats.message import Message
 from app.chats.models import chat_blocks, chats
-from app.crypto import ChatKey, KeyRing
+from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
 
 __all__ = [
     "RETENTION_DAYS",
+    "UNREADABLE",
     "Chat",
     "ChatMeta",
     "EncodedChat",
@@ -48,23 +51,44 @@ RETENTION_DAYS = 365
 
 _BLOCKS_PER_INSERT = 50
 
+UNREADABLE = ChatMeta(
+    title="",
+    participants=[],
+    statistics={},
+    report={
+        "format": "unknown",
+        "messenger": "unknown",
+        "date_order": None,
+        "order_confidence": None,
+        "unparsed_lines": 0,
+        "possibly_truncated": False,
+    },
+)
+"""In a list, in place of the description of a chat that does not open."""
+
 SealedBlock = tuple[int, bytes]
 """(ord, sealed)"""
 
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A stored chat, opened."""
+    """A stored chat, opened; `meta` is UNREADABLE, and so it says, where that cannot be done."""
 
     id: UUID
     meta: ChatMeta
-    key: ChatKey
     content_hmac: bytes
     message_count: int
     first_at: datetime
     last_at: datetime
     used_at: datetime
     created_at: datetime
+
+    @property
+    def is_readable(self) -> bool:
+        return self.meta is not UNREADABLE
 
     @property
     def expires_at(self) -> datetime:
@@ -137,19 +161,23 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
 
 
 async def load_chat(keyring: KeyRing, user_id: str, chat_id: UUID) -> Chat:
-    """A chat of this user. Raises NotFound."""
+    """A chat of this user. Raises NotFound and SealBroken."""
     async with snapshot() as connection:
         found = await connection.execute(_CHAT, {"user_id": user_id, "id": chat_id})
         row = found.first()
     if row is None:
         raise NotFound
-    return await asyncio.to_thread(_open_chat, keyring, user_id, row)
+    meta = await asyncio.to_thread(_open_meta, keyring, user_id, row)
+    return _chat(row, meta)
 
 
 async def list_chats(
     keyring: KeyRing, user_id: str, *, limit: int, after: Position | None
 ) -> list[Chat]:
-    """At most `limit` chats, newest first, those after the position of a cursor."""
+    """At most `limit` chats, newest first, those after the position of a cursor.
+
+    One that does not open is there too, with UNREADABLE for a description.
+    """
     after_at, after_id = after or (None, None)
     async with snapshot() as connection:
         found = await connection.execute(
@@ -157,7 +185,8 @@ async def list_chats(
             {"user_id": user_id, "limit": limit, "after_at": after_at, "after_id": after_id},
         )
         rows = found.all()
-    return await asyncio.to_thread(lambda: [_open_chat(keyring, user_id, row) for row in rows])
+    metas = await asyncio.to_thread(lambda: [_listed_meta(keyring, user_id, row) for row in rows])
+    return [_chat(row, meta) for row, meta in zip(rows, metas, strict=True)]
 
 
 async def load_messages(
@@ -221,13 +250,28 @@ def _block_rows(chat: SealedChat) -> Iterable[dict[str, Any]]:
         }
 
 
-def _open_chat(keyring: KeyRing, user_id: str, row: Row[Any]) -> Chat:
+def _listed_meta(keyring: KeyRing, user_id: str, row: Row[Any]) -> ChatMeta:
+    try:
+        return _open_meta(keyring, user_id, row)
+    except SealBroken as error:
+        telemetry.unreadable.labels("chat").inc()
+        log.error("chat.unreadable", chat_id=str(row.id), reason=error.reason)
+        return UNREADABLE
+
+
+def _open_meta(keyring: KeyRing, user_id: str, row: Row[Any]) -> ChatMeta:
     key = keyring.unwrap(row.key_id, row.sealed_key, user_id, row.id)
-    meta = orjson.loads(key.open(row.sealed_meta, "meta", user_id, row.id))
+    opened = key.open(row.sealed_meta, "meta", user_id, row.id)
+    try:
+        return ChatMeta(**orjson.loads(opened))
+    except (ValueError, TypeError) as error:
+        raise SealBroken("the description of a chat has another form") from error
+
+
+def _chat(row: Row[Any], meta: ChatMeta) -> Chat:
     return Chat(
         id=row.id,
-        meta=ChatMeta(**meta),
-        key=key,
+        meta=meta,
         content_hmac=row.content_hmac,
         message_count=row.message_count,
         first_at=row.first_at,

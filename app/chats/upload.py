@@ -74,7 +74,6 @@ class Uploads:
             return Chat(
                 id=chat.id,
                 meta=ChatMeta(**orjson.loads(encoded.meta)),
-                key=chat.key,
                 content_hmac=chat.content_hmac,
                 message_count=chat.message_count,
                 first_at=chat.first_at,

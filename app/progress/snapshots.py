@@ -8,13 +8,15 @@ from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Row, TextClause, text
 
+from app import telemetry
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.credits.models import ReservationState
-from app.crypto import ChatKey, KeyRing
+from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
@@ -26,6 +28,8 @@ POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0
 
 REFUNDED = "refunded"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class _Part(BaseModel):
@@ -51,7 +55,10 @@ class ProgressPart(_Part):
 
 
 class InsightPart(_Part):
-    """One of the six; `content` is null until the job has succeeded."""
+    """One of the six; `content` is null until the job has succeeded.
+
+    `content_unreadable`: it is charged and stored, but does not open with the keys there are.
+    """
 
     key: str
     title: str
@@ -60,6 +67,7 @@ class InsightPart(_Part):
     duration_ms: int | None
     content: InsightContent | None
     content_deleted: bool
+    content_unreadable: bool = False
 
 
 class Snapshot(_Part):
@@ -183,10 +191,8 @@ async def _snapshot(
     state = JobState(job.state)
     settlement = _settlement(job)
     is_shown = state is JobState.SUCCEEDED and settlement.state != REFUNDED
-    key: ChatKey | None = None
-    if is_shown and job.sealed_key is not None:
-        key = keyring.unwrap(job.key_id, job.sealed_key, job.user_id, job.chat_id)
-    insights = [_insight(row, state, key) for row in rows]
+    key = _key_of(job, keyring) if is_shown and job.sealed_key is not None else None
+    insights = [_insight(row, state, key, is_shown=is_shown) for row in rows]
     position = await positions.of(job.user_id, job.id) if state is JobState.QUEUED else None
     return Snapshot(
         job_id=job.id,
@@ -221,14 +227,22 @@ def _settlement(job: Row[Any]) -> SettlementPart:
     )
 
 
-def _insight(row: Row[Any], job_state: JobState, key: ChatKey | None) -> InsightPart:
+def _key_of(job: Row[Any], keyring: KeyRing) -> ChatKey | None:
+    try:
+        return keyring.unwrap(job.key_id, job.sealed_key, job.user_id, job.chat_id)
+    except SealBroken as error:
+        _tell_unreadable(job, error.reason)
+        return None
+
+
+def _insight(
+    row: Row[Any], job_state: JobState, key: ChatKey | None, *, is_shown: bool
+) -> InsightPart:
     state = InsightState(row.insight_state)
     if state is InsightState.QUEUED and job_state is JobState.RUNNING:
         state = InsightState.RUNNING
-    content: InsightContent | None = None
-    if key is not None and row.sealed is not None:
-        place = insight_place(row.user_id, row.id, row.insight_key, row.prompt_version)
-        content = InsightContent.model_validate_json(key.open(row.sealed, *place))
+    has_content = is_shown and row.sealed is not None and row.sealed_key is not None
+    content = _content(row, key) if has_content and key is not None else None
     return InsightPart(
         key=row.insight_key,
         title=_title(row.category, row.insight_key),
@@ -237,7 +251,25 @@ def _insight(row: Row[Any], job_state: JobState, key: ChatKey | None) -> Insight
         duration_ms=row.duration_ms,
         content=content,
         content_deleted=row.content_deleted,
+        content_unreadable=has_content and content is None,
     )
+
+
+def _content(row: Row[Any], key: ChatKey) -> InsightContent | None:
+    """None when it does not open: the other five, and all other jobs, are shown all the same."""
+    place = insight_place(row.user_id, row.id, row.insight_key, row.prompt_version)
+    try:
+        return InsightContent.model_validate_json(key.open(row.sealed, *place))
+    except SealBroken as error:
+        _tell_unreadable(row, error.reason)
+    except ValidationError:  # It would show the content.
+        _tell_unreadable(row, "the content of an insight has another form")
+    return None
+
+
+def _tell_unreadable(job: Row[Any], reason: str) -> None:
+    telemetry.unreadable.labels("insight").inc()
+    log.error("job.unreadable", job_id=str(job.id), reason=reason)
 
 
 def _title(category_key: str, insight_key: str) -> str:

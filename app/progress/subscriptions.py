@@ -18,16 +18,23 @@ from sqlalchemy.exc import DBAPIError
 
 from app.crypto import KeyRing
 from app.db import lone_read
-from app.errors import NotFound, Unavailable
+from app.errors import DomainError, NotFound, Unavailable
 from app.jobs.leases import JobRef
 from app.jobs.models import JobState
 from app.progress.snapshots import QueuePositions, Snapshot, load_snapshots
+from app.supervision import supervised
 
 POLL_S = 0.5
 READ_MAX = 200
 """Snapshots read by one statement."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class SnapshotBroken(DomainError):
+    """This job cannot be shown just now; it was logged and will be looked at."""
+
+    code, http_status = "job_unreadable", 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class SnapshotEvent:
     @classmethod
     def of(cls, current: Snapshot) -> "SnapshotEvent":
         """The event of a snapshot."""
-        chunk = sse_event("snapshot", current.version, current.model_dump_json())
+        chunk = sse_event("snapshot", current.model_dump_json(), number=current.version)
         return cls(current.version, current.is_terminal, current, chunk)
 
 
@@ -53,6 +60,8 @@ class Subscription:
 
     listeners: int = 0
     latest: SnapshotEvent | None = None
+    is_broken: bool = False
+    """The job cannot be shown, by a fault of ours: its streams end, and it is read no more."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(self, event: SnapshotEvent | None) -> None:
@@ -90,7 +99,7 @@ class SnapshotFeed:
         if subscription.latest is None:
             self._ask(job)
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read_while_subscribed())
+            self._reader = supervised("snapshot reader", self._read_while_subscribed)
         try:
             yield subscription
         finally:
@@ -110,6 +119,12 @@ class SnapshotFeed:
             self._reader.cancel()
             await asyncio.wait({self._reader})
 
+    def _give_up(self, job: JobRef) -> None:
+        subscription = self._subscriptions.get(job)
+        if subscription is not None:
+            subscription.is_broken = True
+            subscription.publish(None)
+
     def _ask(self, job: JobRef) -> None:
         self._asked.add(job)
         self._is_asked.set()
@@ -126,8 +141,8 @@ class SnapshotFeed:
                     asked |= await self._outdated()  # Notifications get lost: all are polled.
                     await self._publish_positions()
                 await self._read(asked)
-            except (Unavailable, DBAPIError):
-                log.warning("snapshot_feed.database_away", jobs=len(self._subscriptions))
+            except Unavailable:
+                pass  # Why is in the log already; what was asked for is found by the next poll.
             if self.is_stopping:
                 for subscription in self._subscriptions.values():
                     subscription.publish(None)
@@ -139,6 +154,7 @@ class SnapshotFeed:
             job
             for job, (version, _) in versions.items()
             if (subscription := self._subscriptions.get(job)) is not None
+            and not subscription.is_broken
             and (subscription.latest is None or subscription.latest.version < version)
         }
 
@@ -151,14 +167,15 @@ class SnapshotFeed:
                     subscription.publish(SnapshotEvent.of(current))
 
     async def _load(self, jobs: list[JobRef]) -> dict[JobRef, Snapshot]:
-        """Their snapshots; without those that cannot be read, which are logged."""
+        """Their snapshots; without those that cannot be shown, which are logged and given up."""
         try:
             return await load_snapshots(jobs, self._keyring, self._positions)
         except (Unavailable, DBAPIError):
             raise
         except Exception:
             if len(jobs) == 1:
-                log.exception("snapshot_feed.unreadable", job_id=str(jobs[0][1]))
+                log.exception("snapshot_feed.job_broken", job_id=str(jobs[0][1]))
+                self._give_up(jobs[0])
                 return {}
         loaded: dict[JobRef, Snapshot] = {}
         for job in jobs:
@@ -183,7 +200,7 @@ async def watch(
     """Snapshots of the job as it changes, first the current one unless `after_version` is it.
 
     Ends after a terminal one, and when the process stops. A listener that is slow misses what was
-    in between and gets the latest. The job must exist (`read_version`).
+    in between and gets the latest. The job must exist (`read_version`). Raises SnapshotBroken.
     """
     async with aclosing(follow(feed, user_id, job_id, after_version=after_version)) as following:
         async for event in following:
@@ -211,13 +228,16 @@ async def follow(
                 told = latest
                 if latest.is_terminal:
                     return
+            elif subscription.is_broken:
+                raise SnapshotBroken
             elif not await _wait(changed, quiet_s):
                 yield None
 
 
-def sse_event(name: str, number: int, text: str) -> bytes:
+def sse_event(name: str, text: str, *, number: int | None = None) -> bytes:
     """A server-sent event on the wire; `text` has no line break."""
-    return f"event: {name}\ndata: {text}\nid: {number}\n\n".encode()
+    id_ = "" if number is None else f"id: {number}\n"
+    return f"event: {name}\ndata: {text}\n{id_}\n".encode()
 
 
 async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:

@@ -49,7 +49,7 @@ class Events:
         try:
             while self._count is None or number < self._count:
                 number += 1
-                yield sse_event("snapshot", number, "{}")
+                yield sse_event("snapshot", "{}", number=number)
                 await asyncio.sleep(0)
         finally:
             self.is_closed = True

@@ -162,7 +162,7 @@ async function listChats() {
     type: "button",
     "data-chat": chat.id,
     onclick: () => attempt(async () => showChat(await read(`/api/chats/${chat.id}`))),
-  }, chat.title, element("small", {}, `${count(chat.message_count)} messages · ${day(chat.created_at)}`))));
+  }, chat.unreadable ? "Unreadable chat" : chat.title, element("small", {}, `${count(chat.message_count)} messages · ${day(chat.created_at)}`))));
   byId("chats").replaceChildren(...(rows.length ? rows : [element("li", { class: "quiet" }, "None yet.")]));
 }
 

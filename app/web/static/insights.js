@@ -46,7 +46,9 @@ function insightCard(insight, chatId) {
   ];
   const content = insight.content;
   if (!content) {
-    const gone = insight.content_deleted ? element("p", { class: "quiet" }, "Deleted with its chat.") : null;
+    const why = insight.content_deleted ? "Deleted with its chat."
+      : insight.content_unreadable ? "It cannot be opened just now; it was reported." : null;
+    const gone = why ? element("p", { class: "quiet" }, why) : null;
     return element("article", { class: "insight waiting" }, head, gone);
   }
   return element("article", { class: "insight" }, head,
