@@ -60,6 +60,7 @@ llm_rejected = Gauge(
     "sixfold_llm_rejected",
     "1 while the provider rejects calls for a reason that only a human can mend.",
     ["reason", "status", "host"],
+)
 task_failures = Counter(
     "sixfold_task_failures",
     "Times that a long task of the process failed and began again.",
