@@ -25,6 +25,7 @@ async def _noted() -> set[str]:
 
 
 async def test_a_commit_lost_on_its_way_back_has_happened(proxy: Proxy) -> None:
+    await _noted()  # Connected by now.
     proxy.commits_to_cut = 1
     with pytest.raises(CommitUnknown):
         await _note("lost reply")
@@ -32,6 +33,7 @@ async def test_a_commit_lost_on_its_way_back_has_happened(proxy: Proxy) -> None:
 
 
 async def test_a_commit_lost_on_its_way_there_has_not_happened(proxy: Proxy) -> None:
+    await _noted()  # Connected by now.
     proxy.commits_to_drop = 1
     with pytest.raises(CommitUnknown):
         await _note("lost")
@@ -59,6 +61,7 @@ async def test_a_statement_that_is_its_own_transaction_and_never_arrives_is_repe
 
 
 async def test_what_only_reads_commits_nothing(proxy: Proxy) -> None:
+    await _noted()  # Connected by now.
     proxy.commits_to_cut = proxy.commits_to_drop = 1
     async with lone_read() as connection:
         assert (await connection.execute(text("SELECT name FROM sweeps"))).all() == []

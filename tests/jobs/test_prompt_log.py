@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.errors import NotFound
 from app.generation.model.generator import ModelGenerator
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.sweeps import delete_unused_chats
-from app.llm.protocol import AnswerT, Completion, LLMFailed, Note, Prompt
+from app.llm.protocol import AnswerT, Completion, LLMFailed, Prompt
 from app.progress.sent_prompts import PROMPTS_MAX, UNSTORED, SentPage, load_sent
 from tests.provider_stub import Fault, ProviderStub
 from tests.support.jobs import (
@@ -100,12 +101,12 @@ class Late(Scripted):
         self._happening: asyncio.Task[None] | None = None
 
     async def complete(
-        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+        self, prompt: Prompt, form: type[AnswerT], **given: Any
     ) -> Completion[AnswerT]:
         if self._happening is None:
             self._happening = asyncio.ensure_future(self._happen())
         await asyncio.shield(self._happening)
-        return await super().complete(prompt, form, note=note)
+        return await super().complete(prompt, form, **given)
 
     async def _happen(self) -> None:
         await self._before()
@@ -115,9 +116,9 @@ class Silent(Scripted):
     """Is asked, and never answers."""
 
     async def complete(
-        self, prompt: Prompt, form: type[AnswerT], *, note: Note | None = None
+        self, prompt: Prompt, form: type[AnswerT], **given: Any
     ) -> Completion[AnswerT]:
-        await super().complete(prompt, form, note=note)
+        await super().complete(prompt, form, **given)
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
@@ -273,7 +274,9 @@ async def test_a_long_list_comes_in_pages(
     chat: UUID, keyring: KeyRing, make_engine: MakeEngine, make_model: MakeModel
 ) -> None:
     job = (await unlock("alice", chat)).job_id
-    await make_engine(generator=make_model(Scripted(lambda _: "no"))).run_job("alice", job)
+    unusable = cycle(["no", "{}"])  # For one reason alone the job would end after six.
+    llm = Scripted(lambda _: next(unusable))
+    await make_engine(generator=make_model(llm)).run_job("alice", job)
     places: list[tuple[int, str]] = []
     after: int | None = None
     while True:
