@@ -62,7 +62,7 @@ class GroupCommit(Generic[Item, Outcome]):
             while self._waiting:
                 batch = self._waiting[: self._batch_max]
                 del self._waiting[: self._batch_max]
-                # Whoever gave up while waiting (a cancelled attempt) must not be written for.
+                # An item whose submitter gave up (a cancelled attempt) must not be written.
                 batch = [entry for entry in batch if not entry[1].done()]
                 if batch:
                     await self._flush_batch(batch)

@@ -204,7 +204,7 @@ class WakeUpBroker(RedisStreamBroker):
         while True:
             await asyncio.sleep(self._rescue_s)
             if os.getppid() != self._parent_pid:
-                # The manager was killed; nobody else would ever end this process.
+                # The manager was killed; nothing else would end this process.
                 log.error("worker.orphaned")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return

@@ -1,7 +1,7 @@
 """Running jobs: claim, context once, six calls at the same time, settle.
 
 One engine a process. It holds every attempt in flight and keeps the leases alive; a job whose
-lease is lost stops here, whatever it was doing.
+lease is lost stops here, at any step.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class JobEngine:
             self._running.discard(task)
 
     async def recheck(self, job_id: UUID) -> None:
-        """Somebody says the job was withdrawn: if it runs here and that is true, it stops."""
+        """The job may have been withdrawn: if it runs here and its lease is lost, it stops."""
         doubtful = [one for one in self._attempts.values() if one.claim.job_id == job_id]
         if doubtful:
             await self._renew(doubtful)
@@ -276,7 +276,7 @@ class JobEngine:
 
 
 def _end_of(task: asyncio.Task[Any]) -> asyncio.Future[None]:
-    """Done when `task` is, whatever came of it; whoever waits may be cancelled without it.
+    """Done when `task` is, with a result or not; a waiter may be cancelled without the task.
 
     `asyncio.wait` does the same with three times the memory for each job in flight.
     """
@@ -307,7 +307,7 @@ def _category_of(claim: Claim) -> Category:
 
 
 def _stop_expired(attempts: list[Attempt]) -> None:
-    """Leases that ran out while the database was away may be somebody else's by now."""
+    """Leases that ran out while the database was away may be another worker's by now."""
     for attempt in attempts:
         if attempt.is_lease_over:
             attempt.stop(Stop.LEASE_LOST)

@@ -99,7 +99,7 @@ class Requeue:
 
 
 async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim | None]:
-    """Claims those of `asked` that are due; None for a job that is not, or is somebody else's."""
+    """Claims those of `asked` that are due; None for a job that is not, or is another worker's."""
 
     tried: list[Row[Any]] = []
 

@@ -1,4 +1,4 @@
-"""Ending a job: coins, reservation and state in one transaction, whoever ends it.
+"""Ending a job: coins, reservation and state in one transaction, for every way a job ends.
 
 Every end goes through `end_jobs`. Its guard says what must still be true under the locks;
 when six insights are completed the coins are captured, else they come back. Three guards
@@ -35,9 +35,9 @@ class Guard(StrEnum):
     ABANDONED = "abandoned"
     """Rescue: the lease of the last attempt is over."""
     OVERDUE = "overdue"
-    """Cleanup: the reservation expired, and nobody works on it."""
+    """Cleanup: the reservation expired, and no worker holds a lease."""
     WITHDRAWN = "withdrawn"
-    """The user: queued or running, whoever works on it."""
+    """The user: queued or running, under any lease."""
     UNPAID = "unpaid"
     """Retry payment, an operator or a deletion: six insights exist, the charge failed."""
 
@@ -108,7 +108,7 @@ async def end_jobs(
 
 
 async def settle_alone(ending: Ending, *, step: Step) -> JobState | None:
-    """Ends a job that nobody works on; its new state, None if its guard did not hold.
+    """Ends a job without a lease; its new state, None if its guard did not hold.
 
     What the database refuses is logged, put aside if it is a charge, and None too: one such job
     must not hold up the others. Raises what may pass when it is tried again.
@@ -129,7 +129,7 @@ async def postpone_payment(
     """Six insights exist but their charge was refused: `settling`, for retry_payment to charge.
 
     A transaction of its own; no lease is kept. With `fence`, for the worker that holds it;
-    without, only if nobody works on the job. False if that is not so, or six do not exist.
+    without, only if no worker holds its lease. False if that is not so, or six do not exist.
     """
 
     async def postpone(connection: AsyncConnection) -> bool:

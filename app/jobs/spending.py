@@ -1,7 +1,7 @@
 """Every micro-dollar that is known to be spent is counted once, whatever became of it.
 
 What is stored is on the bill in the database (`app.costs.bill`); the metrics also know what
-no row could take: results that came when their job was somebody else's, or had ended.
+no row could take: results that came when their job was another worker's, or had ended.
 """
 
 import time
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Waste(StrEnum):
-    """Why money bought nothing that anybody was charged for."""
+    """Why money bought nothing that a user was charged for."""
 
     FAILED = "failed"
     """Calls and attempts that came to nothing, and what jobs that failed had completed."""

@@ -42,7 +42,7 @@ class Sweep:
 
 
 async def cleanup_expired_reservations() -> int:
-    """Ends jobs whose reservation is overdue and that nobody works on; how many it ended.
+    """Ends jobs whose reservation is overdue and that no worker holds; how many it ended.
 
     Six completed insights are charged, fewer expire. The scan holds no lock; each job is a
     transaction of its own and rechecked under its locks.
@@ -87,7 +87,7 @@ async def retry_payment() -> int:
 
 
 async def delete_unused_chats() -> int:
-    """Deletes chats that nobody has used for RETENTION_DAYS, as their users would; how many."""
+    """Deletes chats unused for RETENTION_DAYS, as their users would; how many."""
     await _note("delete_unused_chats")
     deleted = 0
     for user_id, chat_id in await _scan(_UNUSED):

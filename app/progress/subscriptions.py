@@ -92,7 +92,7 @@ class SnapshotFeed:
 
     @contextmanager
     def subscribed(self, job: JobRef) -> Generator[Subscription]:
-        """The job is read while the block runs, at once if nobody else listens to it."""
+        """The job is read while the block runs, at once if it is its first listener."""
         subscription = self._subscriptions.setdefault(job, Subscription())
         self._by_id[job[1]] = job
         subscription.listeners += 1
