@@ -15,8 +15,8 @@ import orjson
 
 from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
-from app.chats.import_process import LENGTH_BYTES
 from app.chats.transcript import DateOrder
+from app.frames import encoded
 from benchmarks import machine
 from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
@@ -84,9 +84,8 @@ def _reader_mb(export: bytes) -> float:
     order = orjson.dumps(
         {"filename": "chat.txt", "date_order": "dmy", "timezone": "UTC", "bytes_max": 1 << 30}
     )
-    frames = b"".join(len(part).to_bytes(LENGTH_BYTES) + part for part in (order, export))
     with tempfile.TemporaryFile() as given:
-        given.write(frames)
+        given.writelines(encoded([order, export]))
         given.seek(0)
         reader = subprocess.Popen(
             [sys.executable, "-m", "app.chats.import_process"],

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.chats.import_workers import ImportWorkerFailed, ImportWorkers
+from app.chats.import_workers import ImportWorkers
 from app.chats.reading import ReadingOrder
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.db import snapshot
 from app.errors import Busy
+from app.process_pool import ProcessFailed
 from app.settings import Settings
 from tests.support.api import CHAT, Client, balance, refusal, unlock, upload
 
@@ -265,7 +266,7 @@ async def test_the_reading_process_serves_many_uploads_and_refusals(alice: Clien
 async def test_a_reader_that_fails_tells_no_content_and_the_next_one_works() -> None:
     workers, raw = ImportWorkers(1), CHAT.encode()
     try:
-        with pytest.raises(ImportWorkerFailed, match="ZoneInfoNotFoundError at ") as failed:
+        with pytest.raises(ProcessFailed, match="ZoneInfoNotFoundError at ") as failed:
             await workers.read(raw, ReadingOrder("a.txt", None, "No/Zone"), bytes_max=len(raw))
         assert "Ana" not in str(failed.value)
         chat = await workers.read(raw, ReadingOrder("a.txt", None, "UTC"), bytes_max=len(raw))
