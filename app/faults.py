@@ -21,6 +21,8 @@ class Step(StrEnum):
     REFUND = "refund"
     STORE_CHAT = "store_chat"
     UNLOCK = "unlock"
+    PREPARE = "prepare"
+    STORE_PREPARED = "store_prepared"
     CLAIM = "claim"
     RENEW = "renew"
     NOTE_SENT = "note_sent"

@@ -39,7 +39,7 @@ from app.settings import Settings, load_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import token_verifier
-from workers.tasks import close_wakeups, open_wakeups, wake_worker
+from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
 IMPORT_WORKERS_MAX = 2
@@ -204,18 +204,14 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(notifications.close)
     listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
     stack.push_async_callback(end_task, listener)
-    uploads = Uploads(
-        keyring,
-        at_once=settings.uploads_at_once,
-        workers=min(IMPORT_WORKERS_MAX, settings.uploads_at_once),
-        file_bytes_max=settings.upload_bytes_max,
-    )
+    uploads = _uploads(settings, keyring)
     stack.push_async_callback(uploads.close)
     return ApiState(
         settings=settings,
         leaving=app.state.leaving,
         stopping=stopping,
         wake=wake_worker,
+        announce=announce_chat,
         redis=redis,
         unlocks=unlocks,
         keyring=keyring,
@@ -224,6 +220,15 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
+    )
+
+
+def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:
+    return Uploads(
+        keyring,
+        at_once=settings.uploads_at_once,
+        workers=min(IMPORT_WORKERS_MAX, settings.uploads_at_once),
+        file_bytes_max=settings.upload_bytes_max,
     )
 
 

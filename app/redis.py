@@ -1,4 +1,4 @@
-"""Redis, which carries three expendable things: wake-ups, notifications, cached contexts.
+"""Redis, which carries three expendable things: wake-ups, notifications, a provider's limits.
 
 Everything here may fail at any time; callers treat a RedisError as "not there". Every key and
 channel starts with `PREFIX`, so that a user of Redis can be limited to them.

@@ -212,8 +212,11 @@ class Settings(DatabaseSettings):
     uploads_at_once: int = Field(
         default=4, ge=1, description="in one API process; one user gets at most half of them"
     )
-    context_threads: int = Field(
-        default=2, ge=1, description="of one worker process, for decrypting and indexing chats"
+    preparing_processes: int = Field(
+        default=2,
+        ge=1,
+        description="of one worker process, for preparing chats; of several one takes short chats"
+        " only",
     )
     daily_jobs_max: int = Field(
         default=200,

@@ -23,6 +23,10 @@ event_streams = Gauge("sixfold_http_event_streams", "Open streams of job events.
 uploads_waiting = Gauge("sixfold_uploads_waiting", "Uploads that wait for a slot.")
 
 jobs_settled = Counter("sixfold_jobs_settled", "Jobs that ended.", ["outcome"])
+preparations = Counter("sixfold_preparations", "Chats that were prepared, or not.", ["outcome"])
+preparations_awaited = Gauge(
+    "sixfold_preparations_awaited", "Jobs of this process whose chat is being prepared."
+)
 jobs_running = Gauge("sixfold_jobs_running", "Jobs in flight in this process.")
 insight_duration = Histogram(
     "sixfold_insight_duration_seconds",

@@ -16,9 +16,11 @@ from uuid import uuid4
 
 from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
+from app.generation.model.answer import InsightAnswer
 from app.generation.model.briefing import brief
-from app.generation.model.generator import InsightAnswer, ModelGenerator
+from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.llm.client import ModelClient
 from app.llm.prices import price_of
 from benchmarks.open_guard import OpenGuard

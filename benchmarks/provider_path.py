@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from app.chats.blocks import decode_block
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
 from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.llm.configured import configured_limits, configured_llm
 from app.llm.limits import CallLimits
 from app.settings import Settings

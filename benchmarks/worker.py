@@ -19,7 +19,8 @@ from taskiq import TaskiqEvents, TaskiqState
 from app.catalog.categories import Category, InsightSpec
 from app.chats.blocks import decode_block
 from app.crypto import ChatKey
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
+from app.generation.preparation import build_context
 from app.generation.protocol import CallGuard, Draft
 from app.jobs.context_cache import ContextCache
 from app.jobs.leases import Claim

@@ -72,7 +72,8 @@ class WakeUpBroker(RedisStreamBroker):
         self._sources = _Sources()
         self._in_flight = 0
         self._read_up_to: bytes | None = None
-        self._room_max = _async_tasks_max()
+        self.room_max = _async_tasks_max()
+        """How many tasks this process runs at once."""
         self._parent_pid = os.getppid()
 
     def connect(self, redis_url: str) -> None:
@@ -142,7 +143,7 @@ class WakeUpBroker(RedisStreamBroker):
     @property
     def room(self) -> int:
         """How many more wake-ups this process can start at once; at least one."""
-        return max(1, self._room_max - self._in_flight)
+        return max(1, self.room_max - self._in_flight)
 
     async def _done(self) -> None:
         """taskiq acks every message once, whatever became of it: here that frees its room."""

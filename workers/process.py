@@ -22,10 +22,10 @@ from app.gc_tuning import tune_gc
 from app.generation.model.generator import ModelGenerator
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Generator
-from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
+from app.jobs.preparer import Preparer
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import run_overdue_sweeps
 from app.llm.configured import configured_limits, configured_llm, configured_price
@@ -87,19 +87,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     opened.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)
     opened.push_async_callback(redis.aclose)
-    notifications = Notifications(redis)
-    opened.push_async_callback(notifications.close)
-    limits = configured_limits(settings, redis)
-    opened.push_async_callback(limits.close)
-    state.engine = JobEngine(
-        generator=state.get(GENERATOR) or _generator(settings, redis, opened),
-        contexts=ContextCache(redis=redis, threads=settings.context_threads),
-        keyring=KeyRing(settings.master_keys),
-        notifications=notifications,
-        times=LeaseTimes(settings.lease_s, settings.attempt_s),
-        heartbeat_s=settings.heartbeat_s,
-        limits=limits,
-    )
+    state.engine = _job_engine(state, settings, redis, opened)
     opened.push_async_callback(state.engine.drain)
     state.engine.start()
     listener = supervised(
@@ -110,6 +98,30 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
         opened.callback(_serve_metrics(settings.metrics_port))
     rescue = partial(_rescue, expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
+
+
+def _job_engine(
+    state: TaskiqState, settings: Settings, redis: Redis, opened: AsyncExitStack
+) -> JobEngine:
+    notifications = Notifications(redis)
+    opened.push_async_callback(notifications.close)
+    limits = configured_limits(settings, redis)
+    opened.push_async_callback(limits.close)
+    keyring = KeyRing(settings.master_keys)
+    preparer = Preparer(
+        keyring,
+        processes=settings.preparing_processes,
+        waiting_max=max(1, broker.room_max // 2),
+    )
+    return JobEngine(
+        generator=state.get(GENERATOR) or _generator(settings, redis, opened),
+        preparer=preparer,
+        keyring=keyring,
+        notifications=notifications,
+        times=LeaseTimes(settings.lease_s, settings.attempt_s),
+        heartbeat_s=settings.heartbeat_s,
+        limits=limits,
+    )
 
 
 @broker.on_event(TaskiqEvents.CLIENT_STARTUP)
@@ -172,7 +184,8 @@ async def _rescue(room: int, *, expires_s: float) -> list[dict[str, Any]]:
     """Arguments of the jobs to start; ends and sweeps what needs no worker. Never raises."""
     await _spared(end_abandoned_jobs())
     await _spared(run_overdue_sweeps())
-    due = await _spared(find_due_jobs(room, expires_s=expires_s))
+    only_prepared = not engine().has_room_to_prepare
+    due = await _spared(find_due_jobs(room, expires_s=expires_s, only_prepared=only_prepared))
     return [{"user_id": user_id, "job_id": str(job_id)} for user_id, job_id in due or ()]
 
 

@@ -16,17 +16,25 @@ __all__ = [
     "broker",
     "cleanup_expired_reservations",
     "delete_unused_chats",
+    "prepare_chat",
     "retry_payment",
     "run_insight_job",
 ]
 
 WAKE_TIMEOUT_S = 0.25
+PREPARE_CHAT_TASK = "prepare_chat"
 
 
 @broker.task(RUN_JOB_TASK)
 async def run_insight_job(user_id: str, job_id: str) -> None:
     """Runs one job, if it is due."""
     await engine().run_job(user_id, UUID(job_id))
+
+
+@broker.task(PREPARE_CHAT_TASK)
+async def prepare_chat(user_id: str, chat_id: str) -> None:
+    """Prepares a chat that was just uploaded."""
+    await engine().prepare_chat(user_id, UUID(chat_id))
 
 
 @broker.task(
@@ -55,10 +63,18 @@ async def delete_unused_chats() -> None:
 
 async def wake_worker(user_id: str, job_id: UUID) -> None:
     """Tells a worker that the job is due. Never raises: a failure costs only latency."""
-    arguments = {"user_id": user_id, "job_id": str(job_id)}
+    await _hint(RUN_JOB_TASK, {"user_id": user_id, "job_id": str(job_id)})
+
+
+async def announce_chat(user_id: str, chat_id: UUID) -> None:
+    """Tells a worker of a new chat. Never raises: without it the first job has it prepared."""
+    await _hint(PREPARE_CHAT_TASK, {"user_id": user_id, "chat_id": str(chat_id)})
+
+
+async def _hint(task_name: str, arguments: dict[str, str]) -> None:
     try:
         async with asyncio.timeout(WAKE_TIMEOUT_S):
-            await _wakeups().submit(broker.message_of(RUN_JOB_TASK, arguments))
+            await _wakeups().submit(broker.message_of(task_name, arguments))
     except (Unavailable, OSError, TimeoutError) as error:
         reachability.redis.lost(error.__cause__ or error)
     else:

@@ -158,7 +158,9 @@ async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
             request.headers.get("content-type", ""),
             file_bytes_max=state.settings.upload_bytes_max,
         )
-        return _body(await state.uploads.import_chat(user_id, form))
+        chat = await state.uploads.import_chat(user_id, form)
+    await state.announce(user_id, chat.id)
+    return _body(chat)
 
 
 @router.get("", responses=refusals())

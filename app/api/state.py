@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from redis.asyncio import Redis
 
-from app.chats.upload import Uploads
+from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
 from app.jobs.notifications import Notifications
 from app.llm.rejections import Rejections
@@ -25,6 +25,7 @@ class ApiState:
     leaving: asyncio.Event
     stopping: asyncio.Event
     wake: Wake
+    announce: Announce
     redis: Redis
     unlocks: UnlockBatcher
     keyring: KeyRing

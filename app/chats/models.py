@@ -1,4 +1,4 @@
-"""The tables of chats: a sealed description, and blocks of sealed messages."""
+"""The tables of chats: a sealed description, blocks of sealed messages, and what is prepared."""
 
 from sqlalchemy import (
     BigInteger,
@@ -38,6 +38,7 @@ chats = Table(
         nullable=False,
         server_default=text("clock_timestamp()"),
     ),
+    Column("preparing_until", DateTime(timezone=True)),
     CheckConstraint("message_count > 0", name="message_count"),
     Index("ix_chats_newest", "user_id", "created_at", "id"),
     Index("ix_chats_used_at", "used_at"),
@@ -54,4 +55,22 @@ chat_blocks = Table(
     Column("sealed", LargeBinary, nullable=False),
     ForeignKeyConstraint(["user_id", "chat_id"], ["chats.user_id", "chats.id"], ondelete="CASCADE"),
     CheckConstraint("message_count > 0", name="message_count"),
+)
+
+prepared_chats = Table(
+    "prepared_chats",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("chat_id", Uuid, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("category", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column(
+        "prepared_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+    ),
+    ForeignKeyConstraint(["user_id", "chat_id"], ["chats.user_id", "chats.id"], ondelete="CASCADE"),
 )

@@ -40,6 +40,7 @@ __all__ = [
     "list_chats",
     "load_chat",
     "load_messages",
+    "open_blocks",
     "open_messages",
     "read_blocks",
     "read_chat_key",
@@ -68,7 +69,6 @@ UNREADABLE = ChatMeta(
 
 SealedBlock = tuple[int, bytes]
 """(ord, sealed)"""
-
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -232,9 +232,16 @@ def open_messages(
 ) -> list[Message]:
     """The messages of these blocks. About two microseconds a message: run it in a thread."""
     messages: list[Message] = []
-    for ord_, sealed in blocks:
-        messages += decode_block(key.open(sealed, "block", user_id, chat_id, ord_))
+    for encoded in open_blocks(key, user_id, chat_id, blocks):
+        messages += decode_block(encoded)
     return messages
+
+
+def open_blocks(
+    key: ChatKey, user_id: str, chat_id: UUID, blocks: Iterable[SealedBlock]
+) -> list[bytes]:
+    """What `decode_block` reads, of each block. Inflates all of them: run it in a thread."""
+    return [key.open(sealed, "block", user_id, chat_id, ord_) for ord_, sealed in blocks]
 
 
 def _block_rows(chat: SealedChat) -> Iterable[dict[str, Any]]:

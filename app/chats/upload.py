@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
@@ -25,6 +26,9 @@ from app.ids import new_id
 
 SLOT_WAIT_S = 10
 TIMEZONE_DEFAULT = "UTC"
+
+Announce = Callable[[str, UUID], Awaitable[None]]
+"""Tells a worker of a user's new chat; never raises."""
 
 _TIMEZONE = re.compile(r"[A-Za-z0-9_+\-/]{1,64}")
 

@@ -1,133 +1,78 @@
-"""What the six insights of one unlock are written from: passages and measured facts."""
+"""What the six insights of an unlock are written from: prepared once a chat, opened by each job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from enum import StrEnum
+from functools import cache, cached_property
 
 import orjson
 from pydantic import TypeAdapter
 
-from app.catalog.categories import Category, InsightSpec
-from app.chats.message import Message
-from app.chats.retrieval import ChatIndex, Chunk, build_index, select_context, whole_chat
-from app.generation.offline.measures.facts import Facts, measure
-from app.generation.offline.measures.transcript import (
-    AnnotatedTranscript,
-    annotate,
-    words_of_messages,
-)
+from app.catalog.categories import CATEGORIES
+from app.catalog.content import InsightContent, Metric
 
-WORDS_MAX = 1500
-SAMPLE_WORDS = 300
-TEXT_MAX = 1200
-SIGNAL_PHRASES_MAX = 80
+_FORM = 1
+"""Of what is prepared."""
+VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))
+"""A chat prepared in another version, of the form or of the catalog, is prepared anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """A person and how many messages they wrote."""
+class Part(StrEnum):
+    """What is prepared of a chat for each category, each a JSON object stored by itself."""
 
-    name: str
-    messages: int
+    INSIGHTS = "insights"
+    """Those that the offline analysis writes, by their keys."""
+    DISCLOSURE = "disclosure"
+    """What a model may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A message as a model sees it; a very long text is cut."""
+class Disclosure:
+    """What may leave the process for a model: redacted, and everything needed to read its answer.
 
-    number: int
-    at: datetime
-    author: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class InsightContext:
-    """Passages for each insight key, in time order, and the facts of the whole chat.
-
-    It is built once for the six insights and kept, encrypted, by the caller.
+    `numbers`, `heads` and `texts` have an entry for each message shown: its number, the beginning
+    of its line (`#number day minute alias: `), and what it says on one line.
     """
 
-    category: str
+    preface: list[str]
+    """Lines: who writes, and what was measured over the whole chat."""
+    numbers: list[int]
+    heads: list[str]
+    texts: list[str]
+    originals: dict[str, str]
+    """What the aliases and placeholders stand for: never sent."""
+    metrics: dict[str, dict[str, Metric]]
+    """What was measured, for each insight: never a model's to say."""
+
+
+@dataclass(frozen=True)
+class InsightContext:
+    """The prepared parts of one category of one chat; only what is used is read."""
+
     message_count: int
-    participants: tuple[Participant, ...]
-    """Those who write most; the others are counted together."""
-    names: tuple[str, ...]
-    """Of all who write: none of them may leave the process."""
-    first_at: datetime
-    last_at: datetime
-    passages: dict[str, tuple[tuple[Row, ...], ...]]
-    facts: Facts
+    parts: Mapping[Part, bytes]
 
-    def to_bytes(self) -> bytes:
-        """JSON, from which `from_bytes` makes an equal context."""
-        return orjson.dumps(self)
+    @cached_property
+    def insights(self) -> dict[str, InsightContent]:
+        """Raises pydantic's ValidationError on what `encoded_insights` did not write."""
+        return _insights().validate_json(self.parts[Part.INSIGHTS])
 
-    @staticmethod
-    def from_bytes(raw: bytes) -> "InsightContext":
-        """The context `to_bytes` wrote; raises pydantic's ValidationError on anything else."""
-        return _adapter().validate_json(raw)
+    @cached_property
+    def disclosure(self) -> Disclosure:
+        """Raises ValueError or TypeError on what `encoded_disclosure` did not write."""
+        return Disclosure(**orjson.loads(self.parts[Part.DISCLOSURE]))
+
+
+def encoded_insights(insights: Mapping[str, InsightContent]) -> bytes:
+    """JSON, from which `InsightContext.insights` makes equal ones."""
+    return _insights().dump_json(dict(insights))
+
+
+def encoded_disclosure(disclosure: Disclosure) -> bytes:
+    """JSON, from which `InsightContext.disclosure` makes an equal one."""
+    return orjson.dumps(disclosure)
 
 
 @cache
-def _adapter() -> TypeAdapter[InsightContext]:
-    return TypeAdapter(InsightContext)
-
-
-def build_context(messages: Sequence[Message], category: Category) -> InsightContext:
-    """The context of a chat of at least one message; a second of CPU for 40,000 messages.
-
-    Raises ValueError without a message.
-    """
-    if not messages:
-        raise ValueError("a chat without messages has no context")
-    words = words_of_messages(messages)
-    transcript = annotate(messages, words)
-    facts = measure(transcript)
-    return InsightContext(
-        category=category.key,
-        message_count=len(messages),
-        participants=tuple(Participant(each.name, each.messages) for each in facts.people),
-        names=tuple(dict.fromkeys(message.author for message in messages)),
-        first_at=messages[0].at,
-        last_at=messages[-1].at,
-        passages=_passages(messages, words, category, transcript),
-        facts=facts,
-    )
-
-
-def _passages(
-    messages: Sequence[Message],
-    words: list[list[str]],
-    category: Category,
-    transcript: AnnotatedTranscript,
-) -> dict[str, tuple[tuple[Row, ...], ...]]:
-    """What each insight is written from: of a small chat everything, else what it asks for."""
-    whole = whole_chat(messages, words, words_max=WORDS_MAX)
-    if whole is not None:
-        rows = _rows(whole)
-        return {spec.key: rows for spec in category.insights}
-    index = build_index(messages, tokens=words)
-    return {spec.key: _rows(_found(index, spec, transcript)) for spec in category.insights}
-
-
-def _found(index: ChatIndex, spec: InsightSpec, transcript: AnnotatedTranscript) -> list[Chunk]:
-    """What the insight's queries find, and its signals in the languages of the chat."""
-    phrases = transcript.lexicon.phrases
-    spoken = [" ".join(phrases[signal][:SIGNAL_PHRASES_MAX]) for signal in spec.signals]
-    return select_context(
-        index,
-        [*spec.queries, *(query for query in spoken if query)],
-        words_max=WORDS_MAX,
-        sample_words=SAMPLE_WORDS,
-    )
-
-
-def _rows(chunks: Sequence[Chunk]) -> tuple[tuple[Row, ...], ...]:
-    return tuple(
-        tuple(
-            Row(each.number, each.at, each.author, each.text[:TEXT_MAX]) for each in chunk.messages
-        )
-        for chunk in chunks
-    )
+def _insights() -> TypeAdapter[dict[str, InsightContent]]:
+    return TypeAdapter(dict[str, InsightContent])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import InsightContent
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
 from app.llm.limits import Permit
 from app.llm.prices import Price
 from app.llm.protocol import Outgoing, Repair
@@ -143,6 +143,11 @@ class CallGuard(Protocol):
 
 class Generator(Protocol):
     """Writes one insight from a prepared context. One a process."""
+
+    @property
+    def reads(self) -> Part:
+        """The part of the context that it needs; it is given no other."""
+        ...
 
     def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard

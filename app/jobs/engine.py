@@ -1,4 +1,4 @@
-"""Running jobs: claim, context once, six calls at the same time, settle.
+"""Running jobs: claim, context, six calls at the same time, settle.
 
 One engine a process. It holds every attempt in flight and keeps the leases alive; a job whose
 lease is lost stops here, at any step.
@@ -6,6 +6,7 @@ lease is lost stops here, at any step.
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +20,12 @@ from app.errors import Unavailable
 from app.generation.protocol import Generator
 from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.jobs.calls import InsightCalls
-from app.jobs.context_cache import ChatGone, ContextCache
 from app.jobs.job_writer import JobWriter
 from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.notifications import Notifications
+from app.jobs.prepared_chats import ChatGone, NotPrepared, find_unprepared, open_context
+from app.jobs.preparer import NoRoom, PreparationFailed, Preparer
 from app.jobs.settle import Ending, Guard, postpone_payment
 from app.jobs.spending import count_uncharged
 from app.llm.limits import CallLimits
@@ -47,7 +49,7 @@ class JobEngine:
         self,
         *,
         generator: Generator,
-        contexts: ContextCache,
+        preparer: Preparer,
         keyring: KeyRing,
         notifications: Notifications,
         times: LeaseTimes,
@@ -55,14 +57,15 @@ class JobEngine:
         limits: CallLimits | None = None,
     ) -> None:
         """`limits` are the provider's; None for a generator that asks none."""
-        self._contexts = contexts
+        self._generator = generator
+        self._preparer = preparer
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
         self._writer = JobWriter(times, notifications)
         self._calls = InsightCalls(generator, self._writer, limits)
         self._attempts: dict[JobRef, Attempt] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[JobRef, asyncio.Task[None]] = {}
         self._draining = False
         self._heart: asyncio.Task[None] | None = None
 
@@ -75,21 +78,31 @@ class JobEngine:
 
         A duplicate wake-up, a job of another worker and one that has ended are no errors.
         """
-        task = asyncio.current_task()
-        if self._draining or (user_id, job_id) in self._attempts or task is None:
+        job, task = (user_id, job_id), asyncio.current_task()
+        if self._draining or job in self._running or task is None:
             return
-        self._running.add(task)
+        self._running[job] = task
         try:
-            claim = await self._writer.claim((user_id, job_id))
-            if claim is not None:
-                await self._run_claimed(claim)
+            await self._run(job)
         except Unavailable:
             # Rescue finds the job when the database is back, and its lease, if it has one, over.
             log.warning("insight_job.database_away", job_id=str(job_id))
         except LeaseLost:
             log.warning("insight_job.lease_lost", job_id=str(job_id))
+        except NoRoom:
+            pass  # Rescue brings it again when there is room, here or elsewhere.
         finally:
-            self._running.discard(task)
+            del self._running[job]
+
+    async def prepare_chat(self, user_id: str, chat_id: UUID) -> None:
+        """Prepares the chat before a job asks for it; if that fails, the job will tell."""
+        with suppress(ChatGone, NoRoom, PreparationFailed, SealBroken, Unavailable):
+            await self._preparer.prepare((user_id, chat_id))
+
+    @property
+    def has_room_to_prepare(self) -> bool:
+        """Whether one more job may wait here for its chat to be prepared."""
+        return self._preparer.has_room
 
     async def recheck(self, job_id: UUID) -> None:
         """The job may have been withdrawn: if it runs here and its lease is lost, it stops."""
@@ -105,17 +118,35 @@ class JobEngine:
         self._draining = True
         for attempt in list(self._attempts.values()):
             attempt.stop(Stop.DRAIN)
+        await self._preparer.close()
         if self._running:
-            await asyncio.wait(set(self._running), timeout=DRAIN_CLEANUP_S)
+            await asyncio.wait(set(self._running.values()), timeout=DRAIN_CLEANUP_S)
         if self._heart is not None:
             await end_task(self._heart)
-        self._contexts.close()
 
-    async def _run_claimed(self, claim: Claim) -> None:
+    async def _run(self, job: JobRef) -> None:
+        """Claims the job once its chat is prepared, and makes an attempt at it."""
+        claim = await self._writer.claim(job)
+        if claim is None and (chat_id := await find_unprepared(job)) is not None:
+            try:
+                await self._preparer.prepare((job[0], chat_id))
+            except (PreparationFailed, SealBroken) as failure:
+                # The attempt fails by it, and is counted.
+                claim = await self._writer.claim_unprepared(job)
+                if claim is not None:
+                    await self._run_claimed(claim, failure)
+                return
+            except ChatGone:
+                return
+            claim = await self._writer.claim(job)
+        if claim is not None:
+            await self._run_claimed(claim)
+
+    async def _run_claimed(self, claim: Claim, failure: Exception | None = None) -> None:
         attempt = Attempt.of(claim, self._times)
         self._attempts[attempt.ref] = attempt
         telemetry.jobs_running.set(len(self._attempts))
-        attempt.task = asyncio.create_task(self._attempt_insights(attempt))
+        attempt.task = asyncio.create_task(self._attempt_insights(attempt, failure))
         if self._draining:
             attempt.stop(Stop.DRAIN)
         try:
@@ -126,11 +157,13 @@ class JobEngine:
             self._attempts.pop(attempt.ref, None)
             telemetry.jobs_running.set(len(self._attempts))
 
-    async def _attempt_insights(self, attempt: Attempt) -> list[InsightOutcome]:
+    async def _attempt_insights(
+        self, attempt: Attempt, failure: Exception | None
+    ) -> list[InsightOutcome]:
         """The outcomes of the insights that were missing; empty when none was.
 
-        Raises TimeoutError when the attempt's time is over, LeaseLost, ChatGone, SealBroken or
-        UnknownPromptVersion.
+        Raises TimeoutError when the attempt's time is over, LeaseLost, ChatGone, SealBroken,
+        NotPrepared or UnknownPromptVersion; and `failure`, which made it impossible beforehand.
         """
         claim = attempt.claim
         category = _category_of(claim)
@@ -142,7 +175,9 @@ class JobEngine:
             missing = [spec for spec in category.insights if spec.ord not in completed]
             if not missing:
                 return []
-            context = await self._contexts.context_of(claim, key, category)
+            if failure is not None:
+                raise failure
+            context = await open_context(claim, key, self._generator.reads)
             calls = [
                 asyncio.create_task(self._calls.write(attempt, key, spec, context))
                 for spec in missing
@@ -176,6 +211,8 @@ class JobEngine:
                 await self._requeue(
                     attempt, UNKNOWN_VERSION_DELAY_S, give_back=True, error_code="prompt_version"
                 )
+            case NotPrepared():
+                await self._requeue(attempt, 0.0, give_back=True, error_code=None)
             case ChatGone() | SealBroken():
                 log.error("insight_job.unreadable", job_id=str(attempt.claim.job_id))
                 await self._fail(attempt, "chat_unreadable")

@@ -57,9 +57,16 @@ class JobWriter:
         self._endings = GroupCommit[Ending, JobState | None](self._flush_endings, kind="settles")
 
     async def claim(self, job: JobRef) -> Claim | None:
-        """The job, if it is due and no other worker's. Raises Unavailable: there is no lease yet
-        for which it would be worth waiting."""
+        """The job, if it is due, its chat prepared, and no other worker's.
+
+        Raises Unavailable: there is no lease yet for which it would be worth waiting.
+        """
         return await self._claims.submit(job)
+
+    async def claim_unprepared(self, job: JobRef) -> Claim | None:
+        """The job, also when its chat could not be prepared."""
+        (claim,) = await self._flush_claims([job], only_prepared=False)
+        return claim
 
     async def renew(self, attempt: Attempt) -> None:
         """Renews the lease, counted from before it was asked for."""
@@ -101,8 +108,10 @@ class JobWriter:
                 log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
             await asyncio.sleep(DATABASE_RETRY_S)
 
-    async def _flush_claims(self, asked: Sequence[JobRef]) -> list[Claim | None]:
-        claims = await claim_jobs(asked, self._times)
+    async def _flush_claims(
+        self, asked: Sequence[JobRef], *, only_prepared: bool = True
+    ) -> list[Claim | None]:
+        claims = await claim_jobs(asked, self._times, only_prepared=only_prepared)
         self._notifications.changed(claim.job_id for claim in claims if claim is not None)
         return claims
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import in_statement, in_transaction
 from app.faults import Step
+from app.generation.context import VERSION
 from app.jobs.models import ATTEMPTS_MAX
 
 ATTEMPT_CLEANUP_S = 10
@@ -30,11 +31,22 @@ LEASE_OVER = (
 REQUEUE_MAX_S = 900
 """A job waits no longer for its next attempt, whatever a provider asks for."""
 CLOCK_JUMP_S = 2 * REQUEUE_MAX_S
-_DUE = (
+_NEXT_RUN_IS_DUE = (
     "(j.next_run_at <= clock_timestamp()"
     f" OR j.next_run_at > clock_timestamp() + make_interval(secs => {CLOCK_JUMP_S}))"
 )
 """Here too what lies further ahead than it can was written before the clock jumped back."""
+
+DUE = (
+    f"((j.state = 'queued' AND {_NEXT_RUN_IS_DUE}) OR (j.state = 'running' AND {LEASE_OVER}))"
+    f" AND j.attempt < {ATTEMPTS_MAX}"
+)
+IS_PREPARED = f"""(
+    EXISTS (SELECT FROM prepared_chats p
+            WHERE p.user_id = j.user_id AND p.chat_id = j.chat_id AND p.version = '{VERSION}')
+    OR NOT EXISTS (SELECT FROM chats c WHERE c.user_id = j.user_id AND c.id = j.chat_id)
+)"""
+"""Whether nothing has to be prepared before the job can run."""
 
 NONE_COMPLETED: frozenset[int] = frozenset()
 
@@ -98,8 +110,11 @@ class Requeue:
     error_code: str | None = None
 
 
-async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim | None]:
-    """Claims those of `asked` that are due; None for a job that is not, or is another worker's."""
+async def claim_jobs(
+    asked: Sequence[JobRef], times: LeaseTimes, *, only_prepared: bool = True
+) -> list[Claim | None]:
+    """Claims those of `asked` that are due; None for a job that is not, or is another worker's,
+    or whose chat is not prepared."""
 
     tried: list[Row[Any]] = []
 
@@ -113,6 +128,7 @@ async def claim_jobs(asked: Sequence[JobRef], times: LeaseTimes) -> list[Claim |
                 "ids": [job_id for _, job_id in asked],
                 "lease_s": times.lease_s,
                 "attempt_s": times.attempt_s + ATTEMPT_CLEANUP_S,
+                "only_prepared": only_prepared,
             },
         )
         rows = list(claimed.all())
@@ -195,10 +211,8 @@ _CLAIM = text(f"""
     ), due AS (
         SELECT j.user_id, j.id
         FROM jobs j JOIN asked USING (user_id, id) JOIN reservations r USING (user_id, id)
-        WHERE ((j.state = 'queued' AND {_DUE})
-               OR (j.state = 'running' AND {LEASE_OVER}))
-          AND j.attempt < {ATTEMPTS_MAX}
-          AND r.state = 'held' AND r.expires_at > clock_timestamp()
+        WHERE {DUE} AND r.state = 'held' AND r.expires_at > clock_timestamp()
+          AND (NOT :only_prepared OR {IS_PREPARED})
         ORDER BY j.user_id, j.id
         FOR NO KEY UPDATE OF j SKIP LOCKED
     ), claimed AS (

@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, text
 
 from app.db import lone_read
 from app.faults import Step
-from app.jobs.leases import CLOCK_JUMP_S, JobRef
+from app.jobs.leases import CLOCK_JUMP_S, IS_PREPARED, JobRef
 from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.settle import Ending, Guard, settle_alone
 from app.jobs.spending import count_uncharged
@@ -23,14 +23,19 @@ ABANDONED_MAX = 200
 log = structlog.get_logger()
 
 
-async def find_due_jobs(limit: int, *, expires_s: float) -> list[JobRef]:
+async def find_due_jobs(
+    limit: int, *, expires_s: float, only_prepared: bool = False
+) -> list[JobRef]:
     """At most `limit` jobs that wait for an attempt or whose lease is over, oldest first.
 
-    Coins are held for `expires_s` seconds: only of jobs older than that the reservation is
-    looked up, lest overdue ones, which no claim takes, hide the others behind them.
+    `only_prepared`: none whose chat has to be prepared first. Coins are held for
+    `expires_s` seconds: only of jobs older than that the reservation is looked up, lest overdue
+    ones, which no claim takes, hide the others behind them.
     """
     async with lone_read() as connection:
-        rows = await connection.execute(_due(1 << (limit - 1).bit_length(), expires_s))
+        rows = await connection.execute(
+            _due(1 << (limit - 1).bit_length(), expires_s, only_prepared)
+        )
         return [(row.user_id, row.id) for row in rows][:limit]
 
 
@@ -60,8 +65,8 @@ async def end_abandoned_jobs() -> int:
 
 
 @cache
-def _due(limit: int, expires_s: float) -> TextClause:
-    """The query of `find_due_jobs`. Its numbers are written into it: PostgreSQL keeps the plan of a
+def _due(limit: int, expires_s: float, only_prepared: bool) -> TextClause:
+    """The query of `find_due_jobs`. Its values are written into it: PostgreSQL keeps the plan of a
     statement without parameters, and to plan this one takes longer than to run it.
 
     Each branch is driven by an index of the jobs and ends at `limit`, however many wait behind.
@@ -74,6 +79,8 @@ def _due(limit: int, expires_s: float) -> TextClause:
              OR {now} < (SELECT r.expires_at FROM reservations r
                          WHERE r.user_id = j.user_id AND r.id = j.id))
     """
+    if only_prepared:
+        is_open += f" AND {IS_PREPARED}"
     return text(f"""
         (SELECT j.user_id, j.id FROM jobs j
          WHERE j.state = 'queued' AND {is_open}

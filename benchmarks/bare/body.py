@@ -11,7 +11,8 @@ from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
 from app.chats.storage import open_messages
 from app.crypto import ChatKey, KeyRing
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
+from app.generation.preparation import build_context
 from app.jobs.models import InsightState
 from app.jobs.results import InsightResult, insight_place
 from app.settings import parse_master_key

@@ -9,8 +9,8 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
-from app.generation.context import build_context
 from app.generation.offline.generator import OfflineGenerator
+from app.generation.preparation import build_context
 from benchmarks.offline_quality.chat import Chat
 from benchmarks.offline_quality.export import date_order, export
 from benchmarks.offline_quality.judge import (

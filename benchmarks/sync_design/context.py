@@ -7,7 +7,8 @@ from redis import Redis
 from sqlalchemy import Connection, text
 
 from app.chats.storage import open_messages
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
+from app.generation.preparation import build_context
 from benchmarks.sync_design.jobs import Job
 from benchmarks.sync_design.setup import setup
 

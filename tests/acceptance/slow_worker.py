@@ -3,7 +3,7 @@
 import asyncio
 
 from app.catalog.categories import InsightSpec
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import CallGuard, Draft
 from workers.process import GENERATOR
@@ -16,6 +16,8 @@ ANSWERED = 3
 
 class HangingGenerator:
     """The offline generator behind a model that does not answer."""
+
+    reads = Part.INSIGHTS
 
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard

@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Generator
-from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import Notifications
+from app.jobs.preparer import Preparer
 from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
@@ -80,7 +80,7 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
         def start(generator: Generator) -> Finish:
             engine = JobEngine(
                 generator=generator,
-                contexts=ContextCache(redis=redis, threads=1),
+                preparer=Preparer(app.state.api.keyring, processes=1, waiting_max=100),
                 keyring=app.state.api.keyring,
                 notifications=Notifications(redis),
                 times=LeaseTimes(45, 110),

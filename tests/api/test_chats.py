@@ -2,8 +2,10 @@ import asyncio
 import io
 import zipfile
 from typing import Any
+from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.chats.import_workers import ImportWorkers
@@ -254,6 +256,22 @@ async def test_one_user_cannot_take_every_place_for_uploads(settings: Settings) 
             pass
     async with asyncio.timeout(60), uploads.slot("alice"):
         pass
+
+
+async def test_a_worker_is_told_of_a_new_chat_once_it_is_stored(
+    app: FastAPI, alice: Client
+) -> None:
+    announced: list[tuple[str, str, int]] = []
+
+    async def announce(user_id: str, chat_id: UUID) -> None:
+        async with snapshot() as connection:
+            stored = await connection.scalar(text("SELECT count(*) FROM chats"))
+        announced.append((user_id, str(chat_id), stored or 0))
+
+    app.state.api.announce = announce
+    reply = await upload(alice, CHAT.encode())
+    assert (await upload(alice, b"Dear diary")).status_code == 422
+    assert announced == [("alice", reply.json()["id"], 1)]
 
 
 async def test_the_reading_process_serves_many_uploads_and_refusals(alice: Client) -> None:

@@ -13,7 +13,7 @@ import httpx2
 import workers.process
 from app.catalog.categories import InsightSpec
 from app.catalog.content import Finding, InsightContent
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
 from app.generation.protocol import CallGuard, Draft, GenerationFailed
 from app.jobs.call_guard import JobCallGuard
 from app.jobs.engine import JobEngine
@@ -58,6 +58,8 @@ def _begun(guard: CallGuard) -> dict[str, Any]:
 
 class ProviderGenerator:
     """Asks the provider; what it answers is of no interest, that and when it was asked is."""
+
+    reads = Part.INSIGHTS
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.chats.form import UploadForm
 from app.chats.reading import ReadingOrder, read_chat
-from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
+from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
 from app.credits.accounts import adjust_coins, ensure_account, grant_coins
 from app.db import in_transaction
@@ -18,6 +18,7 @@ from app.jobs.cancel import cancel_job
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.models import INSIGHTS_PER_JOB
 from app.jobs.operations import release_job, requeue_job
+from app.jobs.prepared_chats import seal_parts, store_prepared
 from app.jobs.refund import refund_job
 from app.jobs.rescue import end_abandoned_jobs
 from app.jobs.sweeps import (
@@ -28,7 +29,7 @@ from app.jobs.sweeps import (
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from tests.faults.world import World
-from tests.support.jobs import small_chat
+from tests.support.jobs import prepared_small_chat, small_chat
 from tests.support.scripted_llm import Scripted
 
 EXPORT = "".join(
@@ -51,11 +52,24 @@ Act = Callable[[World], Awaitable[Any]]
 
 
 async def with_chat(world: World) -> None:
+    """A chat that a worker has prepared."""
+    sealed = await _stored(world)
+    chat = (world.user_id, world.chat_id)
+    await store_prepared(chat, seal_parts(sealed.key, chat, prepared_small_chat()))
+
+
+async def with_new_chat(world: World) -> None:
+    """A chat that is not prepared yet."""
+    await _stored(world)
+
+
+async def _stored(world: World) -> SealedChat:
     encoded = encode_chat(
-        ChatMeta("Ann and Ben", [{"name": "Ann", "messages": 20}], {}, {}), small_chat(12)
+        ChatMeta("Ann and Ben", [{"name": "Ann", "messages": 20}], {}, {}), small_chat()
     )
     sealed = seal_chat(world.keyring, world.user_id, world.chat_id, encoded)
     await in_transaction(lambda connection: insert_chat(connection, sealed))
+    return sealed
 
 
 async def with_account(world: World) -> None:

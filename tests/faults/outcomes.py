@@ -131,6 +131,13 @@ _SPECIAL: dict[Step | Spot, dict[Fault, Outcome]] = {
     # The attempt's time runs out.
     Spot.CONTEXT: {Fault.HANG: Outcome.ANOTHER},
     Spot.CALL: {Fault.HANG: Outcome.ANOTHER},
+    # The job has no lease yet.
+    Step.PREPARE: {
+        Fault.RAISE: Outcome.LEFT,
+        Fault.RAISE_AFTER: Outcome.LEFT,
+        Fault.AWAY: Outcome.LEFT,
+    },
+    Step.STORE_PREPARED: {Fault.AWAY: Outcome.LEFT},
     Step.CLAIM: {
         Fault.RAISE: Outcome.LEFT,
         Fault.RAISE_AFTER: Outcome.HELD,

@@ -46,6 +46,7 @@ class Scenario:
 SOLD = {"reserve": 1, "capture": 1}
 GIVEN_BACK = {"reserve": 1, "release": 1}
 CLIENT, WORKER, SWEEP = Caller.CLIENT, Caller.WORKER, Caller.SWEEP
+UNPREPARED = (do.with_new_chat, do.with_account, do.with_job)
 JOB = (do.with_chat, do.with_account, do.with_job)
 SETTLING = (*JOB, do.captures_refused, do.run_job, do.payment_due)
 
@@ -98,6 +99,30 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         (do.with_chat, do.with_account),
         SOLD,
     ),
+    Step.PREPARE: Scenario(
+        "taking a chat to prepare it",
+        WORKER,
+        do.run_job,
+        do.job_state,
+        "queued",
+        "queued",
+        "succeeded",
+        UNPREPARED,
+        SOLD,
+        runs_on=True,
+    ),
+    Step.STORE_PREPARED: Scenario(
+        "storing what was prepared",
+        WORKER,
+        do.run_job,
+        do.job_state,
+        "queued",
+        "queued",
+        "succeeded",
+        UNPREPARED,
+        SOLD,
+        runs_on=True,
+    ),
     Step.CLAIM: Scenario(
         "a claim",
         WORKER,
@@ -111,7 +136,7 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         runs_on=True,
     ),
     Spot.CONTEXT: Scenario(
-        "building the context",
+        "opening the context",
         WORKER,
         do.run_job,
         do.job_state,

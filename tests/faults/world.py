@@ -18,10 +18,10 @@ from redis.asyncio import Redis
 from app.crypto import KeyRing
 from app.generation.model.generator import ModelGenerator
 from app.ids import new_id
-from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import Notifications
+from app.jobs.preparer import Preparer
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import cleanup_expired_reservations, retry_payment
 from app.settings import Settings
@@ -93,7 +93,7 @@ class World:
     def engine(self, *, heartbeat_s: float = 15) -> JobEngine:
         engine = JobEngine(
             generator=self.generator,
-            contexts=ContextCache(redis=self.redis, threads=1),
+            preparer=Preparer(self.keyring, processes=1, waiting_max=100),
             keyring=self.keyring,
             notifications=Notifications(self.redis),
             times=LeaseTimes(45, ATTEMPT_S),

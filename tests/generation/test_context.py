@@ -1,5 +1,6 @@
-"""The context is built once for six insights and must survive the cache unchanged."""
+"""A chat is prepared once for all insights, and a job finds in it what it would have built."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,51 +8,67 @@ import pytest
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import EvidenceMissing, Finding, InsightContent, checked_evidence
 from app.chats.message import Message
-from app.generation.context import WORDS_MAX, InsightContext, build_context
+from app.generation.context import InsightContext, Part
+from app.generation.model.redaction import restored
 from app.generation.offline.generator import OfflineGenerator
-from tests.support.chats import ZONE, friends
+from app.generation.offline.measures.facts import Facts
+from app.generation.offline.writers import WRITERS
+from app.generation.preparation import WORDS_MAX, build_context, prepare
+from app.generation.protocol import GenerationFailed
+from tests.support.chats import friends
 from tests.support.models import attempt
 
 
 @pytest.mark.parametrize("key", list(CATEGORIES))
 async def test_a_context_read_back_writes_the_same_insights(key: str):
     context = build_context(friends(), CATEGORIES[key])
-    again = InsightContext.from_bytes(context.to_bytes())
-    assert again == context
+    again = InsightContext(context.message_count, dict(context.parts))
+    assert again.disclosure == context.disclosure
     for spec in CATEGORIES[key].insights:
         fresh = await attempt(OfflineGenerator()).write(spec, context)
-        cached = await attempt(OfflineGenerator()).write(spec, again)
-        assert fresh == cached
+        opened = await attempt(OfflineGenerator()).write(spec, again)
+        assert fresh == opened
 
 
-def test_passages_are_real_messages_within_the_budget_of_words():
+@pytest.mark.parametrize("key", list(CATEGORIES))
+def test_a_prepared_chat_holds_what_each_category_is_built_from(key: str):
+    prepared = prepare(friends())
+    assert prepared.unwritten == {}
+    assert {category for category, _ in prepared.parts} == set(CATEGORIES)
+    context = build_context(friends(), CATEGORIES[key])
+    assert {part: prepared.parts[key, part] for part in Part} == context.parts
+
+
+def test_what_is_shown_are_real_messages_within_the_budget_of_words():
     messages = friends()
-    context = build_context(messages, CATEGORIES["friendship"])
-    assert set(context.passages) == {spec.key for spec in CATEGORIES["friendship"].insights}
-    for passages in context.passages.values():
-        rows = [row for passage in passages for row in passage]
-        assert rows
-        assert sum(len(row.text.split()) for row in rows) <= WORDS_MAX
-        numbers = [row.number for row in rows]
-        assert numbers == sorted(set(numbers))
-        for row in rows:
-            original = messages[row.number - 1]
-            assert (row.author, row.text, row.at) == (original.author, original.text, original.at)
+    disclosure = build_context(messages, CATEGORIES["friendship"]).disclosure
+    assert disclosure.numbers == sorted(set(disclosure.numbers))
+    assert 0 < sum(len(text.split()) for text in disclosure.texts) <= 6 * WORDS_MAX
+    aliases = {alias: name for alias, name in disclosure.originals.items() if alias[0] == "P"}
+    for number, head, text in zip(
+        disclosure.numbers, disclosure.heads, disclosure.texts, strict=True
+    ):
+        original = messages[number - 1]
+        place, day, minute, alias = head.removesuffix(": ").split(" ")
+        assert (place, f"{day} {minute}") == (f"#{number}", f"{original.at:%Y-%m-%d %H:%M}")
+        assert (aliases[alias], restored(text, disclosure.originals)) == (
+            original.author,
+            original.text,
+        )
 
 
-def test_the_quarrel_stands_in_the_passages_about_rough_patches():
-    context = build_context(friends(), CATEGORIES["friendship"])
-    texts = [row.text for passage in context.passages["rough_patches"] for row in passage]
-    assert "leave me alone, you don't care" in texts
+def test_the_quarrel_is_shown():
+    disclosure = build_context(friends(), CATEGORIES["friendship"]).disclosure
+    assert "leave me alone, you don't care" in disclosure.texts
 
 
 def test_people_and_span_are_those_of_the_whole_chat():
     messages = friends()
-    context = build_context(messages, CATEGORIES["work"])
-    assert context.message_count == len(messages)
-    assert {each.name for each in context.participants} == {"Ana", "Ben"}
-    assert sum(each.messages for each in context.participants) == len(messages)
-    assert (context.first_at, context.last_at) == (messages[0].at, messages[-1].at)
+    people, whole, *_ = build_context(messages, CATEGORIES["work"]).disclosure.preface
+    counts = [int(count) for count in re.findall(r"P[12]: (\d+) messages", people)]
+    assert sum(counts) == len(messages)
+    days = f"{messages[0].at.date()} to {messages[-1].at.date()}"
+    assert whole == f"The whole chat: {len(messages)} messages, {days}."
 
 
 def test_the_context_of_a_crowded_chat_stays_small():
@@ -62,12 +79,34 @@ def test_the_context_of_a_crowded_chat_stays_small():
         )
         for number in range(1, 6001)
     ]
-    assert len(build_context(crowd, CATEGORIES["family"]).to_bytes()) < 400_000
+    context = build_context(crowd, CATEGORIES["family"])
+    assert sum(map(len, context.parts.values())) < 400_000
 
 
-def test_a_chat_without_messages_has_no_context():
+def test_an_insight_that_cannot_be_written_keeps_no_other_from_being_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def fail(_: Facts) -> InsightContent:
+        raise RuntimeError("leave me alone, you don't care")
+
+    monkeypatch.setitem(WRITERS, ("friendship", "listening"), fail)
+    prepared = prepare(friends())
+    assert prepared.unwritten == {"friendship/listening": "RuntimeError"}
+    parts = {part: prepared.parts["friendship", part] for part in Part}
+    written = InsightContext(len(friends()), parts).insights
+    assert {spec.key for spec in CATEGORIES["friendship"].insights} - set(written) == {"listening"}
+
+
+async def test_an_insight_that_was_not_written_ends_the_job():
+    context = InsightContext(9, {Part.INSIGHTS: b"{}"})
+    with pytest.raises(GenerationFailed) as failed:
+        await attempt(OfflineGenerator()).write(CATEGORIES["work"].insights[0], context)
+    assert (failed.value.code, failed.value.is_final) == ("insight_unwritten", True)
+
+
+def test_a_chat_without_messages_cannot_be_prepared():
     with pytest.raises(ValueError, match="without messages"):
-        build_context([], CATEGORIES["family"])
+        prepare([])
 
 
 def test_evidence_that_does_not_exist_is_taken_out():
@@ -84,12 +123,6 @@ def test_a_finding_without_evidence_is_dropped():
 def test_content_without_any_existing_evidence_is_refused():
     with pytest.raises(EvidenceMissing):
         checked_evidence(_content([11], []), message_count=10)
-
-
-def test_times_keep_the_clock_of_the_upload():
-    context = build_context(friends(), CATEGORIES["family"])
-    assert context.first_at.tzinfo is ZONE
-    assert InsightContext.from_bytes(context.to_bytes()).first_at.hour == context.first_at.hour
 
 
 def _content(*evidence: list[int]) -> InsightContent:

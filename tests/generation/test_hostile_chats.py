@@ -11,9 +11,9 @@ import pytest
 
 from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
-from app.generation.context import build_context
 from app.generation.model.briefing import SYSTEM, brief
 from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.generation.protocol import Draft, GenerationFailed
 from app.llm.protocol import Prompt
 from tests.provider_stub import ProviderStub
@@ -135,9 +135,9 @@ def test_people_with_names_like_ours_are_told_apart(people: tuple[str, str]) -> 
     context = build_context(messages, CATEGORIES["friendship"])
     briefing = brief(context)
     told = shown(briefing.prompt(SPECS[0], language=None))
-    authors = {number: briefing.redactor.restore(alias) for number, (alias, _) in told.items()}
+    authors = {number: briefing.restored(alias) for number, (alias, _) in told.items()}
     assert authors == {message.number: message.author for message in messages}
-    texts = {number: briefing.redactor.restore(text) for number, (_, text) in told.items()}
+    texts = {number: briefing.restored(text) for number, (_, text) in told.items()}
     assert texts == {message.number: message.text for message in messages}
 
 
@@ -191,7 +191,7 @@ def test_a_number_or_an_address_that_comes_in_pieces_is_redacted(
     told = shown(briefing.prompt(SPECS[0], language=None))
     for part in gone:
         assert all(part not in text for _, text in told.values())
-    back = [briefing.redactor.restore(text) for _, text in told.values()]
+    back = [briefing.restored(text) for _, text in told.values()]
     assert back == [*texts, "thanks"]
 
 

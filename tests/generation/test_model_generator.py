@@ -8,8 +8,9 @@ import pytest
 
 from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
 from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.generation.protocol import Draft, GenerationFailed
 from app.llm.limits import Permit
 from tests.provider_stub import Fault, ProviderStub, Received
@@ -54,7 +55,7 @@ async def test_an_insight_names_people_cites_messages_and_has_measured_metrics(
     draft = await written(model, context)
     assert draft.content.headline == "Ben writes most"
     assert draft.content.summary == "Ben and Ana write to each other."
-    shown = {row.number for one in context.passages.values() for each in one for row in each}
+    shown = set(context.disclosure.numbers)
     assert {number for each in draft.content.findings for number in each.evidence} <= shown
     assert draft.content.metrics["opened"] == {"Ben": 12, "Ana": 34}
     assert "generator" not in draft.content.metrics

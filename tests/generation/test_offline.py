@@ -10,9 +10,10 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.chats.message import Message, MessageKind
 from app.chats.retrieval import words_of
-from app.generation.context import build_context
-from app.generation.offline.generator import WRITERS, OfflineGenerator
+from app.generation.offline.generator import OfflineGenerator
 from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
+from app.generation.offline.writers import WRITERS
+from app.generation.preparation import build_context
 from tests.support.chats import ZONE, Telling, friends, number_of
 from tests.support.models import attempt
 

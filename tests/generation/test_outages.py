@@ -6,8 +6,9 @@ import random
 import pytest
 
 from app.catalog.categories import CATEGORIES
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
 from app.generation.model.generator import UNANSWERED_WAIT_S
+from app.generation.preparation import build_context
 from app.generation.protocol import Draft, GenerationFailed
 from app.jobs.attempt import CALLS_MAX, call_backoff_s
 from app.llm.breaker import OPEN_MAX_S, Breaker

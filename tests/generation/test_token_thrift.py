@@ -9,9 +9,10 @@ import pytest
 from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
 from app.crypto import ChatKey
-from app.generation.context import InsightContext, build_context
+from app.generation.context import InsightContext
 from app.generation.model.briefing import brief
 from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.generation.protocol import GenerationFailed
 from tests.provider_stub import ProviderStub
 from tests.support.models import OpenGuard

@@ -17,8 +17,8 @@ from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
 from app.credits.accounts import grant_coins
 from app.crypto import KeyRing
-from app.generation.context import build_context
 from app.generation.model.generator import ModelGenerator
+from app.generation.preparation import build_context
 from app.llm.limits import CallLimits, Permit
 from app.llm.shared import Bounds
 from tests.provider_stub import Fault, ProviderStub

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from app.catalog.categories import InsightSpec
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import CallGuard, Draft
 from tests.support.waiting import until
@@ -19,6 +19,8 @@ GATE = Path(os.environ["RACE_GATE"])
 
 class GatedGenerator:
     """The offline generator behind a model that takes as long as the test wants."""
+
+    reads = Part.INSIGHTS
 
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard

@@ -1,10 +1,11 @@
 """A stored chat, an engine with a scripted model, and the operations around them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +20,15 @@ from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
 from app.credits.invariants import check_invariants
 from app.crypto import KeyRing
 from app.db import in_transaction, snapshot, transaction
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
+from app.generation.preparation import prepare
 from app.generation.protocol import CallGuard, Draft
 from app.ids import new_id
-from app.jobs.context_cache import ContextCache
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import Notifications
+from app.jobs.prepared_chats import seal_parts, store_prepared
+from app.jobs.preparer import Preparer
 from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher, Unlocked, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
@@ -49,20 +52,34 @@ def small_chat(messages: int = 40) -> list[Message]:
 
 
 async def store_chat(
-    keyring: KeyRing, user_id: str, messages: Sequence[Message] | None = None
+    keyring: KeyRing,
+    user_id: str,
+    messages: Sequence[Message] | None = None,
+    *,
+    is_prepared: bool = True,
 ) -> UUID:
-    """The id of a freshly stored chat."""
+    """The id of a freshly stored chat, which a worker has prepared."""
     meta = ChatMeta("Ann and Ben", [{"name": "Ann", "messages": 20}], {}, {})
     encoded = encode_chat(meta, messages or small_chat())
     sealed = seal_chat(keyring, user_id, new_id(), encoded)
     await in_transaction(lambda connection: insert_chat(connection, sealed))
+    if is_prepared:
+        parts = prepare(messages).parts if messages else prepared_small_chat()
+        chat = (user_id, sealed.id)
+        await store_prepared(chat, seal_parts(sealed.key, chat, parts))
     return sealed.id
+
+
+@cache
+def prepared_small_chat() -> Mapping[tuple[str, Part], bytes]:
+    return prepare(small_chat()).parts
 
 
 @dataclass
 class ScriptedGenerator:
     """A model that answers as `script` says: None answers well, an exception is raised."""
 
+    reads = Part.INSIGHTS
     script: Callable[[InsightSpec], Exception | None] = lambda spec: None
     calls: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
@@ -116,7 +133,7 @@ async def make_engine(
         def make(*, heartbeat_s: float = 15, **given: Any) -> JobEngine:
             job_engine = JobEngine(
                 generator=given.get("generator", generator),
-                contexts=ContextCache(redis=given.get("redis", redis), threads=1),
+                preparer=Preparer(keyring, processes=1, waiting_max=given.get("waiting_max", 100)),
                 keyring=keyring,
                 notifications=Notifications(given.get("redis", redis)),
                 times=LeaseTimes(45, ATTEMPT_S),

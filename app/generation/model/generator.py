@@ -6,27 +6,24 @@ turned back into the words of the chat before it is stored.
 
 import asyncio
 import random
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from pydantic import BaseModel, Field
 
 from app import telemetry
 from app.catalog.categories import InsightSpec
-from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
-from app.generation.context import InsightContext
+from app.catalog.content import InsightContent
+from app.generation.context import InsightContext, Part
+from app.generation.model.answer import NO_EVIDENCE, InsightAnswer, content_of
 from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
-from app.generation.model.redaction import visible
 from app.generation.model.rejected import RejectedProvider
 from app.generation.model.rounds import Round, Rounds
 from app.generation.protocol import CallGuard, Draft, GenerationFailed, Spent
 from app.llm.breaker import Breaker, CircuitOpen, Passage
 from app.llm.failures import REJECTED_WAIT_S
-from app.llm.lenient import Numbers, Share
 from app.llm.limits import NoPlace, Permit
 from app.llm.prices import FREE, MILLION, Price, price_of
 from app.llm.protocol import (
@@ -42,7 +39,6 @@ from app.llm.protocol import (
 )
 from app.llm.rejections import Rejections
 
-HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
 MODEL_CHARS_MAX = 200
 CHARS_MIN = 2_000
@@ -57,29 +53,14 @@ UNANSWERED_MAX, TIMED_OUT_MAX = 3, 2
 """Calls of an attempt that were not answered, after which it is given back. Of calls that took
 too long a third would not fit into the attempt."""
 UNANSWERED_WAIT_S = 10.0
-_OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 log = structlog.get_logger()
 
 
-class AnswerFinding(BaseModel):
-    """One claim of a model."""
-
-    claim: Annotated[str, Field(min_length=1, max_length=2 * CLAIM_MAX)]
-    evidence: Numbers
-
-
-class InsightAnswer(BaseModel):
-    """What a model is asked to fill in; a little too long is cut, far too long is refused."""
-
-    headline: Annotated[str, Field(min_length=1, max_length=2 * HEADLINE_MAX)]
-    summary: Annotated[str, Field(min_length=1, max_length=2 * SUMMARY_MAX)]
-    findings: Annotated[list[AnswerFinding], Field(min_length=1, max_length=3 * FINDINGS_MAX)]
-    confidence: Share
-
-
 class ModelGenerator:
     """Has a language model write insights. One a process."""
+
+    reads = Part.DISCLOSURE
 
     def __init__(
         self,
@@ -240,10 +221,10 @@ class _Call:
                 completion = await self._ask(prompt, briefing, passage, permit)
         except (CircuitOpen, NoPlace) as wait:
             raise self._waits(wait) from None
-        content = _content(completion.answer, briefing, spec)
+        content = content_of(completion.answer, briefing, spec)
         if content is None:
-            self.problem = _NO_EVIDENCE
-            self._repair_next(Repair(completion.text, _NO_EVIDENCE))
+            self.problem = NO_EVIDENCE
+            self._repair_next(Repair(completion.text, NO_EVIDENCE))
             raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=history.spent)
         return self._draft(content, completion.model)
 
@@ -365,36 +346,3 @@ class _Call:
             was_sent=was_sent,
             spent=self.guard.history.spent,
         )
-
-
-_NO_EVIDENCE = (
-    "findings: none of them cites a message that was shown. Every finding must cite numbers"
-    " that stand after # at the beginning of a line of the chat."
-)
-
-
-def _content(answer: InsightAnswer, briefing: Briefing, spec: InsightSpec) -> InsightContent | None:
-    """The insight as it is sold; None when no finding cites a message that was shown."""
-    findings: list[Finding] = []
-    for told in answer.findings:
-        shown = sorted({number for number in told.evidence if number in briefing.shown})
-        claim = _readable(told.claim, briefing, CLAIM_MAX)
-        if shown and claim:
-            findings.append(Finding(claim=claim, evidence=shown[:EVIDENCE_MAX]))
-    headline = _readable(answer.headline, briefing, HEADLINE_MAX)
-    summary = _readable(answer.summary, briefing, SUMMARY_MAX)
-    if not findings or not headline or not summary:
-        return None
-    return InsightContent(
-        headline=headline,
-        summary=summary,
-        findings=findings[:FINDINGS_MAX],
-        metrics=dict(briefing.metrics[spec.key]),
-        confidence=answer.confidence,
-    )
-
-
-def _readable(text: str, briefing: Briefing, chars_max: int) -> str:
-    """With the names of the chat, without what is not seen, and no longer than is stored."""
-    restored = visible(_OTHER_BREAKS.sub("\n", briefing.redactor.restore(text))).strip()
-    return restored if len(restored) <= chars_max else restored[: chars_max - 1].rstrip() + "…"

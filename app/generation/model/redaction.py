@@ -7,7 +7,7 @@ not write keep their names: nothing tells them from other words.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.chats.names import printable
 
@@ -76,6 +76,11 @@ def _may_be_in(name: str, words: set[str], text: str) -> bool:
     return bool(_UNSPACED.search(name) or not _LETTERS.search(name)) and name.strip() in text
 
 
+def restored(text: str, originals: Mapping[str, str]) -> str:
+    """`text` with what its aliases and placeholders stand for; unknown ones stay."""
+    return _ALIAS.sub(lambda found: originals.get(found[0], found[0]), text)
+
+
 class Redactor:
     """Redacts the texts of one chat; equal things get equal placeholders."""
 
@@ -105,9 +110,10 @@ class Redactor:
             return text
         return self._found_in_plain.sub(self._replacement, text)
 
-    def restore(self, text: str) -> str:
-        """`text` with what its placeholders stand for; unknown ones stay."""
-        return _ALIAS.sub(lambda found: self._originals.get(found[0], found[0]), text)
+    @property
+    def originals(self) -> dict[str, str]:
+        """What the aliases and placeholders made so far stand for."""
+        return self._originals
 
     def _replacement(self, found: re.Match[str]) -> str:
         kind, text = found.lastgroup or "", found[0]

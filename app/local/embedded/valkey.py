@@ -14,8 +14,8 @@ from app.local.embedded.server import Server
 
 CONNECT_TIMEOUT_S = 2.0
 
-# Under pressure only what has a time to live goes (cached contexts); a refused wake-up costs
-# latency, never a job. The process title stays as it is: by it a left-over server is recognised.
+# Under pressure only what has a time to live goes; a refused wake-up costs latency, never a job.
+# The process title stays as it is: by it a left-over server is recognised.
 SETTINGS = f"""\
 bind {LOOPBACK}
 protected-mode yes
