@@ -56,14 +56,14 @@ async def interleaved(
     """A row for each entry. All take part in each round, so that a slow minute of the machine
     hits every contestant.
     """
-    measured: dict[str, list[Row]] = {entry.contestant.name: [] for entry in entries}
+    measured: list[list[Row]] = [[] for _ in entries]
     for _ in range(rounds):
-        for entry in entries:
+        for entry, rows in zip(entries, measured, strict=True):
             row = await measure(bench.services, entry, load)
-            measured[entry.contestant.name].append(row)
+            rows.append(row)
             shown = row.get("invalid") or f"{row['jobs_s']:.2f} jobs/s"
             bench.say(f"{row['contestant']}: {shown}")
-    return [summary(rows) for rows in measured.values()]
+    return [summary(rows) for rows in measured]
 
 
 def summary(rows: Sequence[Row]) -> Row:

@@ -82,7 +82,7 @@ def main() -> None:
 
 
 async def _measure_jobs(running: Services, jobs: int) -> None:
-    load = Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=False, seed=1)
+    load = Load(llm_s=0, llm_spread_s=0, seed=1)
     for form in FORMS:
         measured = await measure(running, Entry(Ceiling(form), jobs, seconds_max=120), load)
         print(json.dumps(measured))

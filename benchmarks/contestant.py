@@ -14,16 +14,13 @@ class Load:
     """What a job does beside the database.
 
     `llm_s` ± `llm_spread_s` is the latency of each call to the model, drawn uniformly;
-    `llm_slow_share` of the calls take `llm_slow_times` as long. A context takes `context_s` of
-    waiting (`asyncio.sleep` or `time.sleep`), and with `real_context` the real one is built too:
-    decrypted, indexed, selected. `seed` makes the latencies repeatable. With `is_signed` each
-    answer holds a digest of the context it was written from, by which two designs are compared.
+    `llm_slow_share` of the calls take `llm_slow_times` as long. `seed` makes the latencies
+    repeatable. With `is_signed` each answer holds a digest of the context it was written from, by
+    which two designs are compared.
     """
 
     llm_s: float
     llm_spread_s: float
-    context_s: float
-    real_context: bool
     seed: int
     llm_slow_share: float = 0.0
     llm_slow_times: float = 1.0

@@ -29,7 +29,7 @@ from benchmarks.seed import (
 from benchmarks.services import Services, services, violations
 
 TURN = 500
-LOAD = Load(llm_s=0.3, llm_spread_s=0.3, context_s=0.0, real_context=False, seed=7)
+LOAD = Load(llm_s=0.3, llm_spread_s=0.3, seed=7)
 WAIT_S = 120.0
 POLL_S = 0.1
 TABLES = ("jobs", "insights", "reservations", "accounts", "entries")

@@ -24,14 +24,14 @@ def headline(scenarios: Scenarios) -> str:
 
 
 def real_chats(scenarios: Scenarios) -> str:
-    """Throughput and cost with chats of all sizes, both designs doing the same reading."""
+    """Throughput and cost with chats of all sizes, prepared for both designs."""
     mixed = scenarios.get("mixed")
     if mixed is None:
         return NOT_MEASURED
     ours, sync, rewritten = (_at_full_load(mixed.get(name)) for name in ROWS)
     return (
-        "Chats of 200 to 100,000 messages, each tenfold as frequent, every context built by the"
-        " same code in every design, a model that answers in 1 s ± 0.5 s and takes four times as"
+        "Chats of 200 to 100,000 messages, each tenfold as frequent, prepared at their upload for"
+        " every design, a model that answers in 1 s ± 0.5 s and takes four times as"
         f" long for 5 % of the calls, {_rounds(mixed)}: this design does {ours} with one worker"
         f" process; the synchronous one {sync} at the best of its settings, and {rewritten}"
         " rewritten as one task a job."

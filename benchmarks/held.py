@@ -22,7 +22,7 @@ from benchmarks.seed import encoded_chat, release_jobs, seed_chats, seed_jobs
 from benchmarks.services import Services, product_engine, violations
 from benchmarks.throughput import Cost, percentiles_ms
 
-LOAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=6)
+LOAD = Load(llm_s=0.0, llm_spread_s=0.0, seed=6)
 MESSAGES = 24
 ALL = tuple(CATEGORIES.values())
 COINS = sum(category.price_coins for category in ALL)

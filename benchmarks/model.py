@@ -12,7 +12,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from app.catalog.content import Finding, InsightContent
-from app.generation.context import InsightContext
+from app.generation.context import InsightContext, Part
 from app.generation.protocol import Draft
 from benchmarks.contestant import Load
 
@@ -37,13 +37,13 @@ class StubModel:
     def __init__(self, load: Load) -> None:
         self._load = load
 
-    async def awrite(self, job_id: UUID, key: str, context: InsightContext | None) -> Draft:
+    async def awrite(self, job_id: UUID, key: str, context: InsightContext) -> Draft:
         """The insight `key` of the job; waits on the event loop."""
         if self._load.llm_s > 0:
             await asyncio.sleep(self.latency_s(job_id, key))
         return self._answer(key, context)
 
-    def write(self, job_id: UUID, key: str, context: InsightContext | None) -> Draft:
+    def write(self, job_id: UUID, key: str, context: InsightContext) -> Draft:
         """The same, for a thread that waits."""
         if self._load.llm_s > 0:
             time.sleep(self.latency_s(job_id, key))
@@ -59,13 +59,11 @@ class StubModel:
         usual_s = max(0.0, load.llm_s + (2 * part - 1) * load.llm_spread_s)
         return usual_s * (load.llm_slow_times if luck < load.llm_slow_share else 1.0)
 
-    def _answer(self, key: str, context: InsightContext | None) -> Draft:
+    def _answer(self, key: str, context: InsightContext) -> Draft:
         draft = draft_of(key)
-        if context is None or not self._load.is_signed:
+        if not self._load.is_signed:
             return draft
-        # Through its JSON once more: one from a cache has another object for its time zone.
-        plain = InsightContext.from_bytes(context.to_bytes()).to_bytes()
-        digest = blake2b(plain, digest_size=16).hexdigest()
+        digest = blake2b(context.parts[Part.DISCLOSURE], digest_size=16).hexdigest()
         signed = draft.content.metrics | {SIGNATURE: digest}
         return replace(draft, content=draft.content.model_copy(update={"metrics": signed}))
 

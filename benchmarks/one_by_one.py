@@ -50,7 +50,7 @@ async def measure_one_by_one(
                     finished_at = await _finished_at(connection, job[1])
                     slowest = max(model.latency_s(job[1], spec.key) for spec in CATEGORY.insights)
                     totals.append((finished_at - woken_at).total_seconds())
-                    overheads.append(totals[-1] - slowest - load.context_s)
+                    overheads.append(totals[-1] - slowest)
             finally:
                 await asyncio.to_thread(contestant.stop)
             failed = await connection.fetchval(_FAILED)

@@ -3,7 +3,7 @@
 python -m benchmarks.profile --what worker|api|idle [--seconds 10] [--write]
 
 `worker`: jobs with LLM 0, 64 in flight. `api`: unlocks over 32 connections. `idle`: a worker that
-gets one job after another, with the real context. `--write` puts the tables into
+gets one job after another. `--write` puts the tables into
 docs/performance.md.
 """
 
@@ -34,8 +34,7 @@ IDLE_JOBS_S_MAX = 60
 CONNECTIONS = 32
 MESSAGES = 24
 POLL_S = 0.002
-NO_WAIT = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=6)
-REAL = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=True, seed=6)
+NO_WAIT = Load(llm_s=0.0, llm_spread_s=0.0, seed=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ async def profile_worker(servers: Services, seconds: float) -> Profile:
 
 async def profile_idle(servers: Services, seconds: float) -> Profile:
     return await _of_worker(
-        servers, seconds, REAL, IDLE_JOBS_S_MAX, "Jobs, one at a time, real context", _one_by_one
+        servers, seconds, NO_WAIT, IDLE_JOBS_S_MAX, "Jobs, one at a time", _one_by_one
     )
 
 

@@ -15,29 +15,24 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import asyncpg
-import redis
 import uvloop
 
 from app.jobs.models import INSIGHTS_PER_JOB
-from app.jobs.notifications import JOB_CANCELLED
 from benchmarks import machine
 from benchmarks.bench import SEED
 from benchmarks.contestant import Load
-from benchmarks.product import Product
+from benchmarks.provided import Provided, provider_stub
 from benchmarks.provider_path import cpu_ms_of_a_call
 from benchmarks.run import silence_libraries
 from benchmarks.seed import release_jobs
-from benchmarks.services import ROOT, Services, services, violations
+from benchmarks.services import Services, services, violations
 from benchmarks.throughput import seeded_jobs
 
 LIMIT, LATENCY_S, SPREAD_S = 60, 1.0, 0.3
@@ -49,7 +44,7 @@ LEASE_S = 6
 PATH_CALLS = 600
 JOBS_S_MAX = 120.0
 POLL_S = 0.1
-NO_LOAD = Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=True, seed=SEED)
+NO_LOAD = Load(llm_s=0, llm_spread_s=0, seed=SEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +59,16 @@ class Measured:
     violations: int
 
 
-class ProvidedWorkers(Product):
-    """The product's own workers, with their own broker and a model behind a network."""
+class LimitedWorkers(Provided):
+    """Three worker processes that share a limit of calls."""
 
     def __init__(self, services: Services, base_url: str) -> None:
-        super().__init__(services, tasks=TASKS, processes=WORKERS)
-        self.broker = "workers.tasks:broker"
-        self.variables = {
-            "SIXFOLD_LLM_BASE_URL": base_url,
-            "SIXFOLD_LLM_API_KEY": "sk-benchmark",
-            "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
+        super().__init__(services, base_url, tasks=TASKS, processes=WORKERS)
+        self.variables |= {
             "SIXFOLD_LLM_CONCURRENCY": str(LIMIT),
             "SIXFOLD_LEASE_S": str(LEASE_S),
             "SIXFOLD_HEARTBEAT_S": str(LEASE_S / 3),
         }
-        self._redis_url = services.redis_url
-
-    def is_ready(self, _ready: object) -> bool:
-        """Each process hears of cancelled jobs just before it asks for work."""
-        with redis.Redis.from_url(self._redis_url) as client:
-            heard: Any = client.pubsub_numsub(JOB_CANCELLED)
-            return heard[0][1] >= WORKERS
 
     def kill_one(self) -> None:
         """SIGKILL to the process that worked most; the master, which works least, goes on."""
@@ -97,8 +81,8 @@ async def measure(servers: Services, *, jobs: int, kills: bool) -> Measured:
         connection = await asyncpg.connect(database_url)
         try:
             queued = await seeded_jobs(connection, servers, jobs)
-            with _stub() as base_url:
-                workers = ProvidedWorkers(servers, base_url)
+            with provider_stub(LATENCY_S, SPREAD_S) as base_url:
+                workers = LimitedWorkers(servers, base_url)
                 workers.start(
                     database_url=database_url,
                     redis_url=servers.redis_url,
@@ -130,28 +114,6 @@ async def measure(servers: Services, *, jobs: int, kills: bool) -> Measured:
         )
 
 
-@contextmanager
-def _stub() -> Generator[str]:
-    """The base URL of a provider's stub in a process of its own."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.provider_stub", "--seed", str(SEED)),
-            *("--latency", str(LATENCY_S), "--spread", str(SPREAD_S)),
-        ],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
-
-
 def _stats(base_url: str) -> dict[str, Any]:
     with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats") as answer:  # noqa: S310
         return json.load(answer)
@@ -167,7 +129,7 @@ async def _until_ended(connection: asyncpg.Connection) -> None:
 
 def measure_path(servers: Services) -> float:
     """Processor time of a call in milliseconds, without a job around it."""
-    with _stub() as base_url:
+    with provider_stub(LATENCY_S, SPREAD_S) as base_url:
         return uvloop.run(cpu_ms_of_a_call(servers, base_url, calls=PATH_CALLS, limit=LIMIT))
 
 

@@ -39,7 +39,17 @@ CHARTS = (
 )
 PUBLISHED = frozenset(
     {
-        *("even", "mixed", "open_loop", "waiting", "overhead", "unlock", "idle", "connect"),
+        *(
+            "even",
+            "mixed",
+            "whole_job",
+            "open_loop",
+            "waiting",
+            "overhead",
+            "unlock",
+            "idle",
+            "connect",
+        ),
         *("growth", "backlog", "held", "stream", "imports"),
     }
 )

@@ -1,7 +1,7 @@
 """Accounts, sealed chats and queued jobs in bulk, with the effects of uploads and unlocks."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,13 +13,16 @@ from uuid import UUID
 import asyncpg
 
 from app.catalog.categories import CATEGORIES, Category
-from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat
+from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat, decode_block
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.storage import SealedChat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
+from app.generation.context import VERSION, Part
+from app.generation.preparation import prepare
 from app.ids import new_id
 from app.jobs.leases import REQUEUE_MAX_S
+from app.jobs.prepared_chats import seal_parts
 from app.settings import parse_master_key
 from benchmarks.contestant import Job
 
@@ -28,8 +31,7 @@ SIGNUP_COINS = 50
 CATEGORY = CATEGORIES["friendship"]
 LINES_OF_SAMPLE = 4300
 SMALL_CHAT = 60
-"""Messages of the chats that jobs are about. Building a context takes time with each of them, the
-same in every design, and would hide what is compared."""
+"""Messages of the chats that jobs are about where the design is measured and not its reading."""
 EXPIRES_S = 3600
 FIRST_AT = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -42,10 +44,14 @@ class SeededChat:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What jobs are about: chats of these sizes, in turns, and what is unlocked of each."""
+    """What jobs are about: chats of these sizes, in turns, and what is unlocked of each.
+
+    A chat that is not prepared was uploaded just now.
+    """
 
     sizes: tuple[int, ...] = (SMALL_CHAT,)
     categories: tuple[Category, ...] = (CATEGORY,)
+    is_prepared: bool = True
 
 
 SMALL = Work()
@@ -60,6 +66,12 @@ def encoded_chat(messages: int) -> EncodedChat:
         export = b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[: messages + 1])
     order = ReadingOrder(filename=SAMPLE.name, date_order=DateOrder.DMY, timezone="UTC")
     return read_chat(export, order, bytes_max=2**26)
+
+
+@cache
+def prepared_parts(chat: EncodedChat) -> Mapping[tuple[str, Part], bytes]:
+    """What a worker would prepare of the chat."""
+    return prepare([message for block in chat.blocks for message in decode_block(block)]).parts
 
 
 def export_of(messages: int) -> bytes:
@@ -92,6 +104,7 @@ async def seed_work(
             users=users,
             coins=coins,
             prefix=f"user-{place}",
+            is_prepared=work.is_prepared,
         )
     queued = [
         job for category in work.categories for job in await seed_jobs(connection, seeded, category)
@@ -110,6 +123,7 @@ async def seed_chats(
     chats_each: int = 1,
     coins: int = SIGNUP_COINS,
     prefix: str = "user",
+    is_prepared: bool = True,
 ) -> list[SeededChat]:
     """New users with `coins`, granted at sign-up, and copies of `chat`, each with its own key."""
     ring = KeyRing([parse_master_key(master_key)])
@@ -119,6 +133,8 @@ async def seed_chats(
     seeded: list[SeededChat] = []
     while batch := list(islice(sealed, 1000)):
         await _copy(connection, batch)
+        if is_prepared:
+            await _copy_prepared(connection, batch, prepared_parts(chat))
         seeded += [SeededChat(each.user_id, each.id) for each in batch]
     return seeded
 
@@ -126,13 +142,13 @@ async def seed_chats(
 async def copy_chat(
     connection: asyncpg.Connection, chat: SeededChat, *, count: int
 ) -> list[SeededChat]:
-    """New users, each with the rows of `chat` but its blocks, for queues that are only looked at.
+    """New users, each with the rows of `chat` but its content, for queues that are only looked at.
 
     What is sealed in them is sealed for another place: nobody can open it.
     """
     names = [f"copy-{number:06}" for number in range(count)]
     await connection.execute(_ACCOUNTS, names, SIGNUP_COINS)
-    copied = await connection.fetch(_COPY_CHAT, names, chat.user_id, chat.chat_id)
+    copied = await connection.fetch(_COPY_CHAT, names, chat.user_id, chat.chat_id, VERSION)
     return [SeededChat(row["user_id"], row["id"]) for row in copied]
 
 
@@ -190,6 +206,24 @@ async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> 
     )
 
 
+async def _copy_prepared(
+    connection: asyncpg.Connection,
+    chats: Sequence[SealedChat],
+    parts: Mapping[tuple[str, Part], bytes],
+) -> None:
+    await connection.copy_records_to_table(
+        "prepared_chats",
+        columns=("user_id", "chat_id", "version", "category", "part", "sealed"),
+        records=[
+            (chat.user_id, chat.id, VERSION, category, part.value, sealed)
+            for chat in chats
+            for (category, part), sealed in seal_parts(
+                chat.key, (chat.user_id, chat.id), parts
+            ).items()
+        ],
+    )
+
+
 def _extent(chat: SealedChat, ord_: int) -> tuple[int, int]:
     """The number of the block's first message, and how many it holds."""
     before = ord_ * MESSAGES_PER_BLOCK
@@ -209,13 +243,19 @@ _ACCOUNTS = """
 """
 
 _COPY_CHAT = """
-    INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac, message_count,
-                       first_at, last_at)
-    SELECT u.user_id, gen_random_uuid(), c.key_id, c.sealed_key, c.sealed_meta, c.content_hmac,
-           c.message_count, c.first_at, c.last_at
-    FROM chats c CROSS JOIN unnest($1::text[]) AS u (user_id)
-    WHERE c.user_id = $2 AND c.id = $3
-    RETURNING user_id, id
+    WITH copied AS (
+        INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac,
+                           message_count, first_at, last_at)
+        SELECT u.user_id, gen_random_uuid(), c.key_id, c.sealed_key, c.sealed_meta,
+               c.content_hmac, c.message_count, c.first_at, c.last_at
+        FROM chats c CROSS JOIN unnest($1::text[]) AS u (user_id)
+        WHERE c.user_id = $2 AND c.id = $3
+        RETURNING user_id, id
+    ), prepared AS (
+        INSERT INTO prepared_chats (user_id, chat_id, version, category, part, sealed)
+        SELECT user_id, id, $4, '-', '-', '' FROM copied
+    )
+    SELECT user_id, id FROM copied
 """
 
 # The effects of an unlock (app.unlocks.unlock) for users who each unlock once at a time.

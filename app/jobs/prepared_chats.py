@@ -62,7 +62,7 @@ async def open_context(claim: Claim, key: ChatKey, part: Part) -> InsightContext
     if sealed is None:
         raise NotPrepared
     try:
-        plain = key.open(sealed, *_place(chat, category, part))
+        plain = opened_part(key, chat, category, part, sealed)
     except SealBroken as error:
         log.warning("prepared.unreadable", job_id=str(claim.job_id), reason=error.reason)
         await in_statement(_FORGET, _named(chat), step=Step.PREPARE)
@@ -106,6 +106,11 @@ def seal_parts(
         (category, part): key.seal(plain, *_place(chat, category, part))
         for (category, part), plain in parts.items()
     }
+
+
+def opened_part(key: ChatKey, chat: ChatRef, category: str, part: Part, sealed: bytes) -> bytes:
+    """What was sealed. Raises SealBroken."""
+    return key.open(sealed, *_place(chat, category, part))
 
 
 async def store_prepared(chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes]) -> None:

@@ -1,7 +1,6 @@
 """The body of a job by bare asyncpg: claim, context, six calls, their results, the charge."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +8,10 @@ from typing import Self
 
 from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
-from app.chats.storage import open_messages
 from app.crypto import ChatKey, KeyRing
-from app.generation.context import InsightContext
-from app.generation.preparation import build_context
+from app.generation.context import VERSION, InsightContext, Part
 from app.jobs.models import InsightState
+from app.jobs.prepared_chats import opened_part
 from app.jobs.results import InsightResult, insight_place
 from app.settings import parse_master_key
 from benchmarks.bare.grouped import BatchedSteps, SingleSteps
@@ -65,35 +63,27 @@ class Body:
             return
         user_id, job_id = job
         key = self._keyring.unwrap(claimed.key_id, claimed.sealed_key, user_id, claimed.chat_id)
-        if self._load.context_s > 0:
-            await asyncio.sleep(self._load.context_s)
-        context = await self._context(claimed, key) if self._load.real_context else None
+        context = await self._context(claimed, key)
         specs = CATEGORIES[claimed.category].insights
         await asyncio.gather(*(self._write(claimed, key, spec, context) for spec in specs))
         if not await self._steps.settle(claimed.held):
             raise RuntimeError(f"job {job_id} was not charged")
 
     async def _context(self, claimed: Claimed, key: ChatKey) -> InsightContext:
-        """Read, opened and built as the product does it."""
-        user_id, chat_id = claimed.held.user_id, claimed.chat_id
+        """Read and opened as the product does it."""
+        chat, part = (claimed.held.user_id, claimed.chat_id), Part.DISCLOSURE
         async with self._connections.taken() as connection:
-            rows = await connection.fetch(_BLOCKS, user_id, chat_id)
-        blocks = [(row["ord"], row["sealed"]) for row in rows]
-        category = CATEGORIES[claimed.category]
-
-        def build() -> InsightContext:
-            return build_context(open_messages(key, user_id, chat_id, blocks), category)
-
-        return await asyncio.to_thread(build)
+            row = await connection.fetchrow(_PART, *chat, VERSION, claimed.category, part.value)
+        plain = opened_part(key, chat, claimed.category, part, row["sealed"])
+        return InsightContext(row["message_count"], {part: plain})
 
     async def _write(
-        self, claimed: Claimed, key: ChatKey, spec: InsightSpec, context: InsightContext | None
+        self, claimed: Claimed, key: ChatKey, spec: InsightSpec, context: InsightContext
     ) -> None:
         started = time.monotonic()
         held = claimed.held
         draft = await self._model.awrite(held.job_id, spec.key, context)
-        message_count = sys.maxsize if context is None else context.message_count
-        content = checked_evidence(draft.content, message_count=message_count)
+        content = checked_evidence(draft.content, message_count=context.message_count)
         place = insight_place(held.user_id, held.job_id, spec.key, claimed.prompt_version)
         result = InsightResult(
             held,
@@ -112,6 +102,8 @@ class Body:
             raise RuntimeError(f"job {held.job_id} was lost")
 
 
-_BLOCKS = """
-    SELECT ord, sealed FROM chat_blocks WHERE user_id = $1 AND chat_id = $2 ORDER BY ord
+_PART = """
+    SELECT p.sealed, c.message_count
+    FROM prepared_chats p JOIN chats c ON c.user_id = p.user_id AND c.id = p.chat_id
+    WHERE p.user_id = $1 AND p.chat_id = $2 AND p.version = $3 AND p.category = $4 AND p.part = $5
 """

@@ -18,6 +18,7 @@ from benchmarks.scenarios import (
     stream,
     unlock,
     waiting,
+    whole_job,
 )
 
 Scenario = Callable[[Bench], Awaitable[dict[str, Any]]]
@@ -28,6 +29,7 @@ NOT_QUICK = frozenset({"waiting", "connect", "growth", "recovery"})
 SCENARIOS: Mapping[str, Scenario] = {
     "even": chats.run_even,
     "mixed": chats.run_mixed,
+    "whole_job": whole_job.run,
     "waiting": waiting.run,
     "open_loop": open_loop.run,
     "overhead": overhead.run,

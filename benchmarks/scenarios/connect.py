@@ -8,7 +8,7 @@ from benchmarks.contestant import Load
 from benchmarks.one_by_one import measure_one_by_one
 from benchmarks.slow_connect import slow_connections
 
-LOAD = Load(llm_s=0.1, llm_spread_s=0.05, context_s=0.0, real_context=False, seed=SEED)
+LOAD = Load(llm_s=0.1, llm_spread_s=0.05, seed=SEED)
 DELAYS_S = (0.5, 4.0)
 JOBS = 6
 SYNC_JOBS = {0.5: 3, 4.0: 1}

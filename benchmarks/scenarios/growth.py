@@ -7,10 +7,10 @@ from benchmarks.bench import SEED, Bench, Row
 from benchmarks.contestant import Load
 from benchmarks.throughput import Entry, measure
 
-LOAD = Load(llm_s=1.0, llm_spread_s=0.5, context_s=1.0, real_context=False, seed=SEED)
+LOAD = Load(llm_s=2.0, llm_spread_s=0.5, seed=SEED)
 IN_FLIGHT = (10, 100, 1_000, 5_000)
 PROCESSES = (1, 2, 4)
-OVERHEAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
+OVERHEAD = Load(llm_s=0.0, llm_spread_s=0.0, seed=SEED)
 
 
 async def run(bench: Bench) -> dict[str, Any]:

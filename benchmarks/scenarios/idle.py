@@ -7,23 +7,20 @@ from benchmarks.bench import SEED, Bench, Row, summary
 from benchmarks.contestant import Contestant, Load
 from benchmarks.one_by_one import measure_one_by_one
 
-LOAD = Load(llm_s=0.1, llm_spread_s=0.05, context_s=0.0, real_context=False, seed=SEED)
-REAL = Load(llm_s=0.1, llm_spread_s=0.05, context_s=0.0, real_context=True, seed=SEED)
+LOAD = Load(llm_s=0.1, llm_spread_s=0.05, seed=SEED)
 JOBS = 40
 SYNC_JOBS = 12
 
 
 async def run(bench: Bench) -> dict[str, Any]:
-    """End to end minus the slowest call; the real context is part of a real job."""
+    """End to end minus the slowest call."""
     ours = roster.product(bench.services, tasks=roster.OVERHEAD_IN_FLIGHT)
     sync = roster.IDLE_SETTING.contestant()
-    measured: dict[str, list[Row]] = {"product": [], "real_context": [], "sync": []}
+    measured: dict[str, list[Row]] = {"product": [], "sync": []}
     for _ in range(min(2, bench.rounds)):
         measured["product"].append(await _measure(bench, ours, LOAD, JOBS))
-        measured["real_context"].append(await _measure(bench, ours, REAL, JOBS))
         measured["sync"].append(await _measure(bench, sync, LOAD, SYNC_JOBS))
     rows = {name: summary(each) for name, each in measured.items()}
-    rows["real_context"]["contestant"] += ", real context"
     return {
         "about": "From the wake-up to the end, minus the slowest of the six calls (0.1 ± 0.05 s).",
         **rows,

@@ -9,12 +9,10 @@ from benchmarks.seed import SMALL
 from benchmarks.sweep import entry_of, swept
 from benchmarks.throughput import Entry, measure
 
-LOAD = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
-REAL = Load(llm_s=0.0, llm_spread_s=0.0, context_s=0.0, real_context=True, seed=SEED)
+LOAD = Load(llm_s=0.0, llm_spread_s=0.0, seed=SEED)
 JOBS = 2_000
 PEER_JOBS = 400
 ROUNDS = 2
-REAL_JOBS = 300
 SECONDS_MAX = 60.0
 LOSING_JOBS, LOSING_TRIES = 100, 3
 LOSING_S = 25.0
@@ -47,9 +45,6 @@ async def run(bench: Bench) -> dict[str, Any]:
     ]
     rounds = min(bench.rounds, ROUNDS)
     rows = await interleaved(bench, LOAD, [*named.values(), *peers], rounds=rounds)
-    real_entry = Entry(ours, REAL_JOBS // bench.less, SECONDS_MAX)
-    real = await interleaved(bench, REAL, [real_entry], rounds=1)
-    real[0]["contestant"] += ", real context"
     losing = [] if bench.quick else [await _losing(bench)]
     others = [row for sweep in sweeps.values() for row in sweep.others()]
     about = [_ABOUT, *map(_about_losing, losing)] + ([_ABOUT_PEERS] if peers else [])
@@ -57,8 +52,7 @@ async def run(bench: Bench) -> dict[str, Any]:
         "about": " ".join(about),
         **dict(zip(named, rows, strict=False)),
         "peers": rows[len(named) :],
-        "real_context": real[0],
-        "rows": [*rows, *real, *others, *losing],
+        "rows": [*rows, *others, *losing],
     }
 
 
@@ -101,7 +95,7 @@ def _about_losing(row: Row) -> str:
 
 
 _ABOUT = """\
-LLM 0, context 0; "real context" also builds that of a small chat. The ceilings are the same \
+LLM 0, chats of 60 messages. The ceilings are the same \
 effects without framework, queue or rescue; SAQ with the batched body is a stock queue with the \
 product's own statements. The sync settings below the rounds were tried once each."""
 

@@ -14,7 +14,7 @@ from benchmarks.contestant import Job, Load
 from benchmarks.seed import release_jobs
 from benchmarks.throughput import percentiles_ms, seeded_jobs
 
-LOAD = Load(llm_s=60.0, llm_spread_s=0.0, context_s=0.0, real_context=False, seed=SEED)
+LOAD = Load(llm_s=60.0, llm_spread_s=0.0, seed=SEED)
 JOBS = 30
 POLL_S = 0.05
 RUNNING_S_MAX = 20.0

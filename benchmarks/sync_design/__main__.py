@@ -29,7 +29,7 @@ def main() -> None:
         bridge=given.bridge,
         prefetch=given.prefetch,
     )
-    load = Load(given.llm_s, given.llm_s / 2, context_s=0, real_context=True, seed=1)
+    load = Load(given.llm_s, given.llm_s / 2, seed=1)
     with services() as running:
         measured = asyncio.run(measure(running, Entry(design, given.jobs, given.seconds), load))
     print(json.dumps(measured, indent=1))

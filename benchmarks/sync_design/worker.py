@@ -17,7 +17,7 @@ from app.catalog.categories import InsightSpec
 from app.catalog.content import checked_evidence
 from app.jobs.models import INSIGHTS_PER_JOB, JobState
 from benchmarks.sync_design.config import ASYNC_JOB, CLEANUP, ORCHESTRATE, WHOLE_JOB, make_app
-from benchmarks.sync_design.context import load_context, prepare_context
+from benchmarks.sync_design.context import load_context
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.jobs import (
     Job,
@@ -59,7 +59,7 @@ class OrchestrateTask(RetriedTask):
     def on_failure(
         self, exc: Exception, task_id: str, args: Any, kwargs: dict[str, Any], einfo: object
     ) -> None:
-        """The coins come back when not even the context could be built."""
+        """The coins come back when not even that worked."""
         user_id, job_id = args
         end_job(user_id, UUID(job_id), JobState.FAILED, error_code="internal")
 
@@ -78,12 +78,11 @@ class FinalizeTask(RetriedTask):
 
 @app.task(name=ORCHESTRATE, base=OrchestrateTask)
 def orchestrate_insights(user_id: str, job_id: str) -> None:
-    """Builds the context and sends the six insights."""
+    """Starts the job and sends the six insights."""
     with connected() as connection:
         job = start_job(connection, user_id, UUID(job_id))
         if job is None:
             return
-        prepare_context(connection, job)
     header = [write_insight.s(user_id, job_id, spec.ord) for spec in job.category.insights]
     chord(header)(finalize_insights.s(user_id, job_id))
 
@@ -114,9 +113,8 @@ def write_insight(self: Task, user_id: str, job_id: str, ord_: int) -> dict[str,
 def _write(connection: Any, job: Job, spec: InsightSpec, calls: int) -> None:
     started = time.monotonic()
     context = load_context(connection, job)
-    message_count = job.message_count if context is None else context.message_count
     draft = model().write(job.id, spec.key, context)
-    checked_evidence(draft.content, message_count=message_count)
+    checked_evidence(draft.content, message_count=context.message_count)
     ms = round((time.monotonic() - started) * 1000)
     store_insight(connection, job, spec, draft, calls=calls, ms=ms)
 
@@ -139,14 +137,13 @@ def write_all_insights(user_id: str, job_id: str) -> None:
         job = start_job(connection, user_id, UUID(job_id))
         if job is None:
             return
-        context = prepare_context(connection, job)
-    message_count = job.message_count if context is None else context.message_count
+        context = load_context(connection, job)
     started = time.monotonic()
     submit, write = _callers().submit, model().write
     calls = {submit(write, job.id, spec.key, context): spec for spec in job.category.insights}
     for call in as_completed(calls):
         draft = call.result()
-        checked_evidence(draft.content, message_count=message_count)
+        checked_evidence(draft.content, message_count=context.message_count)
         ms = round((time.monotonic() - started) * 1000)
         with connected() as connection:
             store_insight(connection, job, calls[call], draft, calls=1, ms=ms)

@@ -45,5 +45,5 @@ async def jobs(connection: asyncpg.Connection) -> list[Job]:
 
 @pytest.fixture
 def load() -> Load:
-    """No waiting, but the real context."""
-    return Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=True, seed=1)
+    """No waiting."""
+    return Load(llm_s=0, llm_spread_s=0, seed=1)

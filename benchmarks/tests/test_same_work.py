@@ -34,7 +34,7 @@ two would stand in the order in which they ended."""
 JOBS = 3
 TABLES = ("jobs", "insights", "reservations", "entries", "accounts", "chats", "chat_blocks")
 DRAWN = frozenset({"content_hmac", "sealed_key", "sealed_meta", "duration_ms"})
-LOAD = Load(llm_s=0, llm_spread_s=0, context_s=0, real_context=True, seed=1, is_signed=True)
+LOAD = Load(llm_s=0, llm_spread_s=0, seed=1, is_signed=True)
 
 OTHERS: Sequence[Contestant] = (
     SyncDesign(pool="prefork", concurrency=2, bridge=True),

@@ -34,7 +34,7 @@ async def environment(
 async def test_nothing_of_the_product_is_beyond_its_prefix(
     make_client: MakeClient, processes: Processes, redis: Redis
 ) -> None:
-    """Wake-ups, notifications, contexts, the limits of a provider and the scheduler's messages."""
+    """Wake-ups, notifications, the limits of a provider and the scheduler's messages."""
     processes.start(*worker())
     scheduler = ("-m", "taskiq", "scheduler", "workers.scheduler:scheduler")
     processes.start(*scheduler)
@@ -44,5 +44,5 @@ async def test_nothing_of_the_product_is_beyond_its_prefix(
     assert done["state"] == "succeeded"
     names = {name.decode() async for name in redis.scan_iter()}
     assert {name.partition(":")[0] for name in names} == {"sixfold"}
-    assert {"wakeups", "ctx", "llm"} <= {name.split(":")[1] for name in names}
+    assert {"wakeups", "llm"} <= {name.split(":")[1] for name in names}
     assert await redis.execute_command("ACL", "LOG") == []
