@@ -136,6 +136,24 @@ TARGETS = (
         _faster("even", "product_two", "product"),
     ),
     Target(
+        "chats of 4,000 messages: jobs/s of one worker process",
+        (AT_LEAST, 60, "/s"),
+        _row("even", "product", "jobs_s"),
+    ),
+    *(
+        Target(
+            f"processor time of a worker for a job, chats of {messages:,} messages",
+            (AT_MOST, ms, "ms"),
+            _row("whole_job", f"stub_{messages}", "cpu_ms_job"),
+        )
+        for messages, ms in {200: 8, 4_000: 15, 40_000: 40, 100_000: 60}.items()
+    ),
+    Target(
+        "… with offline insights, chats of 4,000 messages",
+        (AT_MOST, 30, "ms"),
+        _row("whole_job", "offline_4000", "cpu_ms_job"),
+    ),
+    Target(
         "chats of all sizes: jobs/s against the best sync setting",
         (AT_LEAST, 10, "×"),
         _faster("mixed", "product", "sync_best"),

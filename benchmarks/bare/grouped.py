@@ -43,6 +43,7 @@ class Flushes:
             "ids": [job_id for _, job_id in jobs],
             "lease_s": LEASE_S,
             "attempt_s": ATTEMPT_S,
+            "only_prepared": True,
         }
         async with self._connections.taken() as connection:
             rows = await connection.fetch(_CLAIM.sql, *_CLAIM.values(asked))

@@ -20,7 +20,7 @@ SLOW_TAIL = replace(LOAD, llm_slow_share=0.05, llm_slow_times=4.0)
 ALL = tuple(CATEGORIES.values())
 SMALLEST, LARGEST, SIZES = 200, 100_000, 24
 MESSAGES = 4_000
-JOBS = 960
+JOBS, JOBS_NEW = 1_200, 240
 EVEN_ROUNDS, MIXED_ROUNDS = 2, 3
 
 EVEN = Work((MESSAGES,), ALL)
@@ -103,4 +103,5 @@ async def _rounds(
 
 def _product(bench: Bench, work: Work, *, processes: int = 1) -> Entry:
     product = roster.product(bench.services, tasks=roster.REAL_IN_FLIGHT, processes=processes)
-    return Entry(product, JOBS // bench.less, SECONDS_MAX, work)
+    jobs = JOBS * processes if work.is_prepared else JOBS_NEW
+    return Entry(product, jobs // bench.less, SECONDS_MAX, work)
