@@ -32,12 +32,13 @@ def row(name: str, jobs_s: float) -> dict[str, Any]:
         "p99_ms": 3_500.0,
         "claim_p99_ms": 9.0,
         "dead_rows": 7,
-        "all_cpu_ms_job": 12.0,
+        **{"cpu_ms_job": 5.0, "all_cpu_ms_job": 12.0},
         "peak_mb": 200.0,
         "mb_in_flight": 3.0,
         "connections": 3,
         **{"lost": 2, "jobs": 100, "tries": 3, "why": "a reason"},
         "rounds": 3,
+        "preparing_ms": 250.0,
     }
 
 
@@ -49,7 +50,10 @@ def invented_run(*, quick: bool = False, without: str = "") -> dict[str, Any]:
         row("sync, gevent 1", 0.1),
     ]
     roles = {
-        **dict.fromkeys(("product", "product_two", "engine", "open", "before"), rows[0]),
+        **dict.fromkeys(
+            ("product", "product_two", "product_new", "stub_4000", "engine", "open", "before"),
+            rows[0],
+        ),
         **dict.fromkeys(("sync_best", "rewritten_best", "ceiling", "batched"), rows[1]),
         **dict.fromkeys(("stock", "sync", "rewritten"), rows[1]),
         "sync_configured": rows[2],
