@@ -6,8 +6,10 @@ BENCH_LOAD='{…}' BENCH_READY_DIR=DIR taskiq worker benchmarks.worker:broker
 import workers  # noqa: F401 (first, as in production: see `spare_inherited`)
 
 # isort: split
+import asyncio
 import json
 import os
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ __all__ = ["broker"]
 
 LOAD = Load(**json.loads(os.environ["BENCH_LOAD"]))
 READY_DIR = Path(os.environ["BENCH_READY_DIR"])
+LAG_FILE = os.environ.get("BENCH_LAG_FILE")
+TICK_S = 0.01
 
 
 class StubGenerator:
@@ -43,9 +47,24 @@ class StubGenerator:
 
 
 broker.state[GENERATOR] = StubGenerator()
+_watching: list[asyncio.Task[None]] = []
+
+
+async def _watch(lag_file: Path) -> None:
+    """Keeps in the file for how many seconds the event loop has stood still at most."""
+    longest_s = 0.0
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(TICK_S)
+        late_s = time.monotonic() - before - TICK_S
+        if late_s > longest_s:
+            longest_s = late_s
+            lag_file.write_text(f"{longest_s:.4f}")  # noqa: ASYNC240 (a few bytes)
 
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
 async def install(_: TaskiqState) -> None:
-    """Says that this process is about to listen."""
+    """Says that this process is about to listen, and watches its event loop where that is asked."""
+    if LAG_FILE:
+        _watching.append(asyncio.create_task(_watch(Path(LAG_FILE))))
     (READY_DIR / str(os.getpid())).touch()
