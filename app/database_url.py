@@ -123,7 +123,7 @@ def _split_authority(authority: str) -> tuple[list[str], list[int | None]]:
     for one in authority.split(","):
         found = _HOST.fullmatch(one)
         if found is None:
-            raise BadDatabaseUrl(_UNREADABLE)  # What stands there may be a part of a password.
+            raise BadDatabaseUrl(_UNREADABLE)  # It may be a part of a password.
         names.append(_decoded(found["v6"] or found["name"]))
         ports.append(_port(found["port"]) if found["port"] else None)
     return names, ports

@@ -1,4 +1,4 @@
-"""A client of one model behind HTTP, whoever's server it is: see `dialects.py`."""
+"""A client of one model behind HTTP, of any provider: see `dialects.py`."""
 
 import asyncio
 from collections.abc import Callable
