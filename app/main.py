@@ -30,6 +30,7 @@ from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
 from app.gc_tuning import tune_gc
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
+from app.liveness import watched_loop
 from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
@@ -127,22 +128,24 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     configure_logging(json=settings.log_json, level=settings.log_level)
-    _Server(config, app.state, delay_s=settings.shutdown_delay_s).run()
+    _Server(config, app.state, settings).run()
 
 
 class _Server(uvicorn.Server):
     """Tells streams to end before uvicorn waits for them: it does so before the lifespan ends."""
 
-    def __init__(self, config: uvicorn.Config, state: State, *, delay_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, state: State, settings: Settings) -> None:
         super().__init__(config)
         self._leaving: asyncio.Event = state.leaving
         self._stopping: asyncio.Event = state.stopping
-        self._delay_s = delay_s
+        self._delay_s = settings.shutdown_delay_s
+        self._liveness_dir = settings.liveness_dir
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: Any = None) -> None:
         self._loop = asyncio.get_running_loop()
-        await super().serve(sockets)
+        with watched_loop("api", self._liveness_dir):
+            await super().serve(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

@@ -245,6 +245,10 @@ class Settings(DatabaseSettings):
         default=None,
         description="Prometheus metrics on loopback; worker processes take the next free port",
     )
+    liveness_dir: Path | None = Field(
+        default=None,
+        description="folder for a file of each process whose loop ticks, read by liveness probes",
+    )
     log_json: bool = Field(default=True, description="`false`: logs for people instead of machines")
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 

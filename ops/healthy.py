@@ -1,12 +1,15 @@
 """Whether a container does its work: the health check of compose.yaml and of the image.
 
     python ops/healthy.py api PORT     the API says that it is ready
-    python ops/healthy.py worker       a worker of this container used the database a moment ago
-    python ops/healthy.py scheduler    the scheduler of this container woke a worker a moment ago
+    python ops/healthy.py loops        every process of this container has ticked a moment ago
+    python ops/healthy.py worker       … and a worker used the database
+    python ops/healthy.py scheduler    … and the scheduler woke a worker
 
-A process that is there may hang. So PostgreSQL is asked when this container, known by the address
-it connects from, last used this database; and Redis whether the scheduler of this host left its
-mark in this database of Redis. Exits 1 and says why when there is nothing lately.
+A process that is there may hang. So each writes down the ticks of its event loop, where
+SIXFOLD_LIVENESS_DIR says; `loops` reads nothing else and is for liveness probes. PostgreSQL is
+asked when this container, known by the address it connects from, last used this database; Redis
+whether the scheduler of this host left its mark in this database of Redis. Exits 1 and says why
+when there is nothing lately.
 """
 
 import asyncio
@@ -18,10 +21,14 @@ from redis import Redis
 
 from app.database_connect import connect
 from app.database_url import parse_database_url
+from app.liveness import last_ticks
 from app.redis import scheduler_mark
-from app.settings import load_settings
+from app.settings import Settings, load_settings
 
 ASK_TIMEOUT_S = 5.0
+
+LOOP_SILENT_S_MAX = 45.0
+"""Its own watchdog, which logs the stack, ends a process after some 30 s."""
 
 RESCUES_MISSED_MAX = 6
 SILENCE_S_MIN = 30.0
@@ -44,9 +51,16 @@ def api(port: str = "8000") -> str | None:
         connection.close()
 
 
+def loops() -> str | None:
+    """Asks no server: it is true of the processes here, whatever else is away."""
+    return _silent_loop(load_settings(), "")
+
+
 def worker() -> str | None:
     """Every worker polls the database for due jobs, Redis or not: its silence is a failure."""
     settings = load_settings()
+    if settings.liveness_dir is not None and (silent := _silent_loop(settings, "worker")):
+        return silent
     silence_s = asyncio.run(_database_silence_s(settings.database_url))
     limit_s = max(SILENCE_S_MIN, settings.rescue_s * RESCUES_MISSED_MAX)
     return _too_long(silence_s, limit_s, "no worker here used the database")
@@ -54,13 +68,16 @@ def worker() -> str | None:
 
 def scheduler() -> str | None:
     """The scheduler leaves a mark that lasts a little longer than its pause."""
-    url = load_settings().redis_url
-    with Redis.from_url(url, socket_timeout=ASK_TIMEOUT_S) as redis:
+    settings = load_settings()
+    if settings.liveness_dir is not None and (silent := _silent_loop(settings, "scheduler")):
+        return silent
+    with Redis.from_url(settings.redis_url, socket_timeout=ASK_TIMEOUT_S) as redis:
         return None if redis.exists(scheduler_mark()) else "nothing was sent here lately"
 
 
 CHECKS: dict[str, Callable[..., str | None]] = {
     "api": api,
+    "loops": loops,
     "worker": worker,
     "scheduler": scheduler,
 }
@@ -74,6 +91,16 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 (whatever it is, the answer is: not healthy)
         problem = f"{type(error).__name__} when asking"  # A driver's message may hold the URL.
     return 0 if problem is None else _fail(problem)
+
+
+def _silent_loop(settings: Settings, process: str) -> str | None:
+    if settings.liveness_dir is None:
+        return "SIXFOLD_LIVENESS_DIR is not set"
+    ticks = last_ticks(settings.liveness_dir, process)
+    if not ticks:
+        return "no loop ticks here"
+    name = max(ticks, key=lambda one: ticks[one])
+    return _too_long(ticks[name], LOOP_SILENT_S_MAX, f"the loop of {name} has not ticked")
 
 
 async def _database_silence_s(url: str) -> float | None:

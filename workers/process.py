@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
 from app.jobs.preparer import Preparer
 from app.jobs.rescue import end_abandoned_jobs, find_due_jobs
 from app.jobs.sweeps import run_overdue_sweeps
+from app.liveness import watched_loop
 from app.llm.configured import configured_limits, configured_llm, configured_price
 from app.llm.rejections import Rejections
 from app.logging import configure_logging
@@ -58,6 +59,8 @@ async def start_worker(state: TaskiqState) -> None:
     settings = _settings_or_end()
     configure_logging(json=settings.log_json, level=settings.log_level)
     async with AsyncExitStack() as opened:
+        if _is_child():
+            opened.enter_context(watched_loop("worker", settings.liveness_dir))
         await _open(opened, state, settings)
         state.opened = opened.pop_all()
     if _is_child():
@@ -130,7 +133,16 @@ async def start_client(state: TaskiqState) -> None:
     _end_cleanly_on_sigterm()
     settings = load_settings()
     configure_logging(json=settings.log_json, level=settings.log_level)
+    state.watch = ExitStack()
+    state.watch.enter_context(watched_loop("scheduler", settings.liveness_dir))
     broker.connect(settings.redis_url)
+
+
+@broker.on_event(TaskiqEvents.CLIENT_SHUTDOWN)
+async def stop_client(state: TaskiqState) -> None:
+    """The scheduler's end."""
+    watch: ExitStack = state.watch
+    watch.close()
 
 
 def _end_cleanly_on_sigterm() -> None:

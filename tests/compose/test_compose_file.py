@@ -129,9 +129,13 @@ def test_the_processes_are_passed_every_setting_and_every_file_of_a_secret(stack
     # Compose makes the URLs of its own servers; the folder is that of an embedded instance.
     made, embedded = {"database_url", "redis_url"}, {"data_dir"}
     files = {f"{name}_file" for name in set(SECRETS_BY_FILE) - made}
-    settings = {key.removeprefix("SIXFOLD_").lower() for key in api}
+    # Each container's own memory, and every one has it.
+    assert api.pop("SIXFOLD_LIVENESS_DIR") == stack["api"]["tmpfs"][0].partition(":")[0]
+    settings = {key.removeprefix("SIXFOLD_").lower() for key in api} | {"liveness_dir"}
     assert settings == (set(Settings.model_fields) - embedded) | files
-    assert all(api[f"SIXFOLD_{name.upper()}"] is None for name in settings - made)
+    assert all(
+        api[f"SIXFOLD_{name.upper()}"] is None for name in settings - made - {"liveness_dir"}
+    )
     assert set(stack["migrate"]["environment"]) == {"SIXFOLD_DATABASE_URL"}
 
 

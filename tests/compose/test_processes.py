@@ -99,7 +99,8 @@ class Stack:
     def _surroundings(self, name: str) -> dict[str, Any]:
         service: Service = self._services[name]
         environment = environment_of(service, VARIABLES)
-        places = {key: url for key, url in self._places.items() if key in environment}
+        own = {"SIXFOLD_LIVENESS_DIR": str(self._folder / f"{name}.ticks")}
+        places = {key: at for key, at in (self._places | own).items() if key in environment}
         return {
             "cwd": ROOT,
             "env": {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **environment, **places},
@@ -142,6 +143,10 @@ def test_the_commands_of_the_file_start_sell_six_insights_and_stop_cleanly(stack
         wait_for(lambda: stack.is_healthy(name), stack, name)  # noqa: B023 (called at once)
     stack.start("api")
     wait_for(lambda: stack.is_healthy("api"), stack, "api")
+
+    for name in ("api", "worker", "scheduler"):
+        ticking = stack.run(name, "python", "ops/healthy.py", "loops")
+        assert ticking.returncode == 0, ticking.stderr
 
     snapshot = _unlock(stack)
     assert snapshot["settlement"]["state"] == "captured"
