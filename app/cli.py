@@ -22,6 +22,7 @@ from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import DomainError
+from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
 from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
 from app.jobs.refund import refund_job
@@ -156,6 +157,21 @@ def check() -> None:
     violations = sum(finding.violations for finding in findings)
     _print({"healthy": violations == 0, "violations": violations, "invariants": findings})
     raise typer.Exit(1 if violations else 0)
+
+
+@app.command()
+def archive(
+    months: Annotated[
+        int, typer.Option(min=MONTHS_KEPT_MIN, help="Whole months that stay where they are.")
+    ] = MONTHS_KEPT,
+) -> None:
+    """Move old jobs of deleted chats, with all that the ledger has of them, to the archive."""
+
+    async def archive_all() -> None:
+        async for moved in archive_jobs(months_kept=months):
+            _print(moved)
+
+    _run(archive_all)
 
 
 @app.command()

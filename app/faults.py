@@ -40,6 +40,7 @@ class Step(StrEnum):
     DELETE_CHAT = "delete_chat"
     START_NOW = "start_now"
     RELEASE = "release"
+    ARCHIVE = "archive"
 
 
 class Moment(StrEnum):

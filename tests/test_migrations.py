@@ -39,6 +39,35 @@ async def test_migrations_go_down_and_up_again_and_match_the_tables(
     await asyncio.to_thread(command.check, alembic)
 
 
+async def test_an_archive_has_the_columns_of_its_table_in_their_order(database_url: str) -> None:
+    """Rows are moved and read together as they are."""
+    connection = await asyncpg.connect(database_url)
+    for table in ("jobs", "reservations", "insights", "entries"):
+        hot, archived = [
+            await connection.fetch(
+                "SELECT attname, atttypid, attnotnull FROM pg_attribute"
+                " WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum",
+                name,
+            )
+            for name in (table, f"archived_{table}")
+        ]
+        assert archived == hot
+    await connection.close()
+
+
+async def test_what_is_archived_comes_back_when_the_archive_is_taken_away(
+    alembic: Config, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    entry = "'alice', 1, 'grant', 'mint', 'available', 50, 50, 0, 'signup', NULL, 'system'"
+    await connection.execute(f"INSERT INTO archived_entries VALUES ({entry}, NULL, now())")
+    await asyncio.to_thread(command.downgrade, alembic, "0005")
+    assert await connection.fetchval("SELECT op_key FROM entries") == "signup"
+    with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+        await connection.execute("DELETE FROM entries")
+    await connection.close()
+
+
 async def test_a_migration_that_waits_for_a_lock_lets_readers_through(
     alembic: Config, database_url: str
 ) -> None:

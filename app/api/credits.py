@@ -20,7 +20,7 @@ from app.credits.models import Bucket, EntryKind
 from app.credits.service import GRANT_COINS_MAX, Entry, ReferenceReused
 from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, read_seq, seq_cursor
 from app.errors import NotFound
-from app.jobs.refund import NotRefundable, refund_job
+from app.jobs.refund import JobArchived, NotRefundable, refund_job
 from app.users.auth import GRANT_SCOPE, REFUND_SCOPE
 
 ROWS_PER_READ = 500
@@ -154,7 +154,7 @@ async def grant(principal: Caller, given: GrantBody, response: Response) -> Entr
     "/refunds",
     status_code=201,
     response_model=RefundedBody,
-    responses=refusals(Forbidden, NotFound, NotRefundable)
+    responses=refusals(Forbidden, NotFound, NotRefundable, JobArchived)
     | {200: {"model": RefundedBody, "description": "The job was refunded before."}},
 )
 async def refund(

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.credits.sql import EVERY_ROW
 from app.db import snapshot
 from app.jobs.models import INSIGHTS_PER_JOB
 
@@ -200,6 +201,7 @@ _OF_JOB = f"""
 """
 
 _COSTS = text(f"""
+    WITH {EVERY_ROW}
     SELECT o.model, j.category, count(*), CAST(sum(o.insights) AS bigint),
            CAST(coalesce(sum(o.tokens_in), 0) AS bigint),
            CAST(coalesce(sum(o.tokens_cached), 0) AS bigint),
@@ -215,6 +217,7 @@ _COSTS = text(f"""
 """)
 
 _EARNED = text(f"""
+    WITH {EVERY_ROW}
     SELECT j.category,
            CAST(coalesce(sum(e.amount) FILTER (WHERE e.kind = 'capture'), 0) AS bigint),
            CAST(coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS bigint)

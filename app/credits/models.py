@@ -122,6 +122,25 @@ reservations = Table(
     Index("ix_reservations_overdue", "expires_at", postgresql_where=text("state = 'held'")),
 )
 
+
+def archive_of(table: Table, *others: Index | UniqueConstraint) -> Table:
+    """The table that has rows of `table` when they are old: its columns and its primary key."""
+    columns = [
+        Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable)
+        for one in table.columns
+    ]
+    for column in columns:
+        column.autoincrement = False
+    return Table(f"archived_{table.name}", metadata, *columns, *others)
+
+
+archived_entries = archive_of(
+    entries,
+    UniqueConstraint("user_id", "op_key"),
+    Index("ix_archived_entries_at", "at", postgresql_using="brin"),
+)
+archived_reservations = archive_of(reservations)
+
 sweeps = Table(
     "sweeps",
     metadata,

@@ -6,6 +6,18 @@ are locked before any of them that writes.
 
 from sqlalchemy import text
 
+_ARCHIVED = ("jobs", "reservations", "insights", "entries")
+"""Tables whose old rows are in `archived_…`, with the same columns in the same order."""
+EVERY_ROW = ", ".join(
+    f"{name} AS NOT MATERIALIZED (TABLE {name} UNION ALL TABLE archived_{name})"
+    for name in _ARCHIVED
+)
+"""In a statement's WITH: its tables are read together with their archives."""
+ARCHIVED_ROWS = ", ".join(
+    f"{name} AS NOT MATERIALIZED (TABLE archived_{name})" for name in _ARCHIVED
+)
+"""In a statement's WITH: the archives are read in place of its tables."""
+
 ENTRY_COLUMNS = (
     "seq, kind, src, dst, amount, available_after, held_after,"
     " op_key, reservation_id, actor, reason, at"
@@ -31,10 +43,12 @@ LOCK_ACCOUNTS = text("""
 BALANCE = text("SELECT available, held FROM accounts WHERE user_id = :user_id")
 
 ENTRY = text(f"""
+    WITH {EVERY_ROW}
     SELECT {ENTRY_COLUMNS} FROM entries WHERE user_id = :user_id AND op_key = :op_key
 """)
 
 STATEMENT = text(f"""
+    WITH {EVERY_ROW}
     SELECT {ENTRY_COLUMNS} FROM entries
     WHERE user_id = :user_id AND seq < coalesce(CAST(:before_seq AS bigint), 9223372036854775807)
     ORDER BY seq DESC LIMIT :limit

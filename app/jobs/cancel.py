@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
+from app.credits.sql import EVERY_ROW
 from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Step
@@ -48,4 +49,6 @@ async def cancel_job(user_id: str, job_id: UUID) -> None:
         await count_uncharged(user_id, job_id, state)
 
 
-_STATE = text("SELECT state FROM jobs WHERE user_id = :user_id AND id = :id")
+_STATE = text(f"""
+    WITH {EVERY_ROW} SELECT state FROM jobs WHERE user_id = :user_id AND id = :id
+""")

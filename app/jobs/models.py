@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.credits.models import one_of
+from app.credits.models import archive_of, one_of
 from app.db import metadata
 
 INSIGHTS_PER_JOB = 6
@@ -135,6 +135,14 @@ insights = Table(
     ),
     postgresql_with={"fillfactor": 70},
 )
+
+archived_jobs = archive_of(
+    jobs,
+    Index("ix_archived_jobs_newest", "user_id", "created_at", "id"),
+    # Jobs are archived month by month: those of a day are on few pages.
+    Index("ix_archived_jobs_finished_at", "finished_at", postgresql_using="brin"),
+)
+archived_insights = archive_of(insights)
 
 # What left the process for a model, word for word. A row of ord 0 and call 0 is the part that all
 # calls of one claim (`fence`) begin with; the others are calls, numbered for each insight.

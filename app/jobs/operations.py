@@ -9,6 +9,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
+from app.credits.sql import EVERY_ROW
 from app.db import in_transaction, snapshot
 from app.errors import DomainError, NotFound
 from app.faults import Step
@@ -140,7 +141,7 @@ _LIST = text(f"""
 """)
 
 # No index: an operator asks for one job now and then, and money never does.
-_FIND = text(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")
+_FIND = text(f"WITH {EVERY_ROW} SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")
 
 _ERROR_CODE = text("SELECT error_code FROM jobs WHERE user_id = :user_id AND id = :id")
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, text
 
+from app.credits.sql import EVERY_ROW
 from app.crypto import ChatKey, KeyRing
 from app.db import snapshot
 from app.errors import NotFound
@@ -110,7 +111,8 @@ def _lease(row: Row[Any]) -> HeldLease:
     return HeldLease(row.user_id, row.job_id, row.fence)
 
 
-_JOB = text("""
+_JOB = text(f"""
+    WITH {EVERY_ROW}
     SELECT j.chat_id, c.key_id, c.sealed_key
     FROM jobs j LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
     WHERE j.user_id = :user_id AND j.id = :job_id

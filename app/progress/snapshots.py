@@ -16,6 +16,7 @@ from app import telemetry
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.credits.models import ReservationState
+from app.credits.sql import ARCHIVED_ROWS, EVERY_ROW
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
@@ -135,7 +136,9 @@ async def load_snapshots(
     """Those of `jobs` that exist, as they are at one moment."""
     asked = {"user_ids": [user for user, _ in jobs], "ids": [job_id for _, job_id in jobs]}
     async with snapshot() as connection:
-        rows = (await connection.execute(_NAMED, asked)).all()
+        rows = list(await connection.execute(_NAMED, asked))
+        if len(rows) < len(jobs) * INSIGHTS_PER_JOB:
+            rows += await connection.execute(_NAMED_ARCHIVED, asked)
     loaded: dict[JobRef, Snapshot] = {}
     for six in _sixes(rows):
         loaded[six[0].user_id, six[0].id] = await _snapshot(six, keyring, positions)
@@ -324,9 +327,9 @@ _SNAPSHOT = """
 """Six rows for each job in `picked`, all from one statement and so from one moment."""
 
 
-def _picking(condition: str) -> TextClause:
+def _picking(condition: str, source: str = "") -> TextClause:
     return text(f"""
-        WITH picked AS MATERIALIZED (
+        WITH {source} picked AS MATERIALIZED (
             SELECT user_id, id, chat_id, category, state, attempt, price_coins, prompt_version,
                    version, created_at, started_at, finished_at
             FROM jobs WHERE {condition}
@@ -340,10 +343,12 @@ _PAGE = """
     ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 
-_NAMED = _picking("""
+_IS_NAMED = """
     (user_id, id) IN (SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[])))
-""")
-_NEWEST = _picking(f"user_id = :user_id AND {_PAGE}")
+"""
+_NAMED = _picking(_IS_NAMED)
+_NAMED_ARCHIVED = _picking(_IS_NAMED, f"{ARCHIVED_ROWS},")
+_NEWEST = _picking(f"user_id = :user_id AND {_PAGE}", f"{EVERY_ROW},")
 _OF_CHAT = _picking(
     f"user_id = :user_id AND chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}"
 )

@@ -42,7 +42,8 @@ _COST_OF_DAY = f"""
 # The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
 # by another transaction is skipped: no user waits for another. Jobs that are there are looked
 # for, and not left to ON CONFLICT, which would wait for a transaction that holds one of them; it
-# only meets rows of this very statement. `needed` and `place` count the
+# only meets rows of this very statement. An archived job's key is used for good: its chat is gone,
+# so nothing else of this looks into the archive. `needed` and `place` count the
 # orders of one user before each, as if all of them were written. `decided` are the users whose
 # orders were decided: what is not written of theirs has something against it. Those of others
 # were not looked at: their account was locked by another transaction, moved just now, or is
@@ -81,6 +82,7 @@ UNLOCK = text(f"""
           AND (CAST(:cost_max AS bigint) IS NULL OR ({_COST_OF_DAY}) < CAST(:cost_max AS bigint))
           AND NOT EXISTS ({_unlocked_before("o", "o.content_hmac")})
           AND NOT EXISTS (SELECT FROM jobs j WHERE j.user_id = o.user_id AND j.id = o.id)
+          AND NOT EXISTS (SELECT FROM archived_jobs j WHERE j.user_id = o.user_id AND j.id = o.id)
           AND NOT EXISTS (
               SELECT FROM jobs j
               WHERE j.user_id = o.user_id AND j.chat_id = o.chat_id AND j.category = o.category
@@ -123,8 +125,10 @@ LOOK = text(f"""
                  CAST(:chat_id AS uuid) AS chat_id, CAST(:category AS text) AS category) AS o
     LEFT JOIN accounts account ON account.user_id = o.user_id
     LEFT JOIN chats chat ON chat.user_id = o.user_id AND chat.id = o.chat_id
-    LEFT JOIN jobs replay ON replay.user_id = o.user_id AND replay.id = o.id
-    LEFT JOIN entries first ON first.user_id = o.user_id AND first.op_key = 'reserve:' || o.id
+    LEFT JOIN (TABLE jobs UNION ALL TABLE archived_jobs) replay
+         ON replay.user_id = o.user_id AND replay.id = o.id
+    LEFT JOIN (TABLE entries UNION ALL TABLE archived_entries) first
+         ON first.user_id = o.user_id AND first.op_key = 'reserve:' || o.id
 """)
 
 # When the user may start another job: 24 hours after the `jobs_max`-th newest was started; after

@@ -14,6 +14,7 @@ from app.credits.accounts import adjust_coins, ensure_account, grant_coins
 from app.db import in_transaction
 from app.generation.model.generator import ModelGenerator
 from app.generation.protocol import GenerationFailed
+from app.jobs.archive import archive_jobs
 from app.jobs.cancel import cancel_job
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.models import INSIGHTS_PER_JOB
@@ -189,6 +190,19 @@ async def start_now(world: World) -> None:
     await requeue_job(world.job_id)
 
 
+async def long_ended(world: World) -> None:
+    await delete(world)
+    await world.sql.execute(
+        "UPDATE jobs SET finished_at = finished_at - interval '2 years' WHERE user_id = $1",
+        world.user_id,
+    )
+
+
+async def archive(world: World) -> None:
+    async for _ in archive_jobs():
+        pass
+
+
 class _InlineReaders:
     """Reads in this process: what the reading processes do is not under test."""
 
@@ -258,6 +272,10 @@ async def chat(world: World) -> str:
 async def account(world: World) -> str:
     found = await world.sql.fetchval("SELECT 1 FROM accounts WHERE user_id = $1", world.user_id)
     return "account" if found else "no account"
+
+
+async def table(world: World) -> str:
+    return "archive" if await world.job() is None else "hot table"
 
 
 def entry(kind: str) -> Act:

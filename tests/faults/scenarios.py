@@ -340,4 +340,15 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         SETTLING,
         GIVEN_BACK,
     ),
+    Step.ARCHIVE: Scenario(
+        "archiving a chat's jobs",
+        CLIENT,
+        do.archive,
+        do.table,
+        "hot table",
+        "archive",
+        "archive",
+        (*JOB, do.run_job, do.long_ended),
+        SOLD,
+    ),
 }

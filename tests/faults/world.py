@@ -177,7 +177,10 @@ _JOB = """
     FROM jobs j WHERE j.user_id = $1 AND j.id = $2
 """
 
-_KINDS = "SELECT kind FROM entries WHERE user_id = $1 AND op_key <> 'signup'"
+_KINDS = """
+    SELECT kind FROM (TABLE entries UNION ALL TABLE archived_entries) e
+    WHERE user_id = $1 AND op_key <> 'signup'
+"""
 
 _FINGERPRINT = """
     SELECT concat_ws('|',
