@@ -38,11 +38,12 @@ class Processes:
         self._log = log
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *argv: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *argv: str, tree: Path = ROOT, **environment: str) -> subprocess.Popen[bytes]:
+        """The code in `tree` is what runs."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *argv],
-                cwd=ROOT,
+                cwd=tree,
                 env=self._environment | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -114,10 +115,12 @@ class Client:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    async def unlock(self, chat_id: str, category: str = "friendship") -> Json:
+    async def unlock(
+        self, chat_id: str, category: str = "friendship", *, key: str | None = None
+    ) -> Json:
         answer = await self._http.post(
             "/api/insights/unlock",
-            headers=self._headers,
+            headers=self._headers | ({"Idempotency-Key": key} if key else {}),
             json={"chat_id": chat_id, "category": category},
         )
         assert answer.status_code == 202, answer.text
@@ -173,11 +176,13 @@ def make_client(api: httpx2.AsyncClient, settings: Settings) -> MakeClient:
     return lambda user: Client(api, issue_token(settings, user, (), 600))
 
 
-async def run_sixfold(environment: dict[str, str], *argv: str) -> tuple[int, bytes]:
+async def run_sixfold(
+    environment: dict[str, str], *argv: str, tree: Path = ROOT
+) -> tuple[int, bytes]:
     """The exit code and standard output of a `sixfold` command."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", *argv),
-        cwd=ROOT,
+        cwd=tree,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -191,7 +196,7 @@ def worker(*flags: str, broker: str = "workers.tasks:broker") -> Sequence[str]:
     return ("-m", "taskiq", "worker", broker, "--workers", "1", *flags)
 
 
-async def assert_healthy(environment: dict[str, str]) -> None:
+async def assert_healthy(environment: dict[str, str], *, tree: Path = ROOT) -> None:
     """`sixfold check` finds nothing."""
-    code, output = await run_sixfold(environment, "check")
+    code, output = await run_sixfold(environment, "check", tree=tree)
     assert (code, json.loads(output)["violations"]) == (0, 0)
