@@ -62,7 +62,7 @@ bench: setup-bench ## the sync design against this one; ARGS="--quick", "--peers
 bench-test: setup-dev setup-bench ## set-up, then the tests of the benchmark: every contestant does the same work
 	@$(PYTEST) benchmarks/tests $(ARGS)
 
-chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only flushall" selects faults
+chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only outages" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
 
 fuzz: setup-dev ## hostile inputs for the importer; INPUTS=1000000 SECONDS=600 SEED=1, whichever ends first

@@ -1,7 +1,9 @@
 """`/readyz` is not ready where an unlock would fail, and tells a Redis that only reads."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import asyncpg
@@ -9,10 +11,14 @@ import httpx2
 import pytest
 from redis.asyncio import Redis
 
+from app.local.embedded import start_valkey
 from app.main import create_app
 from app.settings import Settings
+from tests.support.cluster_node import cluster_node
+from tests.support.redis_outages import full, other_password, read_only
 
 Answer = dict[str, object]
+Outage = Callable[[str], AbstractAsyncContextManager[None]]
 
 
 @asynccontextmanager
@@ -77,6 +83,41 @@ async def test_a_database_without_tables_is_not_migrated(settings: Settings) -> 
     empty = urlsplit(settings.database_url)._replace(path="/postgres").geturl()
     code, answer = await _ready(settings.model_copy(update={"database_url": empty}))
     assert (code, answer["database"], answer["migrated"]) == (503, "ok", False)
+
+
+@pytest.fixture
+def with_own_redis(settings: Settings) -> Iterator[Settings]:
+    """A server of its own: what is changed of it is changed for all who use it."""
+    with tempfile.TemporaryDirectory(prefix="sixfold-tests-") as folder:
+        Path(folder).chmod(0o711)  # Under root it runs as another user, who must pass.
+        valkey = start_valkey(Path(folder) / "instance")
+        yield settings.model_copy(update={"redis_url": valkey.url})
+        valkey.stop()
+
+
+@pytest.mark.parametrize(
+    ("outage", "told"),
+    [(read_only, "refuses_writes"), (full, "refuses_writes"), (other_password, "unreachable")],
+    ids=["replica", "full", "another password"],
+)
+async def test_a_redis_that_refuses_every_write_is_told(
+    outage: Outage, told: str, with_own_redis: Settings
+) -> None:
+    async with outage(with_own_redis.redis_url):
+        assert await _redis_of(with_own_redis) == told
+    assert await _redis_of(with_own_redis) == "ok"
+
+
+async def test_a_node_of_a_cluster_is_told(settings: Settings) -> None:
+    async with cluster_node() as (host, port):
+        url = f"redis://:secret@{host}:{port}/0"
+        assert await _redis_of(settings.model_copy(update={"redis_url": url})) == "refuses_writes"
+
+
+async def _redis_of(settings: Settings) -> object:
+    code, answer = await _ready(settings)
+    assert code == 200, "it is not required"
+    return answer["redis"]
 
 
 async def test_a_redis_that_refuses_a_write_is_told_and_not_required(

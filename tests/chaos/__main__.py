@@ -13,6 +13,7 @@ from tests.chaos.plan import Fault, Options
 from tests.chaos.report import render
 
 FOLDER = Path(".chaos")
+OUTAGES_NAME = "outages"
 
 
 def main() -> int:
@@ -46,7 +47,13 @@ def parse_options(argv: Sequence[str] | None = None) -> Options:
     parser.add_argument("--workers", type=int, default=Options().workers)
     parser.add_argument("--unlocks-per-s", type=float, default=Options().unlocks_per_s)
     names = [fault.name.lower() for fault in Fault]
-    parser.add_argument("--only", nargs="+", choices=names, default=names, help="only these faults")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*names, OUTAGES_NAME],
+        help=f"only these faults; {OUTAGES_NAME} are those of the network and of Redis, which are"
+        " left out otherwise",
+    )
     parser.add_argument(
         "--rescue-s",
         type=float,
@@ -60,7 +67,7 @@ def parse_options(argv: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     given = parser.parse_args(argv)
-    only = tuple(Fault[name.upper()] for name in given.only)
+    only = _faults(given.only)
     rescue_s = plan.RESCUE_IN_PRODUCTION_S if only == (Fault.FLUSHALL,) else plan.RESCUE_S
     return Options(
         seconds=given.seconds,
@@ -74,6 +81,15 @@ def parse_options(argv: Sequence[str] | None = None) -> Options:
         are_times_advisory=given.times_advisory,
         keep=given.keep,
     )
+
+
+def _faults(names: Sequence[str] | None) -> tuple[Fault, ...]:
+    if names is None:
+        return plan.USUAL
+    chosen = {Fault[name.upper()] for name in names if name != OUTAGES_NAME}
+    if OUTAGES_NAME in names:
+        chosen |= plan.OUTAGES
+    return tuple(fault for fault in Fault if fault in chosen)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import SecretStr
@@ -16,12 +17,15 @@ from app.db import close_engine, open_engine
 from app.errors import Unavailable
 from app.settings import Settings
 from app.users.auth import issue_token
+from tests.chaos import plan
 from tests.chaos.audit import count_active, count_deadlocks, prepare_database, read_evidence
 from tests.chaos.checks import RULES
 from tests.chaos.client import Client
 from tests.chaos.fleet import Fleet, Role
 from tests.chaos.history import History, Kind, Outcome
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.network import Line
+from tests.chaos.outages import Lines, Outages
 from tests.chaos.place import ROOT, Place, free_port, make_place
 from tests.chaos.plan import Options, draw_strikes
 from tests.chaos.provider import Provider
@@ -70,15 +74,21 @@ class _Campaign:
         self._deadlocks_before = 0
 
     async def run(self) -> Report:
-        async with self._processes() as (fleet, urls), httpx2.AsyncClient(limits=_LIMITS) as http:
+        async with (
+            self._network() as lines,
+            self._processes(lines) as (fleet, urls),
+            httpx2.AsyncClient(limits=_LIMITS) as http,
+        ):
             await _until_ready(http, urls)
             client = Client(http, urls, self._history, self._token_of(), f"{self._options.seed}")
             users = Users(client, self._options, self._provider.written)
+            outages = self._outages(lines, fleet, urls)
             nemesis = Nemesis(
                 fleet=fleet,
                 proxy=self._proxy,
                 postgres=self._place.postgres,
                 valkey=self._place.valkey,
+                outages=outages,
             )
             sampling = asyncio.create_task(self._sample())
             living = asyncio.create_task(users.run())
@@ -87,6 +97,8 @@ class _Campaign:
                 await nemesis.run(draw_strikes(self._options))
                 await asyncio.sleep(max(0.0, started + self._options.seconds - time.monotonic()))
                 users.is_over.set()
+                if outages is not None:
+                    outages.is_over.set()
                 self._provider.is_reliable = True
                 await nemesis.heal()
                 healed_at = time.monotonic()
@@ -99,15 +111,44 @@ class _Campaign:
                 sampling.cancel()
                 living.cancel()
                 await nemesis.rest()  # A service must not come back after it was stopped.
-            return await self._judge(fleet, nemesis, stuck, ended_s)
+            return await self._judge(fleet, nemesis, outages, stuck, ended_s)
 
     @asynccontextmanager
-    async def _processes(self) -> AsyncIterator[tuple[Fleet, list[str]]]:
+    async def _network(self) -> AsyncIterator[Lines | None]:
+        """Lines to the servers, where their outages are asked for: they cost time and CPU."""
         await self._provider.start()
         await self._proxy.open()
+        lines = self._lines() if plan.OUTAGES & set(self._options.only) else None
+        try:
+            if lines is not None:
+                await lines.open()
+            yield lines
+        finally:
+            if lines is not None:
+                await lines.close()
+            await self._proxy.close()
+            await self._provider.stop()
+
+    def _lines(self) -> Lines:
+        database, redis = urlsplit(self._proxy.url), urlsplit(self._place.valkey.url)
+        return Lines(
+            Line(database.hostname or "", database.port or 0),
+            Line(redis.hostname or "", redis.port or 0),
+            Line("127.0.0.1", self._provider.port),
+        )
+
+    @asynccontextmanager
+    async def _processes(self, lines: Lines | None) -> AsyncIterator[tuple[Fleet, list[str]]]:
+        database_url, redis_url = self._proxy.url, self._place.valkey.url
+        provider_url = f"http://127.0.0.1:{self._provider.port}/"
+        if lines is not None:
+            database_url = lines.database.through(database_url)
+            redis_url = lines.redis.through(redis_url)
+            provider_url = lines.provider.through(provider_url)
         environment = self._place.environment(
-            database_url=self._proxy.url,
-            provider_port=self._provider.port,
+            database_url=database_url,
+            redis_url=redis_url,
+            provider_url=provider_url,
             rescue_s=self._options.rescue_s,
         )
         fleet = Fleet(self._place.tree, environment, self._place.logs, self._options.seed)
@@ -115,8 +156,11 @@ class _Campaign:
             yield fleet, await _start_all(fleet, self._options)
         finally:
             await fleet.stop()
-            await self._proxy.close()
-            await self._provider.stop()
+
+    def _outages(self, lines: Lines | None, fleet: Fleet, urls: list[str]) -> Outages | None:
+        if lines is None:
+            return None
+        return Outages(lines, self._place.valkey.url, fleet, self._place.journals, urls)
 
     def _token_of(self) -> Callable[[str], str]:
         settings = Settings(
@@ -167,7 +211,12 @@ class _Campaign:
             await client.repeat_unlock(operation)
 
     async def _judge(
-        self, fleet: Fleet, nemesis: Nemesis, stuck: list[dict[str, str]], ended_s: float
+        self,
+        fleet: Fleet,
+        nemesis: Nemesis,
+        outages: Outages | None,
+        stuck: list[dict[str, str]],
+        ended_s: float,
     ) -> Report:
         await self._check_invariants()
         evidence = await read_evidence(self._place.postgres.url)
@@ -185,6 +234,7 @@ class _Campaign:
             evidence=evidence,
             fleet=fleet,
             nemesis=nemesis,
+            outages=outages,
             proxy=self._proxy,
             spending=judge_spending(self._place.journals, evidence, fleet.kills),
             recovery=recovery_times_s(self._place.journals, evidence, fleet.kills),

@@ -76,6 +76,15 @@ class Fleet:
     def of(self, role: Role) -> list[Member]:
         return [member for member in self.members if member.role is role]
 
+    def working(self) -> list[int]:
+        """The worker processes proper."""
+        return [
+            child
+            for member in self.of(Role.WORKER)
+            if member.pid is not None
+            for child in _working_children(member.pid)
+        ]
+
     def kill_group(self, member: Member) -> bool:
         pid = member.pid
         if pid is None:

@@ -16,6 +16,7 @@ from app.local.embedded import Postgres, Valkey
 from app.local.embedded.processes import wait_until
 from tests.chaos.audit import refuse_charges, shift_times
 from tests.chaos.fleet import Fleet, Member, Role
+from tests.chaos.outages import Outages
 from tests.chaos.plan import LEASE_S, Fault, Strike
 from tests.support.proxy import Proxy
 
@@ -39,7 +40,15 @@ class Blow:
 class Nemesis:
     """Strikes as planned. A service that is being restarted is not struck again meanwhile."""
 
-    def __init__(self, *, fleet: Fleet, proxy: Proxy, postgres: Postgres, valkey: Valkey) -> None:
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        proxy: Proxy,
+        postgres: Postgres,
+        valkey: Valkey,
+        outages: Outages | None,
+    ) -> None:
         self._fleet, self._proxy = fleet, proxy
         self._postgres, self._valkey = postgres, valkey
         self._database, self._cache = asyncio.Lock(), asyncio.Lock()
@@ -67,6 +76,7 @@ class Nemesis:
             Fault.DROP_COMMIT: self._drop_commit,
             Fault.REFUSE_CHARGES: self._refuse_charges,
             Fault.SET_CLOCK_BACK: self._set_clock_back,
+            **(outages.ways if outages else {}),
         }
 
     async def run(self, strikes: list[Strike]) -> None:

@@ -37,16 +37,16 @@ class Place:
     mark: str
 
     def environment(
-        self, *, database_url: str, provider_port: int, rescue_s: float
+        self, *, database_url: str, redis_url: str, provider_url: str, rescue_s: float
     ) -> dict[str, str]:
         """What the product's processes see: the proxy for a database, short times."""
         return self._inherited() | {
             MARK: self.mark,
             FOLDER: str(self.journals),
-            "CHAOS_PROVIDER_URL": f"http://127.0.0.1:{provider_port}/",
+            "CHAOS_PROVIDER_URL": provider_url,
             "PYTHONPATH": os.pathsep.join((str(self.tree), str(self.tree / "tests/chaos/skew"))),
             "SIXFOLD_DATABASE_URL": database_url,
-            "SIXFOLD_REDIS_URL": self.valkey.url,
+            "SIXFOLD_REDIS_URL": redis_url,
             "SIXFOLD_MASTER_KEY": "chaos:" + base64.urlsafe_b64encode(bytes(32)).decode(),
             "SIXFOLD_AUTH_SECRET": self.secret,
             "SIXFOLD_LEASE_S": str(plan.LEASE_S),

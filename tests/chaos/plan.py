@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 LEASE_S = 5.0
@@ -20,6 +20,8 @@ HEAL_PATIENT_S = 180.0
 """On a machine whose times prove nothing: a job that still has not ended then never will."""
 RECOVERY_ALLOWED_S = LEASE_S + 10
 WASTED_ALLOWED_PERCENT = 2.0
+SERVING_ALLOWED_S = 15.0
+"""After an outage every process serves again within this time."""
 START_ALLOWED_S = 6.0
 """From an unlock to its first claim when FLUSHALL, and nothing else, came between."""
 
@@ -47,6 +49,20 @@ class Fault(StrEnum):
     REFUSE_CHARGES = "database refuses charges"
     SET_CLOCK_BACK = "database clock set back"
 
+    SILENT_REDIS = "packets from Redis vanish"
+    SILENT_DATABASE = "packets from the database vanish"
+    SILENT_PROVIDER = "packets from the provider vanish"
+    FORGOTTEN_REDIS = "half-open connections to Redis"
+    FORGOTTEN_DATABASE = "half-open connections to the database"
+    FORGOTTEN_PROVIDER = "half-open connections to the provider"
+    SLOW_REDIS = "Redis is seconds away"
+    SLOW_DATABASE = "the database is seconds away"
+    SLOW_PROVIDER = "the provider is seconds away"
+    REDIS_READ_ONLY = "Redis is read-only"
+    REDIS_FULL = "Redis is full"
+    REDIS_PASSWORD = "Redis has another password"
+    REDIS_MOVED = "Redis is a node of a cluster"
+
 
 SIGKILLS = frozenset(
     {
@@ -58,6 +74,25 @@ SIGKILLS = frozenset(
         Fault.KILL_VALKEY,
     }
 )
+OUTAGES = frozenset(
+    {
+        Fault.SILENT_REDIS,
+        Fault.SILENT_DATABASE,
+        Fault.SILENT_PROVIDER,
+        Fault.FORGOTTEN_REDIS,
+        Fault.FORGOTTEN_DATABASE,
+        Fault.FORGOTTEN_PROVIDER,
+        Fault.SLOW_REDIS,
+        Fault.SLOW_DATABASE,
+        Fault.SLOW_PROVIDER,
+        Fault.REDIS_READ_ONLY,
+        Fault.REDIS_FULL,
+        Fault.REDIS_PASSWORD,
+        Fault.REDIS_MOVED,
+    }
+)
+"""Of the network and of Redis: one at a time, and only where they are asked for."""
+USUAL = tuple(fault for fault in Fault if fault not in OUTAGES)
 FREEZES = frozenset({Fault.FREEZE_WORKER, Fault.FREEZE_API})
 
 # Faults a minute. In sum at least 17 SIGKILLs, 7 freezes and 1.4 stops of the database, so that
@@ -81,6 +116,8 @@ PER_MINUTE: Mapping[Fault, float] = {
     Fault.DROP_COMMIT: 4,
     Fault.REFUSE_CHARGES: 1.2,
     Fault.SET_CLOCK_BACK: 3,
+    # As many as come after each other; one that is drawn during another is left out.
+    **dict.fromkeys(sorted(OUTAGES), 2),
 }
 
 
@@ -96,7 +133,7 @@ class Options:
     cancelled_share: float = 0.12
     harsher: float = 1.0
     """So many times the usual faults."""
-    only: tuple[Fault, ...] = field(default=tuple(Fault))
+    only: tuple[Fault, ...] = USUAL
     rescue_s: float = RESCUE_S
     database_delay_s: float = 0.0
     """So much longer takes each round trip to the database, so that races are wider."""

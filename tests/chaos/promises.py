@@ -44,6 +44,12 @@ def judge_promises(told: Json) -> list[Promise]:
             plan.RECOVERY_ALLOWED_S,
             "s",
         ),
+        Promise(
+            f"every process serves again after each of {told['serving_again_s']['count']} outages",
+            told["serving_again_s"].get("max"),
+            plan.SERVING_ALLOWED_S,
+            "s",
+        ),
         Promise("all jobs ended after healing", told["all_ended_after_s"], plan.HEAL_S, "s"),
         Promise(
             f"wasted of {told['calls']['all']} calls",

@@ -13,6 +13,7 @@ from tests.chaos.delays import Delay, start_delays
 from tests.chaos.fleet import Fleet
 from tests.chaos.history import History, Outcome
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.outages import Outages
 from tests.chaos.plan import FREEZES, SIGKILLS, Fault, Options
 from tests.chaos.promises import judge_promises
 from tests.chaos.spending import Spending
@@ -49,6 +50,7 @@ def make_report(
     evidence: Evidence,
     fleet: Fleet,
     nemesis: Nemesis,
+    outages: Outages | None,
     proxy: Proxy,
     spending: Spending,
     recovery: Sequence[tuple[float, str]],
@@ -113,6 +115,7 @@ def make_report(
         },
         "recovery_s": _distribution(times),
         "slowest_recoveries": list(recovery[-SHOWN_MAX:]),
+        **_returns(outages),
         **_starts(start_delays(evidence, nemesis.blows)),
     }
     promises = judge_promises(told)
@@ -165,6 +168,18 @@ def _operations(history: History) -> Json:
     return {kind: dict(outcomes) for kind, outcomes in counted.items()} | {
         "requests": sum(len(one.tries) for one in history.operations),
         "never answered": sum(one.outcome is Outcome.INFO for one in history.operations),
+    }
+
+
+def _returns(outages: Outages | None) -> Json:
+    """How long after each outage all served again; what the slowest was waited for."""
+    found = sorted(outages.returns if outages else [], key=lambda one: one.seconds)
+    slowest = [f"{one.seconds:.1f} s {one.fault}: {one.last}" for one in found[-SHOWN_MAX:]]
+    is_dropped = outages is not None and outages.lines.redis.drops_packets
+    return {
+        "serving_again_s": _distribution(one.seconds for one in found),
+        "silence_is_of": "packets" if is_dropped else "bytes",
+        "slowest_to_serve_again": slowest,
     }
 
 
