@@ -1,6 +1,7 @@
 """`python -m tests.chaos.results .chaos/chaos-*.json`: campaigns that were run, into docs/chaos.md.
 
-One row for each file, and their sum. Takes what `make chaos` wrote, whatever it says.
+One row for each file, and their sum; campaigns of outages have a table of their own. A table of
+which no campaign is named stays as it is. Takes what `make chaos` wrote, whatever it says.
 """
 
 import json
@@ -12,11 +13,16 @@ from typing import Any
 from tests.chaos.place import ROOT
 
 DOCUMENT = ROOT / "docs" / "chaos.md"
-BEGIN, END = "<!-- campaigns: begin -->", "<!-- campaigns: end -->"
+CAMPAIGNS, OUTAGES = "campaigns", "outages"
 HEAD = (
     "| Seed | Seconds | SIGKILLs | Freezes | Database stops | Jobs | of them expired | Violations"
     " | Stuck | Calls | Granted after settlement | Wasted | Recovery p99 | All ended after |\n"
     f"|{'---:|' * 14}\n"
+)
+OUTAGES_HEAD = (
+    "| Seed | Seconds | Outages | Silence is of | All serve again after, p50 | at most | Jobs"
+    " | of them succeeded | Violations | Stuck | Calls | Wasted | All ended after |\n"
+    f"|{'---:|' * 13}\n"
 )
 
 Told = Mapping[str, Any]
@@ -26,6 +32,36 @@ def table(campaigns: Sequence[Told]) -> str:
     """One row a campaign; their sums below."""
     rows = [_row(told) for told in campaigns]
     return HEAD + "".join(rows) + _sum_row(campaigns)
+
+
+def outages_table(campaigns: Sequence[Told]) -> str:
+    """One row a campaign."""
+    return OUTAGES_HEAD + "".join(_outages_row(told) for told in campaigns)
+
+
+def has_outages(told: Told) -> bool:
+    """Whether it is a campaign of outages; those before there were any do not say."""
+    return told.get("serving_again_s", {}).get("count", 0) > 0
+
+
+def _outages_row(told: Told) -> str:
+    served = told["serving_again_s"]
+    cells = (
+        told["seed"],
+        f"{told['seconds']:.0f}",
+        served["count"],
+        told["silence_is_of"],
+        f"{served['p50']} s",
+        f"{served['max']} s",
+        told["sums"]["jobs"],
+        told["jobs"].get("succeeded", 0),
+        _broken(told),
+        len(told["stuck"]),
+        told["calls"]["all"],
+        f"{told['calls']['wasted_percent']} %",
+        f"{told['all_ended_after_s']:.1f} s",
+    )
+    return _line(cells)
 
 
 def _row(told: Told) -> str:
@@ -83,9 +119,19 @@ def main() -> None:
     campaigns = [json.loads(Path(name).read_text()) for name in sys.argv[1:]]
     if not campaigns:
         sys.exit(__doc__)
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(campaigns)}{END}{after}")
+    text = DOCUMENT.read_text()
+    if usual := [told for told in campaigns if not has_outages(told)]:
+        text = _with_block(text, CAMPAIGNS, table(usual))
+    if of_outages := [told for told in campaigns if has_outages(told)]:
+        text = _with_block(text, OUTAGES, outages_table(of_outages))
+    DOCUMENT.write_text(text)
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{block}{end}{after}"
 
 
 if __name__ == "__main__":

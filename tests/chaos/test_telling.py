@@ -10,7 +10,7 @@ from tests.chaos.history import History
 from tests.chaos.nemesis import Blow
 from tests.chaos.plan import HEAL_PATIENT_S, RESCUE_IN_PRODUCTION_S, RESCUE_S, Fault
 from tests.chaos.promises import Promise
-from tests.chaos.results import table
+from tests.chaos.results import has_outages, outages_table, table
 
 FLUSH = Blow(Fault.FLUSHALL, 100.0, 100.01)
 
@@ -106,3 +106,24 @@ def test_campaigns_are_summed_in_a_table() -> None:
     assert first == "| 1 | 600 | 190 | 72 | 16 | 3 | 1 | 0 | 0 | 20 | 0 | 5.0 % | 9.9 s | 12.2 s |"
     assert second.startswith("| 2 | 600 | 190 | 72 | 16 | 3 | 1 | 3 | 1 |")
     assert total == "| all | 1200 | 380 | 144 | 32 | 6 | 2 | 3 | 1 | 40 | 0 | 5.00 % |  |  |"
+
+
+def test_campaigns_of_outages_have_a_table_of_their_own() -> None:
+    told = {
+        "seed": 4,
+        "seconds": 600.0,
+        "serving_again_s": {"count": 30, "p50": 1.4, "p99": 7.0, "max": 7.7},
+        "silence_is_of": "packets",
+        "sums": {"jobs": 300},
+        "jobs": {"succeeded": 270, "expired": 30},
+        "violations": {},
+        "stuck": [],
+        "calls": {"all": 2000, "wasted_percent": 0.1},
+        "all_ended_after_s": 29.5,
+    }
+    assert has_outages(told)
+    assert not has_outages(told | {"serving_again_s": {"count": 0}})
+    (row,) = outages_table([told]).splitlines()[2:]
+    assert row == (
+        "| 4 | 600 | 30 | packets | 1.4 s | 7.7 s | 300 | 270 | 0 | 0 | 2000 | 0.1 % | 29.5 s |"
+    )
