@@ -22,6 +22,7 @@ SLOW_S = 2.0
 OTHERWISE_MIN_S, OTHERWISE_MAX_S = 4.0, 15.0
 SERVING_WAIT_S = 45.0
 ASK_EVERY_S = 0.25
+ANSWER_S, ANSWER_EVERY_S = 3.0, 1.0
 
 Outage = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -62,6 +63,9 @@ class Outages:
     returns: list[Return] = field(default_factory=list)
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     """No user orders anything more: that a worker works can no longer be seen."""
+    asked: int = 0
+    unanswered: list[str] = field(default_factory=list)
+    """Of /healthz, asked of every API once a second while an outage lasted."""
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -90,11 +94,24 @@ class Outages:
                 return False
             async with self._one:
                 async with outage():
-                    await asyncio.sleep(_lasts_s(strike))
+                    await self._ask_meanwhile(strike)
                 await self._note_return(strike.fault)
             return True
 
         return strike
+
+    async def _ask_meanwhile(self, strike: Strike) -> None:
+        """The event loop of every API goes on, whatever is away."""
+        ends_at = time.monotonic() + _lasts_s(strike)
+        async with httpx2.AsyncClient(timeout=ANSWER_S) as http:
+            while time.monotonic() < ends_at:
+                for url in self.urls:
+                    self.asked += 1
+                    try:
+                        (await http.get(f"{url}/healthz")).raise_for_status()
+                    except httpx2.HTTPError as error:
+                        self.unanswered.append(f"{strike.fault}: {url}: {type(error).__name__}")
+                await asyncio.sleep(ANSWER_EVERY_S)
 
     async def _note_return(self, fault: Fault) -> None:
         healed_at = time.monotonic()

@@ -30,6 +30,7 @@ class Promise:
 
 def judge_promises(told: Json) -> list[Promise]:
     """Those of a campaign's figures that something was promised about."""
+    meanwhile: Json = told["healthz_meanwhile"]
     starts: Json = told["start_delay_s"]["at a FLUSHALL, no other fault meanwhile"]
     return [
         Promise(
@@ -49,6 +50,12 @@ def judge_promises(told: Json) -> list[Promise]:
             told["serving_again_s"].get("max"),
             plan.SERVING_ALLOWED_S,
             "s",
+        ),
+        Promise(
+            f"unanswered of {meanwhile['asked']} /healthz during outages",
+            len(meanwhile["unanswered"]) if meanwhile["asked"] else None,
+            0,
+            "of them",
         ),
         Promise("all jobs ended after healing", told["all_ended_after_s"], plan.HEAL_S, "s"),
         Promise(

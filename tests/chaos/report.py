@@ -19,7 +19,7 @@ from tests.chaos.promises import judge_promises
 from tests.chaos.spending import Spending
 from tests.support.proxy import Proxy
 
-SHOWN_MAX = 5
+SHOWN_MAX = 8
 SUCCEEDED_MIN = 0.4
 """Of all jobs; a campaign with fewer has not disturbed a product that works."""
 
@@ -115,7 +115,7 @@ def make_report(
         },
         "recovery_s": _distribution(times),
         "slowest_recoveries": list(recovery[-SHOWN_MAX:]),
-        **_returns(outages),
+        **_returns(outages, is_alone=set(options.only) <= plan.OUTAGES),
         **_starts(start_delays(evidence, nemesis.blows)),
     }
     promises = judge_promises(told)
@@ -171,8 +171,11 @@ def _operations(history: History) -> Json:
     }
 
 
-def _returns(outages: Outages | None) -> Json:
-    """How long after each outage all served again; what the slowest was waited for."""
+def _returns(outages: Outages | None, *, is_alone: bool) -> Json:
+    """How long after each outage all served again; what the slowest was waited for.
+
+    What was not answered meanwhile proves something where outages are the only faults.
+    """
     found = sorted(outages.returns if outages else [], key=lambda one: one.seconds)
     slowest = [f"{one.seconds:.1f} s {one.fault}: {one.last}" for one in found[-SHOWN_MAX:]]
     is_dropped = outages is not None and outages.lines.redis.drops_packets
@@ -180,6 +183,10 @@ def _returns(outages: Outages | None) -> Json:
         "serving_again_s": _distribution(one.seconds for one in found),
         "silence_is_of": "packets" if is_dropped else "bytes",
         "slowest_to_serve_again": slowest,
+        "healthz_meanwhile": {
+            "asked": outages.asked if outages and is_alone else 0,
+            "unanswered": outages.unanswered if outages and is_alone else [],
+        },
     }
 
 
