@@ -110,8 +110,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def serve(settings: Settings, *, host: str, port: int) -> None:
     """Runs the API until SIGTERM or SIGINT; requests under way are finished, streams end.
 
-    After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: a client that sends
-    requests to it hears of its end late. SIGINT, or a second SIGTERM, does not wait.
+    After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: load
+    balancers hear of its end late. SIGINT, or a second SIGTERM, does not wait.
     """
     app = create_app(settings)
     config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""What a provider's error says, in any provider's words: names and words, out of a body of any shape."""
+"""What a provider's error says: names and words, out of a body of any shape."""
 
 import re
 from collections.abc import Iterator
