@@ -188,6 +188,11 @@ async def in_transaction(
     return await _again(run, attempts_max)
 
 
+async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
+    """Statements of this transaction wait no longer than this for a lock."""
+    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {ms}")
+
+
 async def in_statement(
     statement: TextClause, values: Mapping[str, Any], *, step: Step
 ) -> Sequence[Row[Any]]:
@@ -201,15 +206,15 @@ async def in_statement(
     async def alone() -> Sequence[Row[Any]]:
         async with _checked_out() as connection:
             await _let_statements_commit(connection)
+            if faults.hook is not None:
+                await _reach(step, Moment.BEGIN, connection)
+                await _reach(step, Moment.BEFORE_COMMIT, connection)
             rows = (await connection.execute(statement, values)).all()
             await connection.commit()
+            if faults.hook is not None:
+                await _reach(step, Moment.AFTER_COMMIT, connection)
             return rows
 
-    async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
-        return (await connection.execute(statement, values)).all()
-
-    if faults.hook is not None:  # A test stops it before its commit, which then needs a place.
-        return await in_transaction(work, step=step)
     return await _again(alone, ATTEMPTS_MAX)
 
 

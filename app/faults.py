@@ -2,7 +2,8 @@
 
 `hook` is None, always, outside of tests: nothing in the product sets it, no setting and no
 variable of the environment does. Every transaction has three points, reached by `app.db`:
-`<step>.begin` before its first statement, `<step>.before_commit`, and `<step>.after_commit`.
+`<step>.begin` before its first statement, `<step>.before_commit`, and `<step>.after_commit`. A
+statement that commits itself is sent after the second.
 A test that sets `hook` may raise, wait, or end the process there. docs/faults.md shows what
 comes of it, for every step.
 """

@@ -1,8 +1,10 @@
 """Group commit: what many jobs of a process have ready at one moment goes into one statement."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from enum import Enum
+from typing import Final, Generic, TypeVar
 
 from app import telemetry
 from app.db import is_transient
@@ -13,28 +15,44 @@ Outcome = TypeVar("Outcome")
 BATCH_MAX = 500
 
 
+class Skipped(Enum):
+    """What a flush answers for an item that it left out: another transaction has locked its row."""
+
+    ITEM = 0
+
+
+SKIPPED: Final = Skipped.ITEM
+
+
 class GroupCommit(Generic[Item, Outcome]):
     """Items that wait for one flush after another; each submitter gets its own outcome.
 
     It flushes when it is idle and gathers while a flush is under way. No timer holds anything
     back: one made an idle system slower and a busy one no faster. A batch that the database
     refuses is flushed again item by item, so that a bad row fails alone; one that could not
-    reach the database fails whole, since its items would fare no better alone.
+    reach the database fails whole, since its items would fare no better alone. What a flush skips
+    goes into a lane of its own, where one item after the other waits for its lock: a locked row
+    holds up no other item.
     """
 
     def __init__(
         self,
-        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]],
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Skipped]]],
         *,
         kind: str,
+        wait: Callable[[Item], Awaitable[Outcome]] | None = None,
         batch_max: int = BATCH_MAX,
         idle: Callable[[], object] | None = None,
     ) -> None:
         """`flush` answers one outcome for each item, in order; its effects are one transaction.
 
-        `kind` names it in the metrics; `idle` is called whenever nothing is left to flush.
+        `wait` flushes one item that was skipped. `kind` names it in the metrics; `idle` is called
+        whenever nothing is left to flush.
         """
         self._flush = flush
+        self._wait = wait
+        self._skipped: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
+        self._waiting_lane: asyncio.Task[None] | None = None
         self._sizes = telemetry.batch_size.labels(kind)
         self._batch_max = batch_max
         self._idle = idle
@@ -54,8 +72,8 @@ class GroupCommit(Generic[Item, Outcome]):
 
     async def close(self) -> None:
         """Waits for what was submitted."""
-        while self._flushing is not None:
-            await asyncio.wait({self._flushing})
+        while under_way := {task for task in (self._flushing, self._waiting_lane) if task}:
+            await asyncio.wait(under_way)
 
     async def _flush_all(self) -> None:
         try:
@@ -87,9 +105,36 @@ class GroupCommit(Generic[Item, Outcome]):
             # Whose outcome is missing cannot be told, and the transaction is committed.
             _fail(batch, RuntimeError(f"{len(outcomes)} outcomes for {len(batch)} items"))
             return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Skipped):
+                self._skip(entry)
+            elif not entry[1].done():
+                entry[1].set_result(outcome)
+
+    def _skip(self, entry: tuple[Item, asyncio.Future[Outcome]]) -> None:
+        self._skipped.append(entry)
+        if self._waiting_lane is None:
+            self._waiting_lane = asyncio.create_task(self._wait_for_all())
+
+    async def _wait_for_all(self) -> None:
+        try:
+            while self._skipped:
+                item, future = self._skipped.popleft()
+                if not future.done():
+                    await self._wait_for(item, future)
+        finally:
+            self._waiting_lane = None
+
+    async def _wait_for(self, item: Item, future: asyncio.Future[Outcome]) -> None:
+        try:
+            if self._wait is None:
+                raise RuntimeError("an item was skipped that nothing waits for")
+            outcome = await self._wait(item)
+        except Exception as error:  # noqa: BLE001 (handed to the submitter, never swallowed)
+            _fail([(item, future)], error)
+            return
+        if not future.done():
+            future.set_result(outcome)
 
 
 def _fail(batch: Sequence[tuple[Item, asyncio.Future[Outcome]]], error: Exception) -> None:

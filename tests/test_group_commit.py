@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.errors import Unavailable
-from app.group_commit import GroupCommit
+from app.group_commit import SKIPPED, GroupCommit, Skipped
 
 
 class Flushes:
@@ -105,3 +105,30 @@ async def test_outcomes_that_do_not_match_their_items_fail_all_of_them(kept: int
         outcomes = await asyncio.gather(*map(group.submit, (1, 2)), return_exceptions=True)
     assert [str(outcome) for outcome in outcomes] == [f"{kept} outcomes for 2 items"] * 2
     assert all(isinstance(outcome, RuntimeError) for outcome in outcomes)
+
+
+async def test_what_is_skipped_waits_in_a_lane_of_its_own() -> None:
+    waited: list[int] = []
+    gate = asyncio.Event()
+
+    async def flush(items: Sequence[int]) -> list[int | Skipped]:
+        return [SKIPPED if item < 0 else item * 10 for item in items]
+
+    async def wait(item: int) -> int:
+        waited.append(item)
+        await gate.wait()
+        if item == -2:
+            raise ValueError("refused")
+        return item * 10
+
+    group = GroupCommit(flush, kind="test", wait=wait)
+    skipped = [asyncio.create_task(group.submit(n)) for n in (-1, -2, -3)]
+    assert await group.submit(4) == 40
+    assert await group.submit(5) == 50
+    skipped[2].cancel()
+    gate.set()
+    assert await skipped[0] == -10
+    with pytest.raises(ValueError, match="refused"):
+        await skipped[1]
+    await group.close()
+    assert waited == [-1, -2]

@@ -5,7 +5,7 @@ meets it. Lock order, always: account → job → reservation. Batches lock thei
 of user id first (`lock_accounts`), and never one after them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,6 +23,7 @@ from app.credits.sql import (
     ENTRY,
     GRANT,
     LOCK_ACCOUNTS,
+    LOCK_FREE_ACCOUNTS,
     OPEN_ACCOUNT,
     REFUND,
     RESERVE,
@@ -104,6 +105,13 @@ class CreditService:
         users = sorted(set(user_ids))
         locked = await self._connection.execute(LOCK_ACCOUNTS, {"user_ids": users})
         return len(locked.all())
+
+    async def lock_free_accounts(self, user_ids: Iterable[str]) -> set[str]:
+        """Locks those of the accounts that no other transaction has locked; which they are."""
+        locked = await self._connection.execute(
+            LOCK_FREE_ACCOUNTS, {"user_ids": sorted(set(user_ids))}
+        )
+        return {row.user_id for row in locked}
 
     async def balance(self, user_id: str) -> Balance | None:
         """The balance; None when there is no account yet."""

@@ -35,10 +35,12 @@ OPEN_ACCOUNT = text("""
     RETURNING seq
 """)
 
-LOCK_ACCOUNTS = text("""
+_LOCK_ACCOUNTS = """
     SELECT user_id FROM accounts WHERE user_id = ANY(CAST(:user_ids AS text[]))
     ORDER BY user_id FOR NO KEY UPDATE
-""")
+"""
+LOCK_ACCOUNTS = text(_LOCK_ACCOUNTS)
+LOCK_FREE_ACCOUNTS = text(f"{_LOCK_ACCOUNTS} SKIP LOCKED")
 
 BALANCE = text("SELECT available, held FROM accounts WHERE user_id = :user_id")
 

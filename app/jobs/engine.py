@@ -18,6 +18,7 @@ from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient
 from app.errors import Unavailable
 from app.generation.protocol import Generator
+from app.group_commit import SKIPPED
 from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.jobs.calls import InsightCalls
 from app.jobs.job_writer import JobWriter
@@ -305,8 +306,10 @@ class JobEngine:
                 log.exception("heartbeat.failed")
             _stop_expired(attempts)
             return
-        for attempt, is_held in zip(attempts, renewed, strict=True):
-            if is_held:
+        for attempt, outcome in zip(attempts, renewed, strict=True):
+            if outcome is SKIPPED:  # Its row is locked just now; the next beat comes early enough.
+                _stop_expired([attempt])
+            elif outcome:
                 attempt.confirm(sent_at=sent_at, lease_s=self._times.lease_s)
             else:
                 attempt.stop(Stop.LEASE_LOST)

@@ -1,18 +1,18 @@
 """Every write of a worker process to its jobs: claim, renew, note, store, requeue, settle.
 
 Behind each verb stands a group commit, shared by all jobs of the process; none waits for
-another's flush.
+another's flush, nor for a row that another transaction has locked.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
 from app.db import is_transient
-from app.group_commit import GroupCommit
+from app.group_commit import GroupCommit, Skipped
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
     ATTEMPT_CLEANUP_S,
@@ -20,6 +20,7 @@ from app.jobs.leases import (
     HeldLease,
     JobRef,
     LeaseTimes,
+    Locking,
     Requeue,
     claim_jobs,
     renew_leases,
@@ -29,12 +30,13 @@ from app.jobs.models import JobState
 from app.jobs.notifications import Notifications
 from app.jobs.prompt_log import SentCall, store_sent
 from app.jobs.results import InsightResult, store_results
-from app.jobs.settle import Ending, settle_jobs
+from app.jobs.settle import Ending, settle_free, settle_waiting
 
 DATABASE_RETRY_S = 0.5
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+Written = TypeVar("Written", contravariant=True)
 
 log = structlog.get_logger()
 
@@ -50,11 +52,13 @@ class JobWriter:
         self._times = times
         self._notifications = notifications
         self._claims = GroupCommit[JobRef, Claim | None](self._flush_claims, kind="claims")
-        self._renewals = GroupCommit[HeldLease, bool](self._flush_renewals, kind="renewals")
-        self._notes = GroupCommit[SentCall, bool](store_sent, kind="sent")
-        self._results = GroupCommit[InsightResult, bool](self._flush_results, kind="results")
-        self._requeues = GroupCommit[Requeue, bool](self._flush_requeues, kind="requeues")
-        self._endings = GroupCommit[Ending, JobState | None](self._flush_endings, kind="settles")
+        self._renewals = _group(self._flush_renewals, "renewals")
+        self._notes = _group(store_sent, "sent")
+        self._results = _group(self._flush_results, "results")
+        self._requeues = _group(self._flush_requeues, "requeues")
+        self._endings = GroupCommit[Ending, JobState | None](
+            self._flush_endings, kind="settles", wait=self._settle_waiting
+        )
 
     async def claim(self, job: JobRef) -> Claim | None:
         """The job, if it is due, its chat prepared, and no other worker's.
@@ -115,21 +119,48 @@ class JobWriter:
         self._notifications.changed(claim.job_id for claim in claims if claim is not None)
         return claims
 
-    async def _flush_renewals(self, held: Sequence[HeldLease]) -> list[bool]:
-        return await renew_leases(held, self._times)
+    async def _flush_renewals(
+        self, held: Sequence[HeldLease], *, locking: Locking = Locking.SKIP
+    ) -> list[bool | Skipped]:
+        return await renew_leases(held, self._times, locking=locking)
 
-    async def _flush_results(self, results: Sequence[InsightResult]) -> list[bool]:
-        stored = await store_results(results)
+    async def _flush_results(
+        self, results: Sequence[InsightResult], *, locking: Locking = Locking.SKIP
+    ) -> list[bool | Skipped]:
+        stored = await store_results(results, locking=locking)
         # Six results of one job are one change to its subscribers.
         self._notifications.changed({one.lease.job_id for one in results})
         return stored
 
-    async def _flush_requeues(self, requeues: Sequence[Requeue]) -> list[bool]:
-        requeued = await requeue_jobs(requeues)
+    async def _flush_requeues(
+        self, requeues: Sequence[Requeue], *, locking: Locking = Locking.SKIP
+    ) -> list[bool | Skipped]:
+        requeued = await requeue_jobs(requeues, locking=locking)
         self._notifications.changed(one.lease.job_id for one in requeues)
         return requeued
 
-    async def _flush_endings(self, endings: Sequence[Ending]) -> list[JobState | None]:
-        settled = await settle_jobs(endings)
+    async def _flush_endings(self, endings: Sequence[Ending]) -> list[JobState | Skipped | None]:
+        settled = await settle_free(endings)
         self._notifications.changed(ending.job_id for ending in endings)
         return settled
+
+    async def _settle_waiting(self, ending: Ending) -> JobState | None:
+        settled = await settle_waiting(ending)
+        self._notifications.changed([ending.job_id])
+        return settled
+
+
+class _Flush(Protocol[Written]):
+    """A flush of writes under leases; it can wait for locks too, for one item."""
+
+    async def __call__(
+        self, items: Sequence[Written], /, *, locking: Locking = ...
+    ) -> list[bool | Skipped]: ...
+
+
+def _group(flush: _Flush[Item], kind: str) -> GroupCommit[Item, bool]:
+    async def wait(item: Item) -> bool:
+        (outcome,) = await flush([item], locking=Locking.WAIT)
+        return outcome is True  # What it has waited for took the lease away.
+
+    return GroupCommit[Item, bool](flush, kind=kind, wait=wait)

@@ -6,17 +6,19 @@ come from the database's clock. Statements over several jobs lock them in order 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import in_statement, in_transaction
+from app.db import in_statement, in_transaction, wait_at_most
 from app.faults import Step
 from app.generation.context import VERSION
+from app.group_commit import SKIPPED, Skipped
 from app.jobs.models import ATTEMPTS_MAX
 
 ATTEMPT_CLEANUP_S = 10
@@ -49,6 +51,18 @@ IS_PREPARED = f"""(
 """Whether nothing has to be prepared before the job can run."""
 
 NONE_COMPLETED: frozenset[int] = frozenset()
+
+LOCK_WAIT_MS = 1_000
+"""For a row that another transaction has locked, in the lane of what was skipped."""
+
+
+class Locking(StrEnum):
+    """What a statement does about rows that another transaction has locked."""
+
+    SKIP = "SKIP LOCKED"
+    """It leaves them out: the others of its batch do not wait."""
+    WAIT = ""
+
 
 JobRef = tuple[str, UUID]
 
@@ -142,31 +156,60 @@ async def claim_jobs(
     return [claims.pop(job, None) for job in asked]
 
 
-async def renew_leases(held: Sequence[HeldLease], times: LeaseTimes) -> list[bool]:
+async def renew_leases(
+    held: Sequence[HeldLease], times: LeaseTimes, *, locking: Locking = Locking.SKIP
+) -> list[bool | Skipped]:
     """Renews each lease that is still held under its fence; False for a lost one."""
     values = _leases(held) | {"lease_s": times.lease_s}
-    renewed = await in_statement(_RENEW, values, step=Step.RENEW)
-    still = {(row.user_id, row.id) for row in renewed}
-    return [(lease.user_id, lease.job_id) in still for lease in held]
+    rows = await write_held(_RENEW, values, step=Step.RENEW, locking=locking)
+    return held_outcomes(held, rows)
 
 
-async def requeue_jobs(requeues: Sequence[Requeue]) -> list[bool]:
+async def requeue_jobs(
+    requeues: Sequence[Requeue], *, locking: Locking = Locking.SKIP
+) -> list[bool | Skipped]:
     """Gives up these leases so that any worker may start the jobs; False for a lost one."""
+    leases = [one.lease for one in requeues]
+    values = _leases(leases) | {
+        "delays": [one.delay_s for one in requeues],
+        "given_back": [int(one.give_back) for one in requeues],
+        "error_codes": [one.error_code for one in requeues],
+    }
+    rows = await write_held(_REQUEUE, values, step=Step.REQUEUE, locking=locking)
+    return held_outcomes(leases, rows)
 
-    async def requeue(connection: AsyncConnection) -> set[JobRef]:
-        requeued = await connection.execute(
-            _REQUEUE,
-            _leases([one.lease for one in requeues])
-            | {
-                "delays": [one.delay_s for one in requeues],
-                "given_back": [int(one.give_back) for one in requeues],
-                "error_codes": [one.error_code for one in requeues],
-            },
-        )
-        return {(row.user_id, row.id) for row in requeued}
 
-    done = await in_transaction(requeue, step=Step.REQUEUE)
-    return [(one.lease.user_id, one.lease.job_id) in done for one in requeues]
+async def write_held(
+    statements: Mapping[Locking, TextClause],
+    values: Mapping[str, Any],
+    *,
+    step: Step,
+    locking: Locking,
+) -> Sequence[Row[Any]]:
+    """The rows of a statement that writes to jobs under their leases, committed.
+
+    A batch is its own transaction; what waits for a lock has one with a limit.
+    """
+    if locking is Locking.SKIP:
+        return await in_statement(statements[locking], values, step=step)
+
+    async def write(connection: AsyncConnection) -> Sequence[Row[Any]]:
+        await wait_at_most(connection, ms=LOCK_WAIT_MS)
+        return (await connection.execute(statements[locking], values)).all()
+
+    return await in_transaction(write, step=step, attempts_max=1)
+
+
+def held_outcomes(held: Sequence[HeldLease], rows: Iterable[Row[Any]]) -> list[bool | Skipped]:
+    """Of each lease: written, lost (no row tells of it), or skipped."""
+    found = {(row.user_id, row.id): row.is_written for row in rows}
+    outcomes = {True: True, False: SKIPPED, None: False}
+    return [outcomes[found.get((lease.user_id, lease.job_id))] for lease in held]
+
+
+def each_locking(statement: Callable[[Locking], str]) -> dict[Locking, TextClause]:
+    """The statement in both forms."""
+    return {locking: text(statement(locking)) for locking in Locking}
 
 
 async def _committed(connection: AsyncConnection, tried: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -247,41 +290,65 @@ _COMMITTED = text("""
     WHERE pg_xact_status(CAST(xid AS xid8)) = 'committed'
 """)
 
-_HELD = """
-    held AS (
-        SELECT j.user_id, j.id FROM jobs j JOIN asked a USING (user_id, id)
-        WHERE j.state = 'running' AND j.fence = a.fence
-        ORDER BY j.user_id, j.id
-        FOR NO KEY UPDATE OF j
-    )
+
+def held_ctes(locking: Locking, *, also: str = "true") -> str:
+    """CTEs over `asked (user_id, id, fence)`: `present` are the jobs whose lease is held, read
+    without a lock; `held` those of them that are locked now."""
+    is_held = f"j.state = 'running' AND j.fence = a.fence AND {also}"
+    return f"""
+        present AS (
+            SELECT j.user_id, j.id FROM jobs j JOIN asked a USING (user_id, id) WHERE {is_held}
+        ), held AS (
+            SELECT j.user_id, j.id, j.prompt_version FROM jobs j JOIN asked a USING (user_id, id)
+            WHERE {is_held}
+            ORDER BY j.user_id, j.id
+            FOR NO KEY UPDATE OF j {locking}
+        )
+    """
+
+
+HELD_OUTCOMES = """
+    SELECT p.user_id, p.id, h.id IS NOT NULL AS is_written
+    FROM present p LEFT JOIN held h USING (user_id, id)
 """
 
-_RENEW = text(f"""
+_RENEW = each_locking(
+    lambda locking: (
+        f"""
     WITH asked AS (
         SELECT DISTINCT * FROM unnest(
             CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[])
         ) AS t (user_id, id, fence)
-    ), {_HELD}
-    UPDATE jobs j
-    SET lease_until = least(clock_timestamp() + make_interval(secs => :lease_s), j.attempt_until)
-    FROM held
-    WHERE j.user_id = held.user_id AND j.id = held.id AND j.attempt_until > clock_timestamp()
-    RETURNING j.user_id, j.id
-""")
+    ), {held_ctes(locking, also="j.attempt_until > clock_timestamp()")}, renewed AS (
+        UPDATE jobs j
+        SET lease_until = least(
+            clock_timestamp() + make_interval(secs => :lease_s), j.attempt_until
+        )
+        FROM held WHERE j.user_id = held.user_id AND j.id = held.id
+    )
+    {HELD_OUTCOMES}
+"""
+    )
+)
 
-_REQUEUE = text(f"""
+_REQUEUE = each_locking(
+    lambda locking: (
+        f"""
     WITH asked AS (
         SELECT * FROM unnest(
             CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:fences AS bigint[]),
             CAST(:delays AS float8[]), CAST(:given_back AS int[]), CAST(:error_codes AS text[])
         ) AS t (user_id, id, fence, delay_s, given_back, error_code)
-    ), {_HELD}
-    UPDATE jobs j
-    SET state = 'queued', attempt = j.attempt - a.given_back, lease_until = NULL,
-        attempt_until = NULL, version = j.version + 1, error_code = a.error_code,
-        next_run_at = clock_timestamp()
-            + make_interval(secs => least(a.delay_s, {REQUEUE_MAX_S}))
-    FROM held JOIN asked a USING (user_id, id)
-    WHERE j.user_id = held.user_id AND j.id = held.id
-    RETURNING j.user_id, j.id
-""")
+    ), {held_ctes(locking)}, requeued AS (
+        UPDATE jobs j
+        SET state = 'queued', attempt = j.attempt - a.given_back, lease_until = NULL,
+            attempt_until = NULL, version = j.version + 1, error_code = a.error_code,
+            next_run_at = clock_timestamp()
+                + make_interval(secs => least(a.delay_s, {REQUEUE_MAX_S}))
+        FROM held JOIN asked a USING (user_id, id)
+        WHERE j.user_id = held.user_id AND j.id = held.id
+    )
+    {HELD_OUTCOMES}
+"""
+    )
+)

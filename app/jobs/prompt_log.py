@@ -9,13 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from app.crypto import ChatKey, Part
-from app.db import in_statement
 from app.faults import Step
+from app.group_commit import Skipped
 from app.jobs.attempt import Attempt
-from app.jobs.leases import HeldLease
+from app.jobs.leases import (
+    HELD_OUTCOMES,
+    HeldLease,
+    Locking,
+    each_locking,
+    held_ctes,
+    held_outcomes,
+    write_held,
+)
 from app.llm.protocol import Message, Outgoing
 
 
@@ -57,9 +64,11 @@ def words_of(opened: bytes, shared: str) -> Outgoing:
     )
 
 
-async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
+async def store_sent(
+    calls: Sequence[SentCall], *, locking: Locking = Locking.SKIP
+) -> list[bool | Skipped]:
     """Stores each call whose lease is still held; False for a lost one. A repeat is harmless."""
-    rows = await in_statement(
+    rows = await write_held(
         _STORE,
         {
             "user_ids": [one.lease.user_id for one in calls],
@@ -71,9 +80,9 @@ async def store_sent(calls: Sequence[SentCall]) -> list[bool]:
             "shared": [one.sealed_shared for one in calls],
         },
         step=Step.NOTE_SENT,
+        locking=locking,
     )
-    owned = {(row.user_id, row.id) for row in rows}
-    return [(one.lease.user_id, one.lease.job_id) in owned for one in calls]
+    return held_outcomes([one.lease for one in calls], rows)
 
 
 def seal_call(
@@ -111,29 +120,28 @@ def seal_call(
 
 
 # The lock makes the deletion of the chat come before, and then nothing is written, or after.
-_STORE = text("""
+_STORE = each_locking(
+    lambda locking: (
+        f"""
     WITH told AS (
         SELECT * FROM unnest(
             CAST(:user_ids AS text[]), CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]),
             CAST(:ords AS smallint[]), CAST(:calls AS smallint[]), CAST(:sealed AS bytea[]),
             CAST(:shared AS bytea[])
         ) AS t (user_id, job_id, fence, ord, call, sealed, shared)
-    ), owned AS (
-        SELECT j.user_id, j.id FROM jobs j
-        JOIN (SELECT DISTINCT user_id, job_id, fence FROM told) t
-          ON t.user_id = j.user_id AND t.job_id = j.id AND t.fence = j.fence
-        WHERE j.state = 'running'
-        ORDER BY j.user_id, j.id
-        FOR NO KEY UPDATE OF j
-    ), stored AS (
+    ), asked AS (
+        SELECT DISTINCT user_id, job_id AS id, fence FROM told
+    ), {held_ctes(locking)}, stored AS (
         INSERT INTO sent_prompts (user_id, job_id, fence, ord, call, sealed)
         SELECT t.user_id, t.job_id, t.fence, part.ord, part.call, part.sealed
-        FROM told t JOIN owned o ON o.user_id = t.user_id AND o.id = t.job_id
+        FROM told t JOIN held h ON h.user_id = t.user_id AND h.id = t.job_id
         CROSS JOIN LATERAL (
             VALUES (t.ord, t.call, t.sealed), (0::smallint, 0::smallint, t.shared)
         ) AS part (ord, call, sealed)
         WHERE part.sealed IS NOT NULL
         ON CONFLICT DO NOTHING
     )
-    SELECT user_id, id FROM owned
-""")
+    {HELD_OUTCOMES}
+"""
+    )
+)

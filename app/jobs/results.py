@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
-from app.db import in_statement
 from app.faults import Step
-from app.jobs.leases import HeldLease
+from app.group_commit import SKIPPED, Skipped
+from app.jobs.leases import HeldLease, Locking, each_locking, held_ctes, write_held
 from app.jobs.models import InsightState
 from app.llm.prices import Price
 
@@ -47,16 +45,25 @@ def insight_place(
     return ("insight", user_id, job_id, key, prompt_version)
 
 
-async def store_results(results: Sequence[InsightResult]) -> list[bool]:
+async def store_results(
+    results: Sequence[InsightResult], *, locking: Locking = Locking.SKIP
+) -> list[bool | Skipped]:
     """Stores each result whose lease is still held; False for a lost one.
 
     A repeat costs no coin: a completed insight is never written again, and under the same fence
     it is the result that is there already. What a failed one has cost may be added twice, when
     the reply to the first statement was lost.
     """
-    rows = await in_statement(_STORE, bound(results), step=Step.STORE)
-    owned = {(row.user_id, row.id) for row in rows}
-    return [(one.lease.user_id, one.lease.job_id) in owned for one in results]
+    rows = await write_held(_STORE, bound(results), step=Step.STORE, locking=locking)
+    free = {(row.user_id, row.id, row.ord) for row in rows}
+    held = {(row.user_id, row.id) for row in rows}
+
+    def outcome(lease: HeldLease, ord_: int) -> bool | Skipped:
+        if (lease.user_id, lease.job_id) not in held:
+            return False
+        return (lease.user_id, lease.job_id, ord_) in free or SKIPPED
+
+    return [outcome(one.lease, one.ord) for one in results]
 
 
 def bound(results: Sequence[InsightResult]) -> dict[str, list[Any]]:
@@ -85,7 +92,9 @@ def bound(results: Sequence[InsightResult]) -> dict[str, list[Any]]:
     }
 
 
-_STORE = text("""
+_STORE = each_locking(
+    lambda locking: (
+        f"""
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:user_ids AS text[]), CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]),
@@ -98,13 +107,14 @@ _STORE = text("""
         ) AS t (user_id, job_id, fence, ord, state, attempts, duration_ms, sealed, model,
                 tokens_in, tokens_cached, tokens_out, cost_microusd, wasted_microusd,
                 price_input, price_cached, price_output, error_code, adopted_from)
-    ), owned AS (
-        SELECT j.user_id, j.id, j.prompt_version FROM jobs j
-        JOIN (SELECT DISTINCT user_id, job_id, fence FROM result) r
-          ON r.user_id = j.user_id AND r.job_id = j.id AND r.fence = j.fence
-        WHERE j.state = 'running'
-        ORDER BY j.user_id, j.id
-        FOR NO KEY UPDATE OF j
+    ), asked AS (
+        SELECT DISTINCT user_id, job_id AS id, fence FROM result
+    ), {held_ctes(locking)}, free AS (
+        SELECT n.user_id, n.job_id, n.ord
+        FROM insights n JOIN result r USING (user_id, job_id, ord)
+        JOIN held h ON h.user_id = n.user_id AND h.id = n.job_id
+        ORDER BY n.user_id, n.job_id, n.ord
+        FOR NO KEY UPDATE OF n {locking}
     ), stored AS (
         UPDATE insights n
         SET state = r.state, attempts = n.attempts + r.attempts, duration_ms = r.duration_ms,
@@ -121,9 +131,10 @@ _STORE = text("""
             price_input = coalesce(r.price_input, n.price_input),
             price_cached = coalesce(r.price_cached, n.price_cached),
             price_output = coalesce(r.price_output, n.price_output),
-            prompt_version = o.prompt_version,
+            prompt_version = h.prompt_version,
             error_code = r.error_code, adopted_from = r.adopted_from
-        FROM result r JOIN owned o ON o.user_id = r.user_id AND o.id = r.job_id
+        FROM result r JOIN free f USING (user_id, job_id, ord)
+        JOIN held h ON h.user_id = r.user_id AND h.id = r.job_id
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
           AND n.state <> 'completed'
         RETURNING n.user_id, n.job_id
@@ -132,5 +143,8 @@ _STORE = text("""
         FROM (SELECT user_id, job_id, count(*) AS results FROM stored GROUP BY user_id, job_id) s
         WHERE j.user_id = s.user_id AND j.id = s.job_id
     )
-    SELECT user_id, id FROM owned
-""")
+    SELECT p.user_id, p.id, f.ord
+    FROM present p LEFT JOIN free f ON f.user_id = p.user_id AND f.job_id = p.id
+"""
+    )
+)

@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
-from app.db import in_transaction, is_transient
+from app.db import in_transaction, is_transient, wait_at_most
 from app.faults import Step
-from app.jobs.leases import LEASE_OVER, JobRef
+from app.group_commit import SKIPPED, Skipped
+from app.jobs.leases import LEASE_OVER, LOCK_WAIT_MS, JobRef, Locking, each_locking
 from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
 
 SETTLING_RETRY_S = 30
@@ -65,25 +66,56 @@ _COINS: dict[JobState, ReservationState] = {
 }
 
 
-async def settle_jobs(
-    endings: Sequence[Ending], *, step: Step = Step.SETTLE
-) -> list[JobState | None]:
-    """Ends these jobs in one transaction; the state of each, None if its guard did not hold."""
+Ended = dict[JobRef, JobState | Skipped]
+"""Without those whose guard did not hold."""
 
-    async def settle(connection: AsyncConnection) -> dict[JobRef, JobState]:
-        await CreditService(connection).lock_accounts([ending.user_id for ending in endings])
-        return await end_jobs(connection, endings)
+
+async def settle_free(
+    endings: Sequence[Ending], *, step: Step = Step.SETTLE
+) -> list[JobState | Skipped | None]:
+    """Ends these jobs in one transaction; the state of each, None if its guard did not hold.
+
+    It waits for no lock: a job whose account, row or reservation is locked is skipped.
+    """
+
+    async def settle(connection: AsyncConnection) -> Ended:
+        free = await CreditService(connection).lock_free_accounts(one.user_id for one in endings)
+        ended: Ended = {
+            (one.user_id, one.job_id): SKIPPED for one in endings if one.user_id not in free
+        }
+        return ended | await _end_jobs(
+            connection, [one for one in endings if one.user_id in free], Locking.SKIP
+        )
 
     ended = await in_transaction(settle, step=step)
     return [ended.get((ending.user_id, ending.job_id)) for ending in endings]
+
+
+async def settle_waiting(ending: Ending) -> JobState | None:
+    """Ends one job; waits a moment for its locks. Raises Unavailable when that is not enough."""
+
+    async def settle(connection: AsyncConnection) -> dict[JobRef, JobState]:
+        await wait_at_most(connection, ms=LOCK_WAIT_MS)
+        await CreditService(connection).lock_accounts([ending.user_id])
+        return await end_jobs(connection, [ending])
+
+    ended = await in_transaction(settle, step=Step.SETTLE, attempts_max=1)
+    return ended.get((ending.user_id, ending.job_id))
 
 
 async def end_jobs(
     connection: AsyncConnection, endings: Sequence[Ending]
 ) -> dict[JobRef, JobState]:
     """Ends these jobs and moves their coins; the caller has locked their accounts."""
+    ended = await _end_jobs(connection, endings, Locking.WAIT)
+    return {job: state for job, state in ended.items() if isinstance(state, JobState)}
+
+
+async def _end_jobs(
+    connection: AsyncConnection, endings: Sequence[Ending], locking: Locking
+) -> Ended:
     rows = await connection.execute(
-        _END,
+        _END[locking],
         {
             "user_ids": [ending.user_id for ending in endings],
             "ids": [ending.job_id for ending in endings],
@@ -94,7 +126,12 @@ async def end_jobs(
             "error_codes": [ending.error_code for ending in endings],
         },
     )
-    ended = {(row.user_id, row.id): JobState(row.state) for row in rows}
+    found = {
+        (row.user_id, row.id): JobState(row.state) if row.state else SKIPPED
+        for row in rows
+        if row.state or not row.is_locked
+    }
+    ended = {job: state for job, state in found.items() if isinstance(state, JobState)}
     reasons = {(one.user_id, one.job_id): one.reason or one.error_code for one in endings}
     settled = await CreditService(connection).settle(
         [
@@ -104,17 +141,19 @@ async def end_jobs(
     )
     if settled != set(ended):
         raise RuntimeError("a job was ended whose reservation was settled before")
-    return ended
+    return found
 
 
 async def settle_alone(ending: Ending, *, step: Step) -> JobState | None:
     """Ends a job without a lease; its new state, None if its guard did not hold.
 
-    What the database refuses is logged, put aside if it is a charge, and None too: one such job
-    must not hold up the others. Raises what may pass when it is tried again.
+    A job that another transaction has locked is left to the next time. What the database refuses
+    is logged, put aside if it is a charge, and None too: one such job must not hold up the others.
+    Raises what may pass when it is tried again.
     """
     try:
-        return (await settle_jobs([ending], step=step))[0]
+        (state,) = await settle_free([ending], step=step)
+        return None if isinstance(state, Skipped) else state
     except Exception as error:
         if is_transient(error):
             raise
@@ -163,39 +202,52 @@ _COMPLETED = """
      WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed')
 """
 
-_END = text(f"""
+_GUARDED = f"""
+    FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)
+    WHERE CASE e.guard
+        WHEN 'fence' THEN j.state = 'running' AND j.fence = e.fence
+        WHEN 'abandoned' THEN
+            j.state = 'running' AND {LEASE_OVER} AND j.attempt >= {ATTEMPTS_MAX}
+        WHEN 'overdue' THEN
+            r.state = 'held' AND r.expires_at <= clock_timestamp()
+            AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
+        WHEN 'withdrawn' THEN j.state IN ('queued', 'running')
+        WHEN 'unpaid' THEN j.state = 'settling'
+        ELSE false END
+"""
+
+_END = each_locking(
+    lambda locking: (
+        f"""
     WITH ending AS (
         SELECT * FROM unnest(
             CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:guards AS text[]),
             CAST(:fences AS bigint[]), CAST(:captures AS boolean[]), CAST(:others AS text[]),
             CAST(:error_codes AS text[])
         ) AS t (user_id, id, guard, fence, captures, otherwise, error_code)
+    ), guarded AS (
+        SELECT j.user_id, j.id {_GUARDED}
     ), locked AS (
         SELECT j.user_id, j.id, e.error_code,
                CASE WHEN e.captures AND {_COMPLETED} = {INSIGHTS_PER_JOB} THEN 'succeeded'
                     ELSE e.otherwise END AS outcome
-        FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)
-        WHERE CASE e.guard
-            WHEN 'fence' THEN j.state = 'running' AND j.fence = e.fence
-            WHEN 'abandoned' THEN
-                j.state = 'running' AND {LEASE_OVER} AND j.attempt >= {ATTEMPTS_MAX}
-            WHEN 'overdue' THEN
-                r.state = 'held' AND r.expires_at <= clock_timestamp()
-                AND (j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER}))
-            WHEN 'withdrawn' THEN j.state IN ('queued', 'running')
-            WHEN 'unpaid' THEN j.state = 'settling'
-            ELSE false END
+        {_GUARDED}
         ORDER BY j.user_id, j.id
-        FOR NO KEY UPDATE OF j
+        FOR NO KEY UPDATE OF j, r {locking}
+    ), ended AS (
+        UPDATE jobs j
+        SET state = l.outcome, finished_at = clock_timestamp(), lease_until = NULL,
+            attempt_until = NULL, next_run_at = NULL, version = j.version + 1,
+            error_code = CASE l.outcome WHEN 'succeeded' THEN NULL ELSE l.error_code END
+        FROM locked l
+        WHERE j.user_id = l.user_id AND j.id = l.id AND l.outcome IS NOT NULL
+        RETURNING j.user_id, j.id, j.state
     )
-    UPDATE jobs j
-    SET state = l.outcome, finished_at = clock_timestamp(), lease_until = NULL,
-        attempt_until = NULL, next_run_at = NULL, version = j.version + 1,
-        error_code = CASE l.outcome WHEN 'succeeded' THEN NULL ELSE l.error_code END
-    FROM locked l
-    WHERE j.user_id = l.user_id AND j.id = l.id AND l.outcome IS NOT NULL
-    RETURNING j.user_id, j.id, j.state
-""")
+    SELECT g.user_id, g.id, e.state, l.id IS NOT NULL AS is_locked
+    FROM guarded g LEFT JOIN locked l USING (user_id, id) LEFT JOIN ended e USING (user_id, id)
+"""
+    )
+)
 
 _POSTPONE = text(f"""
     UPDATE jobs j

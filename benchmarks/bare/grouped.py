@@ -25,9 +25,9 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _CLAIM = Statement(leases._CLAIM)
-_STORE = Statement(results._STORE)
+_STORE = Statement(results._STORE[leases.Locking.SKIP])
 _LOCK_ACCOUNTS = Statement(LOCK_ACCOUNTS)
-_END = Statement(settle._END)
+_END = Statement(settle._END[leases.Locking.SKIP])
 _SETTLE = Statement(SETTLE)
 
 

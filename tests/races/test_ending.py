@@ -14,7 +14,7 @@ from app.jobs.cancel import NotCancellable, cancel_job
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.models import JobState
 from app.jobs.sweeps import cleanup_expired_reservations, delete_unused_chats
-from tests.support.barriers import Barriers, Held, until_transaction_waits
+from tests.support.barriers import Barriers, Held, stalled, until_transaction_waits
 from tests.support.jobs import (
     MakeEngine,
     ScriptedGenerator,
@@ -63,15 +63,13 @@ async def _assert_ended(job_id: UUID, state: JobState) -> None:
     await assert_healthy()
 
 
-async def test_cleanup_that_comes_during_a_settlement_finds_it_done(
+async def test_cleanup_that_comes_during_a_settlement_leaves_the_job_alone(
     chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator, barriers: Barriers
 ) -> None:
     settling = barriers.hold(Step.SETTLE, Moment.BEFORE_COMMIT)
     job_id, run = await _at_settle(chat, make_engine, generator, settling, overdue=True)
-    cleaning = asyncio.create_task(cleanup_expired_reservations())
-    await until_transaction_waits()
+    assert await cleanup_expired_reservations() == 0  # It waits for no lock.
     settling.let_go()
-    assert await cleaning == 0
     await run
     await _assert_ended(job_id, JobState.SUCCEEDED)
 
@@ -98,10 +96,9 @@ async def test_of_two_cleanups_one_ends_the_job(chat: UUID, barriers: Barriers) 
     held = barriers.hold(Step.CLEANUP, Moment.BEFORE_COMMIT)
     first = asyncio.create_task(cleanup_expired_reservations())
     await held.arrived.wait()
-    second = asyncio.create_task(cleanup_expired_reservations())
-    await until_transaction_waits()
+    assert await cleanup_expired_reservations() == 0
     held.let_go()
-    assert (await first, await second) == (1, 0)
+    assert await first == 1
     await _assert_ended(job_id, JobState.EXPIRED)
 
 
@@ -191,16 +188,13 @@ async def test_a_result_that_comes_during_the_deletion_of_its_chat_is_not_stored
     await _assert_ended(job_id, JobState.CANCELLED)
 
 
-async def test_a_chat_deleted_during_its_unlock_takes_the_new_job_with_it(
-    chat: UUID, barriers: Barriers
-) -> None:
+async def test_a_chat_deleted_during_its_unlock_takes_the_new_job_with_it(chat: UUID) -> None:
     await opened_balance("alice")
-    unlocking = barriers.hold(Step.UNLOCK, Moment.BEFORE_COMMIT)
-    unlocked = asyncio.create_task(unlock("alice", chat))
-    await unlocking.arrived.wait()
-    deletion = asyncio.create_task(delete_chat("alice", chat))
-    await until_transaction_waits()
-    unlocking.let_go()
+    async with stalled("INSERT", "jobs") as stall:
+        unlocked = asyncio.create_task(unlock("alice", chat))
+        await stall.arrived()
+        deletion = asyncio.create_task(delete_chat("alice", chat))
+        await stall.arrived(2)
     job_id = (await unlocked).job_id
     await deletion
     await _assert_ended(job_id, JobState.CANCELLED)

@@ -1,12 +1,20 @@
 """Barriers: a transaction is held at a point of its own while another one arrives."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import text
+
+from app.db import snapshot, transaction
 from app.faults import Moment, Step
 from tests.support.jobs import execute
 from tests.support.waiting import until
+
+STALL = 7
+"""Number of the advisory lock that stalled statements wait for."""
 
 TRANSACTION_WAITS = """
     DO $$ BEGIN ASSERT EXISTS (
@@ -58,3 +66,46 @@ async def until_transaction_waits() -> None:
         return True
 
     await until(waits)
+
+
+class Stall:
+    """Statements that wait in the middle of their work, with the locks that they have by then."""
+
+    async def arrived(self, count: int = 1) -> None:
+        """So many transactions wait for a lock: the stalled ones, and those that wait for them."""
+
+        async def are_waiting() -> bool:
+            async with snapshot() as connection:
+                waiting = await connection.scalar(_WAITING)
+            return waiting >= count
+
+        await until(are_waiting)
+
+
+@asynccontextmanager
+async def stalled(event: str, table: str) -> AsyncGenerator[Stall]:
+    """Every `event` (INSERT, UPDATE) of a row of `table` waits until the block is left.
+
+    For statements that commit themselves: they have no point at which they could be held.
+    """
+    async with transaction() as connection:
+        await connection.execute(text(_STALLING))
+        await connection.execute(
+            text(
+                f"CREATE TRIGGER stall BEFORE {event} ON {table}"
+                " FOR EACH ROW EXECUTE FUNCTION stall()"
+            )
+        )
+    async with transaction() as holder:
+        await holder.execute(text(f"SELECT pg_advisory_xact_lock({STALL})"))
+        yield Stall()
+
+
+_STALLING = f"""
+    CREATE OR REPLACE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock_shared({STALL}); RETURN NEW; END $$
+"""
+_WAITING = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
