@@ -8,6 +8,7 @@ session is relied on (`app.database_connect`): there each of them is a transacti
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
@@ -22,8 +23,9 @@ from sqlalchemy.util import await_
 from app import faults, reachability
 from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
-from app.errors import Unavailable
+from app.errors import Busy, TooSlow, Unavailable
 from app.faults import Moment, Step
+from app.sqlstates import ENDS_CONNECTION, Follows, follows
 
 metadata = MetaData(
     naming_convention={
@@ -38,16 +40,11 @@ metadata = MetaData(
 
 ATTEMPTS_MAX = 5
 BACKOFF_FIRST_S = 0.05
-POOL_WAIT_S = 10
+RETRIES_S = 15.0
+"""After so many seconds nothing is tried once more, whatever it failed by."""
+POOL_WAIT_S = 10.0
 STATEMENTS_KEPT = 100
 """Prepared, of one connection."""
-
-# SQLSTATE classes and codes (PostgreSQL manual, appendix A).
-SERIALIZATION_FAILURE = "40001"
-DEADLOCK_DETECTED = "40P01"
-LOCK_NOT_AVAILABLE = "55P03"
-_TRY_AGAIN = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE})
-_AWAY = frozenset({"53300", "57P01", "57P02", "57P03", "57P05"})
 
 _POOLED = "sixfold_pooled"
 """Execution option of the engine: whether a pooler stands in front of the database."""
@@ -66,9 +63,17 @@ _engine: AsyncEngine | None = None
 
 
 async def open_engine(
-    database_url: str, *, pool_size: int = 10, overflow: int = 0, recycle_s: float = 300
+    database_url: str,
+    *,
+    pool_size: int = 10,
+    overflow: int = 0,
+    recycle_s: float = 300,
+    pool_wait_s: float = POOL_WAIT_S,
 ) -> None:
     """Makes the process's engine; no connection is opened before the first use.
+
+    A caller that has waited for a connection for `pool_wait_s` gets Busy, and is not tried again:
+    a process that answers requests says so soon, one that works off jobs has time.
 
     No overflow by default: SQLAlchemy closes a connection beyond `pool_size` when it comes back,
     and under load opened one for every few transactions.
@@ -85,7 +90,7 @@ async def open_engine(
         pool_size=pool_size,
         max_overflow=overflow,
         pool_recycle=int(recycle_s),
-        pool_timeout=POOL_WAIT_S,
+        pool_timeout=pool_wait_s,
     )
     event.listen(_engine.sync_engine, "checkout", _refuse_closed)
 
@@ -176,9 +181,9 @@ async def in_transaction(
     `work` must be safe to repeat: it takes its ids from outside, and a unique constraint or a
     compare-and-set makes a second run find what the first one did. So a lost reply to COMMIT
     is resolved by running it again on a new connection, where it meets its own effects under
-    the same locks. Retried: 40001, 40P01, 55P03 and lost connections.
+    the same locks. Tried again is what `app.sqlstates` says, and after lost connections.
 
-    Raises Unavailable after `attempts_max` tries.
+    Raises Unavailable after `attempts_max` tries or RETRIES_S; Busy and TooSlow at once.
     """
 
     async def run() -> Result:
@@ -219,13 +224,16 @@ async def in_statement(
 
 
 async def _again(run: Callable[[], Awaitable[Result]], attempts_max: int) -> Result:
+    deadline = time.monotonic() + RETRIES_S
     for attempt in range(1, attempts_max + 1):
         try:
             return await run()
+        except (Busy, TooSlow):
+            raise
         except (CommitUnknown, Unavailable, DBAPIError) as error:
             if not is_transient(error):
                 raise
-            if attempt == attempts_max:
+            if attempt == attempts_max or time.monotonic() >= deadline:
                 raise Unavailable from error
         backoff_s = BACKOFF_FIRST_S * 2 ** (attempt - 1)
         await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 (spreads retries)
@@ -260,16 +268,17 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may go through when it is tried again."""
     if isinstance(error, CommitUnknown | Unavailable):
         return True
-    return sqlstate(error) in _TRY_AGAIN or is_away(error)
+    state = sqlstate(error)
+    return is_away(error) or (state is not None and follows(state) is not Follows.BUG)
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database could not be reached, or ended the connection."""
+    """Whether the database could not be reached, ended the connection, or cannot do it now."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = sqlstate(error)
     if state is not None:
-        return state in _AWAY or state.startswith("08")
+        return follows(state) is Follows.AWAY
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(
         cause, PoolTimeoutError | OSError | TimeoutError | asyncpg.InterfaceError
@@ -316,7 +325,7 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
         try:
             connection = await stack.enter_async_context(_engine.connect())
         except PoolTimeoutError as error:
-            raise Unavailable from error
+            raise Busy from error
         except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
             reachability.database.lost(error)
             raise Unavailable from error
@@ -324,6 +333,11 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
         try:
             yield connection
         except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError) as error:
-            if is_away(error):
+            state = sqlstate(error)
+            if state in ENDS_CONNECTION:
+                await connection.invalidate(error)
+            if state is not None and follows(state) is Follows.SLOW:
+                raise TooSlow from error
+            if is_transient(error):
                 raise Unavailable from error
             raise

@@ -52,3 +52,9 @@ class TooLarge(DomainError):
 
 class Busy(Unavailable):
     """All slots are taken just now; nothing was changed, try again."""
+
+
+class TooSlow(Unavailable):
+    """The database took too long and was told to stop; nothing was changed, try again later."""
+
+    retry_after_s = 10

@@ -43,6 +43,8 @@ from app.users.auth import token_verifier
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
+POOL_WAIT_S = 2.0
+"""For a connection to the database; then the answer is 503."""
 IMPORT_WORKERS_MAX = 2
 FIELD_CHARS_MAX = 100
 
@@ -192,6 +194,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         pool_size=settings.db_pool_size,
         overflow=settings.db_pool_overflow,
         recycle_s=settings.db_pool_recycle_s,
+        pool_wait_s=POOL_WAIT_S,
     )
     stack.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)

@@ -30,7 +30,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from app.catalog.categories import CATEGORIES
 from app.credits.invariants import check_invariants
-from app.db import DEADLOCK_DETECTED, SERIALIZATION_FAILURE, sqlstate
+from app.db import sqlstate
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
@@ -43,7 +43,8 @@ UNLOCKS_PER_S_MAX = 5_000
 WANTED_PER_S = 300
 """Of API processes. Transactions of their own are there to compete, not to be fast."""
 TERMS = UnlockTerms(expires_s=3600.0)
-DISTURBED = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
+DISTURBED = frozenset({"40001", "40P01"})
+"""Serialization failure, deadlock."""
 
 
 @dataclass(frozen=True)

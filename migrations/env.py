@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 import app.chats.models
 import app.credits.models
 import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
-from app.db import LOCK_NOT_AVAILABLE, make_engine, metadata, sqlstate
+from app.db import make_engine, metadata, sqlstate
 from app.settings import load_database_url
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.
@@ -22,6 +22,7 @@ MIGRATION_LOCK = 0x51_F0_1D
 
 # Whoever waits for a table's lock makes all that come after it wait as well, plain reads too. So
 # a migration lets go after a moment, lets them through, and begins anew.
+LOCK_NOT_AVAILABLE = "55P03"
 LOCK_WAIT_MS = 1_000
 PAUSE_S = 1.0
 TRY_FOR_S = 240.0

@@ -162,7 +162,8 @@ class Cell:
         if isinstance(self.step, Spot):
             jump_clock(ATTEMPT_S)
             return await _reply(acting)
-        assert await self._end_idle_transactions(), "nothing was frozen"
+        frozen = await self._end_idle_transactions()
+        assert frozen or self.step in COMMIT_THEMSELVES, "nothing was frozen"
         await self.world.finish()
         overtaken = await self.world.fingerprint()
         thaw.set()
@@ -208,6 +209,9 @@ async def _touch(connection: AsyncConnection) -> None:
 def _raising(sqlstate: str) -> str:
     return f"DO $$ BEGIN RAISE EXCEPTION 'injected' USING ERRCODE = '{sqlstate}'; END $$"
 
+
+COMMIT_THEMSELVES = frozenset({Step.PREPARE, Step.RENEW, Step.NOTE_SENT, Step.STORE, Step.REQUEUE})
+"""Single statements: they are frozen before they are sent, without a transaction."""
 
 _IDLE = """
     FROM pg_stat_activity

@@ -1,14 +1,15 @@
-"""Writes the matrix of `tests/faults` into docs/faults.md: `python -m tests.faults.table`."""
+"""Writes the tables of docs/faults.md: `python -m tests.faults.table`."""
 
 from itertools import groupby
 from pathlib import Path
 
 from app.faults import Spot, Step
+from app.sqlstates import to_markdown
 from tests.faults.outcomes import Fault, expected, faults_of
 from tests.faults.scenarios import SCENARIOS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
-BEGIN, END = "<!-- matrix: python -m tests.faults.table -->\n", "<!-- end of matrix -->\n"
+BLOCKS = {"matrix": lambda: render(), "sqlstates": lambda: f"{to_markdown()}\n"}
 NOT_APPLICABLE = "–"
 
 
@@ -24,10 +25,13 @@ def render() -> str:
 
 
 def written(document: str) -> str:
-    """`document` with the matrix as it is now."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{render()}\n{END}{after}"
+    """`document` with its tables as they are now."""
+    for name, render_block in BLOCKS.items():
+        begin, end = f"<!-- {name}: python -m tests.faults.table -->\n", f"<!-- end of {name} -->\n"
+        before, _, rest = document.partition(begin)
+        _, _, after = rest.partition(end)
+        document = f"{before}{begin}\n{render_block()}\n{end}{after}"
+    return document
 
 
 def _column(fault: Fault) -> list[str]:

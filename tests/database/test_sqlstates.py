@@ -1,0 +1,155 @@
+"""What follows from an error of the server, and for how long something is tried again."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import db, faults
+from app.db import close_engine, in_statement, in_transaction, lone_read, open_engine, snapshot
+from app.errors import Busy, TooSlow, Unavailable
+from app.faults import Step
+from app.sqlstates import ROWS, Follows, follows
+from tests.support.jobs import MakeEngine, ScriptedGenerator, assert_healthy, job_row, unlock
+
+RAISED = {
+    "25006": Unavailable,
+    "53100": Unavailable,
+    "53200": Unavailable,
+    "57P01": Unavailable,
+    "58030": Unavailable,
+    "40001": Unavailable,
+    "55P03": Unavailable,
+    "57014": TooSlow,
+    "25P04": TooSlow,
+    "22012": DBAPIError,
+    "23505": DBAPIError,
+    "42P01": DBAPIError,
+    "XX000": DBAPIError,
+}
+
+
+def raising(state: str) -> str:
+    return f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$"
+
+
+@pytest.fixture
+def hook() -> Iterator[Any]:
+    """Sets the fault hook; it is gone afterwards."""
+
+    def set_to(one: faults.Hook) -> None:
+        faults.hook = one
+
+    yield set_to
+    faults.hook = None
+
+
+def test_every_row_is_a_class_or_a_code_of_a_class_that_has_a_row() -> None:
+    for state in ROWS:
+        assert len(state) in (2, 5)
+        assert state[:2] in ROWS
+    assert follows("53100") is Follows.AWAY
+    assert follows("57014") is Follows.SLOW
+    assert follows("23505") is Follows.BUG
+    assert follows("ZZ999") is Follows.BUG
+
+
+@pytest.mark.parametrize(("state", "raised"), RAISED.items())
+async def test_what_a_transaction_raises(
+    engine: None, monkeypatch: pytest.MonkeyPatch, state: str, raised: type[Exception]
+) -> None:
+    monkeypatch.setattr(db, "BACKOFF_FIRST_S", 0.0)
+    tries = 0
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.exec_driver_sql(raising(state))
+
+    with pytest.raises(raised):
+        await in_transaction(work)
+    is_repeated = follows(state) in (Follows.AGAIN, Follows.AWAY)
+    assert tries == (db.ATTEMPTS_MAX if is_repeated else 1)
+    with pytest.raises(raised):
+        async with snapshot() as connection:
+            await connection.exec_driver_sql(raising(state))
+
+
+async def test_a_read_only_server_loses_its_connection(engine: None) -> None:
+    async def pid() -> int:
+        async with lone_read() as connection:
+            return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+    before = await pid()
+    assert await pid() == before
+    with pytest.raises(Unavailable):
+        async with snapshot() as connection:
+            await connection.exec_driver_sql(raising("25006"))
+    assert await pid() != before
+
+
+async def test_a_full_pool_is_told_at_once(database_url: str) -> None:
+    await open_engine(database_url, pool_size=1, pool_wait_s=0.01)
+    tries = 0
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal tries
+        tries += 1
+
+    try:
+        async with snapshot():
+            with pytest.raises(Busy):
+                await in_transaction(work)
+            with pytest.raises(Busy):
+                await in_statement(text("SELECT 1"), {}, step=Step.STORE)
+        assert tries == 0
+        await in_transaction(work)
+    finally:
+        await close_engine()
+
+
+async def test_one_deadline_ends_all_tries(engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, tries = 0.0, 0
+    monkeypatch.setattr(db, "BACKOFF_FIRST_S", 0.0)
+    monkeypatch.setattr(db.time, "monotonic", lambda: now_s)
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal now_s, tries
+        tries += 1
+        now_s += 10.0
+        await connection.exec_driver_sql(raising("57P01"))
+
+    with pytest.raises(Unavailable):
+        await in_transaction(work)
+    assert tries == 2
+
+
+@pytest.mark.parametrize("state", ["25006", "53100", "57014"])
+async def test_a_job_keeps_its_results_while_the_server_refuses_them(
+    make_engine: MakeEngine,
+    generator: ScriptedGenerator,
+    chat: UUID,
+    hook: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+) -> None:
+    monkeypatch.setattr("app.jobs.job_writer.DATABASE_RETRY_S", 0.0)
+    monkeypatch.setattr(db, "BACKOFF_FIRST_S", 0.0)
+    refusals = {f"{step}.before_commit": 2 * db.ATTEMPTS_MAX for step in (Step.STORE, Step.SETTLE)}
+
+    async def refuse(point: str, connection: AsyncConnection) -> None:
+        if refusals.get(point, 0):
+            refusals[point] -= 1
+            await connection.exec_driver_sql(raising(state))
+
+    job_id = (await unlock("alice", chat)).job_id
+    hook(refuse)
+    await make_engine().run_job("alice", job_id)
+    job = await job_row("alice", job_id)
+    assert (job.state, job.attempt, len(generator.calls)) == ("succeeded", 1, 6)
+    assert set(refusals.values()) == {0}
+    await assert_healthy()
