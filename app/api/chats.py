@@ -23,6 +23,7 @@ from app.chats.transcript import (
     EmptyChat,
     ExampleKind,
     OrderConfidence,
+    SeveralChats,
     UnrecognisedFormat,
 )
 from app.crypto import SealBroken
@@ -122,7 +123,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "A WhatsApp export: .txt, or .zip that holds one.",
+                            "description": "The export of a chat, or a .zip that holds one.",
                         },
                         "date_order": {
                             "type": "string",
@@ -133,6 +134,11 @@ _UPLOAD_BODY: dict[str, Any] = {
                             "type": "string",
                             "default": "UTC",
                             "description": "IANA name of the zone in which the times are.",
+                        },
+                        "chat": {
+                            "type": "string",
+                            "description": "Which chat, as `several_chats` names it. Read only if"
+                            " the file holds several.",
                         },
                     },
                 }
@@ -146,7 +152,9 @@ _UPLOAD_BODY: dict[str, Any] = {
     "",
     status_code=201,
     response_model=ChatBody,
-    responses=refusals(TooLarge, UnrecognisedFormat, AmbiguousDates, EmptyChat, BadArchive),
+    responses=refusals(
+        TooLarge, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat, BadArchive
+    ),
     openapi_extra=_UPLOAD_BODY,
 )
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:

@@ -4,18 +4,23 @@ Everything stays in memory, and only the transcript is ever unpacked. The limits
 reading: what an archive says about itself is not believed.
 """
 
+import re
 import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
+from app.chats.formats.choosing import CHATS_SHOWN_MAX
 from app.chats.formats.format import HEAD_BYTES
+from app.chats.transcript import SeveralChats
 from app.errors import DomainError
 
-_TRANSCRIPT_ENDS = (".txt", ".json", ".jsonl", ".csv", ".xml")
+_TRANSCRIPT_ENDS = (".txt", ".json", ".jsonl", ".csv", ".xml", ".md")
+_PART = re.compile(r"message_\d{1,4}\.json")
 _OFFICE_ENTRY = "[Content_Types].xml"
 _CHUNK_BYTES = 1 << 18
 # A chat of one repeated line packs well too; below this size the ratio says nothing.
@@ -60,14 +65,16 @@ def read_transcript(
     *,
     limits: ArchiveLimits = ArchiveLimits(),
     is_chat: Callable[[bytes], bool] = lambda _: True,
+    chat: str | None = None,
 ) -> bytes:
     """The bytes of the chat: `raw` itself, or the transcript if `raw` is a zip archive.
 
     What counts is the content, not the name: `is_chat` is asked about the beginnings of files
-    where there are several. Raises BadArchive or TooLarge.
+    where there are several, and if several chats are left, `chat` names the one. Raises
+    BadArchive, SeveralChats or TooLarge.
     """
     if raw.startswith((_LOCAL_MAGIC, _END_MAGIC)):
-        return _unpack(raw, limits, is_chat)
+        return _unpack(raw, limits, is_chat, chat)
     if filename.lower().endswith(".zip"):
         raise BadArchive("The file is named .zip but is not a zip archive.")
     if len(raw) > limits.transcript_bytes_max:
@@ -75,13 +82,15 @@ def read_transcript(
     return raw
 
 
-def _unpack(raw: bytes, limits: ArchiveLimits, is_chat: Callable[[bytes], bool]) -> bytes:
+def _unpack(
+    raw: bytes, limits: ArchiveLimits, is_chat: Callable[[bytes], bool], chat: str | None
+) -> bytes:
     _check_directory(raw, limits)
     try:
         # Of entries that overlap some Pythons only warn: a bomb all the same.
         with warnings.catch_warnings(), zipfile.ZipFile(BytesIO(raw)) as archive:
             warnings.simplefilter("error", UserWarning)
-            return _read_entry(archive, _transcript(archive, limits, is_chat), limits)
+            return _read_parts(archive, _transcript(archive, limits, is_chat, chat), limits)
     except _BROKEN as error:
         raise BadArchive("The archive is broken.") from error
 
@@ -99,23 +108,46 @@ def _check_directory(raw: bytes, limits: ArchiveLimits) -> None:
 
 
 def _transcript(
-    archive: zipfile.ZipFile, limits: ArchiveLimits, is_chat: Callable[[bytes], bool]
-) -> zipfile.ZipInfo:
-    """The entry that holds the chat: by its content, and by its name where that leaves several."""
+    archive: zipfile.ZipFile,
+    limits: ArchiveLimits,
+    is_chat: Callable[[bytes], bool],
+    chat: str | None,
+) -> list[zipfile.ZipInfo]:
+    """The entries that hold the chat, one or its parts: by their content, and by their names
+    where that leaves several."""
     entries = archive.infolist()
     candidates = [entry for entry in entries if _could_be_transcript(entry)]
     if any(entry.filename == _OFFICE_ENTRY for entry in entries):
         raise BadArchive("This is an office document: save it as plain text (.txt, UTF-8).")
     for rank in (_is_ios_transcript, _is_named_transcript, _is_text, _is_any):
-        found = [entry for entry in candidates if rank(entry)]
+        found = _grouped(entry for entry in candidates if rank(entry))
         if len(found) > 1:
-            heads = found[: limits.looked_into_max]
-            found = [entry for entry in heads if is_chat(_head(archive, entry))]
-        if len(found) > 1:
-            raise BadArchive("The archive holds several transcripts.")
+            heads = list(found.items())[: limits.looked_into_max]
+            found = {name: parts for name, parts in heads if is_chat(_head(archive, parts[0]))}
+        if len(found) > 1 and chat not in found:
+            choices = [_choice(name, parts) for name, parts in found.items()]
+            raise SeveralChats(chats=choices[:CHATS_SHOWN_MAX])
         if found:
-            return found[0]
+            return found.get(chat or "") or next(iter(found.values()))
     raise BadArchive("The archive holds no transcript.")
+
+
+def _grouped(entries: Iterable[zipfile.ZipInfo]) -> dict[str, list[zipfile.ZipInfo]]:
+    """Entries by the name of their chat; Instagram and Messenger part a long one."""
+    chats: dict[str, list[zipfile.ZipInfo]] = {}
+    for entry in entries:
+        folder, _, base = entry.filename.rpartition("/")
+        chats.setdefault(folder if _PART.fullmatch(base) else entry.filename, []).append(entry)
+    for parts in chats.values():
+        parts.sort(key=lambda part: (len(part.filename), part.filename))
+    return chats
+
+
+def _choice(name: str, parts: list[zipfile.ZipInfo]) -> dict[str, Any]:
+    """What the caller chooses by: as in `ChatChoice`, without a count."""
+    base = name.rpartition("/")[2]
+    title = base.rpartition(".")[0] if name == parts[0].filename else base
+    return {"chat": name, "title": title, "messages": None}
 
 
 def _could_be_transcript(entry: zipfile.ZipInfo) -> bool:
@@ -157,13 +189,24 @@ def _head(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
-def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
+def _read_parts(
+    archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo], limits: ArchiveLimits
+) -> bytes:
+    unpacked = bytearray()
+    for part in parts:
+        unpacked += b"\n" if unpacked else b""
+        _read_entry(archive, part, limits, unpacked)
+    return bytes(unpacked)
+
+
+def _read_entry(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: ArchiveLimits, unpacked: bytearray
+) -> None:
     if entry.flag_bits & _ENCRYPTED_FLAGS:
         raise BadArchive("The transcript is encrypted.")
     if entry.compress_type not in _METHODS:
         raise BadArchive("The transcript is packed in a way exports never are.")
-    ratio_bytes = max(_RATIO_FLOOR_BYTES, entry.compress_size * limits.ratio_max)
-    unpacked = bytearray()
+    ratio_bytes = len(unpacked) + max(_RATIO_FLOOR_BYTES, entry.compress_size * limits.ratio_max)
     with archive.open(entry) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             unpacked += chunk
@@ -171,4 +214,3 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Archiv
                 raise TooLarge(bytes_max=limits.transcript_bytes_max)
             if len(unpacked) > ratio_bytes:
                 raise BadArchive("The transcript unpacks to far more than it should.")
-    return bytes(unpacked)

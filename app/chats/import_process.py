@@ -16,7 +16,7 @@ def answer(request: Frames) -> Frames:
     order, raw = request
     asked = orjson.loads(order)
     date_order = asked["date_order"] and DateOrder(asked["date_order"])
-    reading = ReadingOrder(asked["filename"], date_order, asked["timezone"])
+    reading = ReadingOrder(asked["filename"], date_order, asked["timezone"], asked.get("chat"))
     try:
         return _told(read_chat(raw, reading, bytes_max=asked["bytes_max"]))
     except DomainError as refusal:

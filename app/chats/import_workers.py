@@ -12,6 +12,7 @@ from app.chats.reading import ReadingOrder
 from app.chats.transcript import (
     AmbiguousDates,
     EmptyChat,
+    SeveralChats,
     TooManyParticipants,
     UnrecognisedFormat,
 )
@@ -28,6 +29,7 @@ _BY_CODE: dict[str, type[DomainError]] = {
         TranscriptTooLarge,
         BadArchive,
         AmbiguousDates,
+        SeveralChats,
         EmptyChat,
         UnrecognisedFormat,
     )

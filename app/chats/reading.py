@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from app.chats.archive import ArchiveLimits, read_transcript
 from app.chats.blocks import ChatMeta, EncodedChat, encode_chat
 from app.chats.formats.format import ReadingOptions
-from app.chats.formats.registry import find_format, is_chat
+from app.chats.formats.registry import is_chat, read_export
 from app.chats.statistics import compute_statistics
 from app.chats.transcript import DateOrder, NoticeKind
 
@@ -28,23 +28,29 @@ _FILE_NAMES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReadingOrder:
-    """How to read a file: its name, the order of dates if the user knows it, the time zone."""
+    """How to read a file: its name, the order of dates if the user knows it, the time zone, and
+    which of several chats."""
 
     filename: str
     date_order: DateOrder | None
     timezone: str
+    chat: str | None = None
 
 
 def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat:
     """The chat in an export, or in an archive that holds one.
 
-    Raises the refusals of `read_transcript`, `find_format` and the format's own `read`.
+    Raises the refusals of `read_transcript` and of `read_export`.
     """
     transcript = read_transcript(
-        raw, order.filename, limits=ArchiveLimits(transcript_bytes_max=bytes_max), is_chat=is_chat
+        raw,
+        order.filename,
+        limits=ArchiveLimits(transcript_bytes_max=bytes_max),
+        is_chat=is_chat,
+        chat=order.chat,
     )
-    options = ReadingOptions(order.date_order, ZoneInfo(order.timezone))
-    parsed = find_format(transcript).read(transcript, options)
+    options = ReadingOptions(order.date_order, ZoneInfo(order.timezone), order.chat)
+    parsed = read_export(transcript, options)
     meta = ChatMeta(
         title=_title(parsed.title, order.filename, list(parsed.participants)),
         participants=[

@@ -42,6 +42,18 @@ class EmptyChat(DomainError):
     code, http_status = "empty_chat", 422
 
 
+class SeveralChats(DomainError):
+    """The file holds several chats; say which one with chat."""
+
+    code, http_status = "several_chats", 422
+
+
+class TooManyChats(DomainError):
+    """The file holds more chats than can be told apart; export the one alone."""
+
+    code, http_status = "too_large", 413
+
+
 class TooManyParticipants(DomainError):
     """More people write in this chat than a chat can hold."""
 

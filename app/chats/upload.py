@@ -112,7 +112,12 @@ def reading_order(filename: str, fields: Mapping[str, str]) -> ReadingOrder:
         raise ValidationFailed.of("date_order", f"must be one of {', '.join(DateOrder)}")
     if not _is_timezone(timezone):
         raise ValidationFailed.of("timezone", "must be the IANA name of a time zone")
-    return ReadingOrder(filename, DateOrder(date_order) if date_order else None, timezone)
+    return ReadingOrder(
+        filename,
+        DateOrder(date_order) if date_order else None,
+        timezone,
+        fields.get("chat") or None,
+    )
 
 
 def _is_timezone(name: str) -> bool:

@@ -27,7 +27,7 @@ _MEASURED_EVERY = 500
 _LARGE_EVERY = 2_000
 _LARGE_REPEATS = 2_000
 
-_HEADERS = (
+HEADERS = (
     "13/02/2024, 10:{:02} - ", "[13/02/24, 10:{:02}:01] ", "2/13/24, 9:{:02} PM - ",
     "13.02.24, 10:{:02} - ", "2024/2/13 下午9:{:02} - ", "[1403/01/02, 10:{:02}:00] ",
     "13 Mar 2024, 10:{:02} - ", "\u200e[13/02/2567 BE, 10:{:02}:01] ", "10:{:02} 13/02/24 - ",
@@ -43,7 +43,7 @@ _PERIODS = [row[1] for row in rows("day_periods.tsv")]
 def make(seed: int) -> bytes:
     """The input of a seed."""
     draw = random.Random(seed)
-    header = draw.choice(_HEADERS)
+    header = draw.choice(HEADERS)
     lines = [
         header.format(draw.randrange(60)) + draw.choice(("Nia: ", "Olo: ", "", "A: B: ", "Nia:"))
         + draw.choice((*_PIECES, draw.choice(_PHRASES), draw.choice(_PERIODS), "hi there"))

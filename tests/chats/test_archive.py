@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.chats.archive import ArchiveLimits, BadArchive, TooLarge, read_transcript
 from app.chats.formats.registry import is_chat
+from app.chats.transcript import SeveralChats
 from app.errors import DomainError
 
 CHAT = "31/12/22, 22:15 - Ann: grüß 😀\n".encode()
@@ -50,9 +51,7 @@ def test_the_content_decides_and_not_the_name():
         read_transcript(CHAT, "chat.ZIP")
 
 
-@pytest.mark.parametrize(
-    "entries", [[], [("a.jpg", b"x")], [("a.txt", b"x"), ("b.txt", b"y")], [("a.txt/", b"")]]
-)
+@pytest.mark.parametrize("entries", [[], [("a.jpg", b"x")], [("a.txt/", b"")]])
 def test_an_archive_without_one_transcript_is_refused(entries):
     with pytest.raises(BadArchive):
         read_transcript(packed(*entries), "a.zip")
@@ -147,13 +146,16 @@ def test_the_chat_is_found_in_any_language_beside_notes_and_attributes(name):
     assert read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat) == CHAT
 
 
-def test_two_chats_in_one_archive_are_refused():
+def test_of_two_chats_in_one_archive_the_one_that_is_named_is_read():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:
         writer.writestr("a.txt", CHAT)
         writer.writestr("b.txt", CHAT)
-    with pytest.raises(BadArchive, match="several"):
+    with pytest.raises(SeveralChats) as refusal:
         read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat)
+    assert [choice["chat"] for choice in refusal.value.facts["chats"]] == ["a.txt", "b.txt"]
+    chosen = read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat, chat="b.txt")
+    assert chosen == CHAT
 
 
 def test_an_office_document_is_told_as_one():

@@ -13,10 +13,12 @@ HEAD_BYTES = 256 * 1024
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
     """What the user says of a file: the order of its dates, used only where the file leaves it
-    open, and the zone of its wall times, used only where the file names none."""
+    open, the zone of its wall times, used only where the file names none, and which of its chats
+    to read, used only where it holds several."""
 
     date_order: DateOrder | None = None
     tz: tzinfo = UTC
+    chat: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The text of a file, whatever a messenger or an editor made of its encoding."""
 
 import codecs
+import re
 
 from app.chats.transcript import UnrecognisedFormat
 
@@ -9,6 +10,7 @@ _CONTROLS_SHARE_MAX = 0.01
 _REPLACED_SHARE_MAX = 0.01
 _REPLACED_FLOOR = 16
 _REPLACEMENT = "\ufffd"
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def decode_text(raw: bytes) -> tuple[str, int]:
@@ -33,3 +35,21 @@ def decode_text(raw: bytes) -> tuple[str, int]:
     if sample.count("\0") > len(sample) * _CONTROLS_SHARE_MAX:
         raise UnrecognisedFormat("The file is binary, not text.")
     return text, replaced
+
+
+def clean_text(text: str) -> str:
+    """`text` without a byte order mark, with plain newlines, fit for storage as UTF-8."""
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = _UNSTORABLE.sub(_REPLACEMENT, text)
+    elif "\0" in text:
+        text = text.replace("\0", _REPLACEMENT)
+    return text
+
+
+def head_text(head: bytes) -> str:
+    """The text of a file's beginning, which may end inside a character; never raises."""
+    is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return clean_text(head.decode("utf-16" if is_utf16 else "utf-8", "ignore"))

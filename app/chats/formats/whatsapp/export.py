@@ -5,16 +5,15 @@ day and month is decided over the whole file (`dates`); notices and marks are kn
 structure first and their words second (`bodies`, `notices`, `titles`).
 """
 
-import gc
-import re
 from collections import Counter
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import accumulate, takewhile
 from operator import sub
 
+from app.chats.formats.text import clean_text
 from app.chats.formats.whatsapp.bodies import (
     HEAD,
     LEFT_TO_RIGHT,
@@ -70,21 +69,21 @@ def parse_export(
     it is tomorrow already somewhere. Raises UnrecognisedFormat, AmbiguousDates, EmptyChat or
     TooManyParticipants.
     """
-    text = _cleaned(text)
+    # A newline before it, so that each header follows one, and none after it.
+    text = "\n" + clean_text(text).removesuffix("\n")
     if not text.strip():
         raise EmptyChat
     layout = sniff(text)
     if layout is None:
         raise UnrecognisedFormat
     today = today or datetime.now(UTC).date() + timedelta(days=1)
-    with _collector_paused():
-        entries = read_entries(text, layout, declared=date_order, tz=tz, today=today)
-        del text
-        if not entries.ats:
-            raise UnrecognisedFormat("No date in this file can be read.")
-        repeated = _repeated(entries)
-        reader = _Reader(layout, Names(entries.rests, layout))
-        reader.read(entries)
+    entries = read_entries(text, layout, declared=date_order, tz=tz, today=today)
+    del text
+    if not entries.ats:
+        raise UnrecognisedFormat("No date in this file can be read.")
+    repeated = _repeated(entries)
+    reader = _Reader(layout, Names(entries.rests, layout))
+    reader.read(entries)
     if not reader.messages:
         raise EmptyChat
     participants = dict(Counter(m.author for m in reader.messages).most_common())
@@ -129,34 +128,6 @@ def _report(
         notice_lines=reader.notice_lines,
         blank_lines=sum(not line.strip() for line in entries.preamble),
     )
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """No cyclic collection inside: it would walk all messages again each time they grow by a
-    quarter, 40 % of an import, and find nothing, since a message takes part in no cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-
-
-def _cleaned(text: str) -> str:
-    """`text` with plain newlines, one before it and none after it, fit for storage as UTF-8."""
-    text = text.removeprefix("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii():
-        text = _UNSTORABLE.sub("\ufffd", text)
-    elif "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    return "\n" + text.removesuffix("\n")
 
 
 def _is_near_a_cut(entries: int, *, with_media: bool) -> bool:

@@ -1,19 +1,14 @@
 """WhatsApp as a format of the registry."""
 
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.text import decode_text
+from app.chats.formats.text import decode_text, head_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.formats.whatsapp.headers import sniff
 from app.chats.transcript import Transcript
 
 
 def _recognises(head: bytes) -> bool:
-    # The head may end inside a character: what cannot be read in it is not looked at.
-    return sniff("\n" + head.decode(_encoding(head), "ignore").removeprefix("\ufeff")) is not None
-
-
-def _encoding(head: bytes) -> str:
-    return "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    return sniff("\n" + head_text(head)) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:

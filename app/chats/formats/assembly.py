@@ -1,0 +1,190 @@
+"""A transcript in the making, for formats that tell the author and the time of each message."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from app.chats.formats.json_stream import Elements
+from app.chats.message import Message, MessageKind
+from app.chats.transcript import (
+    AUTHOR_CHARS_MAX,
+    EXAMPLE_CHARS_MAX,
+    EXAMPLES_MAX,
+    PARTICIPANTS_MAX,
+    TITLE_CHARS_MAX,
+    DateOrder,
+    EmptyChat,
+    Example,
+    ImportReport,
+    Notice,
+    NoticeKind,
+    OrderConfidence,
+    TooManyParticipants,
+    Transcript,
+)
+
+YEAR_MIN, YEAR_MAX = 1990, 2100
+"""No message was written outside of these."""
+SPELLINGS_MAX = 2 * PARTICIPANTS_MAX
+UNNAMED = "Unknown"
+ME = "Me"
+"""Who made the export, where it does not tell the name."""
+OTHER_FORM = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, OSError)
+"""What reading an element raises that has another form than expected."""
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Messages and notices as a reader comes to them."""
+
+    format: str
+    messenger: str
+    messages: list[Message] = field(default_factory=list[Message])
+    notices: list[Notice] = field(default_factory=list[Notice])
+    title: str | None = None
+    date_order: DateOrder | None = None
+    order_confidence: OrderConfidence | None = None
+    replaced_bytes: int = 0
+    is_cut: bool = False
+    message_lines: int = 0
+    notice_lines: int = 0
+    unparsed_lines: int = 0
+    blank_lines: int = 0
+    _unsaid: set[str] = field(default_factory=set[str])
+    _examples: list[Example] = field(default_factory=list[Example])
+    _authors: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
+    _owners: dict[str, Hashable] = field(default_factory=dict[str, Hashable])
+
+    def author(self, key: Hashable, name: str | None = None) -> str:
+        """The name under which the person `key` writes; two who share a name are told apart.
+
+        Raises TypeError for what is no name, and TooManyParticipants.
+        """
+        known = self._authors.get(key)
+        return self._new_author(key, name if name is not None else key) if known is None else known
+
+    def say(
+        self,
+        at: datetime,
+        author: str,
+        text: str,
+        kind: MessageKind = MessageKind.TEXT,
+        edited: bool = False,
+    ) -> None:
+        """A message by a person. Raises TypeError and ValueError for what cannot be one."""
+        if text.__class__ is not str:
+            raise TypeError("a text is no text")
+        if not YEAR_MIN <= at.year <= YEAR_MAX:
+            raise ValueError("no message is that old")
+        if not text and kind is MessageKind.TEXT:
+            kind = MessageKind.EMPTY
+        messages = self.messages
+        messages.append(Message(len(messages) + 1, at, author, text, kind, edited))
+
+    def note(
+        self,
+        at: datetime,
+        kind: NoticeKind,
+        text: str,
+        people: Iterable[str] = (),
+        line: int = 0,
+    ) -> None:
+        """A line or an event of the messenger itself."""
+        if not YEAR_MIN <= at.year <= YEAR_MAX:
+            raise ValueError("no notice is that old")
+        self.notices.append(Notice(at, kind, text, line, tuple(people)))
+        if kind is NoticeKind.UNKNOWN:
+            self.show("unknown_notice", line, text)
+
+    def leave_out(self, line: int, text: str, *, lines: int = 1) -> None:
+        """What could be read as neither: counted, and the first ones shown."""
+        self.unparsed_lines += lines
+        self.show("unparsed_line", line, text)
+
+    def show(self, kind: Any, line: int, text: str) -> None:
+        """An example for the user to look at."""
+        if sum(example.kind == kind for example in self._examples) < EXAMPLES_MAX:
+            self._examples.append(Example(kind, line, text[:EXAMPLE_CHARS_MAX]))
+
+    def lacks(self, *told: str) -> None:
+        """The format does not say this: `time_zone`, `author`, `year`."""
+        self._unsaid.update(told)
+
+    def read_elements(
+        self, elements: Iterable[Any], read: Callable[["Assembly", Any], None]
+    ) -> None:
+        """Reads each element; one of another form is counted as unparsed."""
+        for element in elements:
+            try:
+                read(self, element)
+            except OTHER_FORM:
+                shown = orjson.dumps(element, default=str)[: 2 * EXAMPLE_CHARS_MAX]
+                self.leave_out(0, shown.decode("utf-8", "ignore"))
+
+    def take_unread(self, elements: Elements) -> None:
+        """What an array held that is no JSON; a file that ends inside it is cut off."""
+        for beginning in elements.unread:
+            self.leave_out(0, beginning.decode("utf-8", "ignore"))
+        self.is_cut |= elements.is_cut
+
+    def transcript(self) -> Transcript:
+        """All of it, in order of time. Raises EmptyChat and TooManyParticipants."""
+        if not self.messages:
+            raise EmptyChat
+        participants = dict(Counter(m.author for m in self.messages).most_common())
+        if len(participants) > PARTICIPANTS_MAX:
+            raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
+        return Transcript(
+            messages=_in_order(self.messages),
+            title=(self.title and self.title[:TITLE_CHARS_MAX]) or None,
+            participants=participants,
+            report=self._report(),
+            notices=self.notices,
+        )
+
+    def _report(self) -> ImportReport:
+        return ImportReport(
+            format=self.format,
+            messenger=self.messenger,
+            date_order=self.date_order,
+            order_confidence=self.order_confidence,
+            unparsed_lines=self.unparsed_lines,
+            possibly_truncated=self.is_cut,
+            notices=len(self.notices),
+            unknown_notices=sum(n.kind is NoticeKind.UNKNOWN for n in self.notices),
+            replaced_bytes=self.replaced_bytes,
+            unsaid=tuple(sorted(self._unsaid)),
+            examples=tuple(self._examples),
+            message_lines=self.message_lines,
+            notice_lines=self.notice_lines,
+            blank_lines=self.blank_lines,
+        )
+
+    def _new_author(self, key: Hashable, name: Any) -> str:
+        if name.__class__ is not str:
+            raise TypeError("a name is no text")
+        if len(self._authors) >= SPELLINGS_MAX:
+            raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
+        plain = shown = " ".join(name.split())[:AUTHOR_CHARS_MAX].strip() or UNNAMED
+        namesakes = 1
+        while self._owners.setdefault(shown, key) != key:
+            namesakes += 1
+            shown = f"{plain} ({namesakes})"
+        self._authors[key] = shown
+        return shown
+
+
+def _in_order(messages: list[Message]) -> list[Message]:
+    """By time, as they stood where that is the same; exports begin with the newest, too."""
+    backwards = sum(later.at < earlier.at for earlier, later in pairwise(messages))
+    if not backwards:
+        return messages
+    if backwards * 2 > len(messages):
+        messages.reverse()
+    messages.sort(key=lambda message: message.at)
+    return [message._replace(number=number) for number, message in enumerate(messages, 1)]

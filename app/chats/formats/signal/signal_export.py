@@ -1,0 +1,120 @@
+"""signal-export's files of a chat of Signal Desktop: `data.json`, JSON Lines, and `chat.md`."""
+
+import re
+from datetime import datetime, tzinfo
+from typing import Any
+
+from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
+from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.json_stream import elements_of_lines, plain_json
+from app.chats.formats.lines import Entry, Words, lines_of, read_lines
+from app.chats.formats.text import head_text
+from app.chats.message import MessageKind
+from app.chats.transcript import NoticeKind, Transcript
+
+_FIELDS = frozenset({"date", "sender", "body", "quote", "attachments"})
+_NO_SENDER = "No-Sender"
+_CALL = re.compile(r"(?:(?:Incoming|Outgoing|Missed)(?: voice| video)? call)(?: \(.{1,60}\))?")
+_HEADER = re.compile(
+    r"\[(?P<at>\d{4}-\d{2}-\d{2},? \d{2}:\d{2}(?::\d{2})?)\] (?P<who>[^:\n]{1,255}): ?(?P<text>.*)"
+)
+_HEAD_LINES = 200
+_REACTIONS = re.compile(r"\n\(- .{1,2000} -\)", re.DOTALL)
+_STICKER = re.compile(r"\n?\(\( .{0,100} \)\)|\[[^\]\n]{0,100}\]\(\.\./[^)\n]{1,300}\)")
+_ATTACHMENT = re.compile(r"!?\[[^\]\n]{0,300}\]\(\.?/?media/[^)\n]{0,400}\)")
+_QUOTE = re.compile(r"\A\s*(?:> [^\n]*\n)+")
+_DELETED = "(This message was deleted)"
+
+
+def _recognises_json(head: bytes) -> bool:
+    for _, told in elements_of_lines(plain_json(head)):
+        return isinstance(told, dict) and told.keys() >= _FIELDS
+    return False
+
+
+def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
+    chat = Assembly("signal-export-json", "signal")
+    chat.lacks("time_zone")
+    raw = plain_json(raw)
+    for number, told in elements_of_lines(raw):
+        try:
+            _read_one(chat, told, options.tz, number)
+        except OTHER_FORM:
+            chat.leave_out(number, str(told))
+    lines = raw.removesuffix(b"\n").count(b"\n") + 1
+    chat.blank_lines = lines - chat.message_lines - chat.notice_lines - chat.unparsed_lines
+    return chat.transcript()
+
+
+def _read_one(chat: Assembly, told: Any, tz: tzinfo, line: int) -> None:
+    at = datetime.fromisoformat(told["date"])
+    at = at.replace(tzinfo=tz, microsecond=0) if at.tzinfo is None else at.astimezone(tz)
+    text, sender = told["body"].rstrip(" "), told["sender"]
+    if sender == _NO_SENDER or sender is None:
+        chat.note(at, NoticeKind.UNKNOWN, text, line=line)
+        chat.notice_lines += 1
+        return
+    if sender == ME:
+        chat.lacks("author")
+    if told.get("deleted"):
+        kind, text = MessageKind.DELETED, ""
+    elif told.get("call") or _CALL.fullmatch(text):
+        kind, text = MessageKind.CALL, ""
+    elif told["attachments"] or told.get("sticker"):
+        kind = MessageKind.MEDIA
+    else:
+        kind = MessageKind.TEXT
+    chat.say(at, chat.author(sender), text, kind)
+    chat.message_lines += 1
+
+
+def _recognises_markdown(head: bytes) -> bool:
+    """Unlike WhatsApp's, a body ends in two spaces, and a blank line follows."""
+    lines = ["  ", "", *head_text(head).rstrip("\n").split("\n")[:_HEAD_LINES], ""]
+    headers = [number for number, line in enumerate(lines) if _HEADER.fullmatch(line)]
+    parted = [n for n in headers if not lines[n - 1]]
+    ended = [n for n in headers if lines[n - 2].endswith("  ")]
+    is_one = len(headers) == 1 and lines[-2].endswith("  ")
+    is_parted = len(headers) > 1 and len(parted) == len(headers)
+    return is_one or (is_parted and len(ended) * 2 > len(headers))
+
+
+def _read_markdown(raw: bytes, options: ReadingOptions) -> Transcript:
+    chat = Assembly("signal-export-md", "signal")
+    chat.lacks("time_zone")
+
+    def header(line: str) -> Entry | None:
+        if not line.startswith("[") or (met := _HEADER.fullmatch(line)) is None:
+            return None
+        try:
+            at = datetime.fromisoformat(met["at"].replace(",", "")).replace(tzinfo=options.tz)
+        except ValueError:
+            return None
+        if met["who"] == ME:
+            chat.lacks("author")
+        return Entry(at, None if met["who"] == _NO_SENDER else met["who"], met["text"])
+
+    read_lines(chat, lines_of(chat, raw), header=header, words=_words, notice=_notice)
+    return chat.transcript()
+
+
+def _words(text: str) -> Words:
+    text = _QUOTE.sub("", _REACTIONS.sub("", text)).rstrip()
+    if text == _DELETED:
+        return Words("", MessageKind.DELETED)
+    if _CALL.fullmatch(text):
+        return Words("", MessageKind.CALL)
+    bare = _STICKER.sub("", _ATTACHMENT.sub("", text)).strip()
+    return Words(bare, MessageKind.TEXT if bare == text.strip() else MessageKind.MEDIA)
+
+
+def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
+    return NoticeKind.UNKNOWN, ()
+
+
+SIGNAL_EXPORT_JSON = Format(
+    "signal-export-json", "Signal (signal-export's data.json)", _recognises_json, _read_json
+)
+SIGNAL_EXPORT_MD = Format(
+    "signal-export-md", "Signal (signal-export's chat.md)", _recognises_markdown, _read_markdown
+)

@@ -1,0 +1,146 @@
+"""Telegram Desktop's `result.json`: one chat, or all of them."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from app.chats.formats.assembly import Assembly
+from app.chats.formats.choosing import ChatChoice, choose
+from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
+from app.chats.message import MessageKind
+from app.chats.transcript import EmptyChat, NoticeKind, Transcript
+
+_JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
+_LEAVES = frozenset({"remove_members"})
+_CALLS = frozenset({"phone_call", "group_call", "conference_call"})
+_MEDIA = ("photo", "file", "media_type", "contact_information", "game_title", "invoice_information")
+_LOCATIONS = ("location_information", "place_name")
+_SAVED_MESSAGES = "Saved Messages"
+_CHAT_TYPES = (
+    rb"personal_chat|bot_chat|saved_messages|replies|verification_codes|private_group|"
+    rb"private_supergroup|public_supergroup|private_channel|public_channel"
+)
+_ONE_CHAT = re.compile(rb'"type"\s*:\s*"(?:%s)"' % _CHAT_TYPES)
+_MESSAGE = re.compile(rb'"date_unixtime"\s*:|"text_entities"\s*:|"from_id"\s*:\s*"(?:user|channel)')
+_ALL_CHATS = re.compile(rb'"personal_information"\s*:|"chats"\s*:\s*\{')
+
+
+def _recognises(head: bytes) -> bool:
+    head = json_head(head)
+    return head.startswith(b"{") and (
+        (_ONE_CHAT.search(head) is not None and b'"messages"' in head)
+        or (_ALL_CHATS.search(head) is not None and b'"about"' in head)
+        or _MESSAGE.search(head) is not None
+    )
+
+
+def _read(raw: bytes, options: ReadingOptions) -> Transcript:
+    choices: list[ChatChoice] = []
+    assembly: Assembly | None = None
+    for chat, title, elements in _chats(plain_json(raw)):
+        if assembly is not None and chat != options.chat:
+            choices.append(ChatChoice(chat, title, _count(elements)))
+            continue
+        # The chat that was asked for; or the first, which is the only one or none is chosen.
+        met = Assembly("telegram-json", "telegram", title=title)
+        met.read_elements(elements, partial(_read_one, options))
+        met.take_unread(elements)
+        choices.append(ChatChoice(chat, title, len(met.messages)))
+        if met.messages:
+            assembly = met
+    choose(choices, options.chat)
+    if assembly is None:
+        raise EmptyChat
+    return assembly.transcript()
+
+
+def _chats(raw: bytes) -> Iterator[tuple[str, str, Elements]]:
+    """Id, title and messages of each chat; an id that comes again is numbered."""
+    met: dict[str, int] = {}
+    for head, elements in arrays(raw, "messages"):
+        head = head.rpartition(b'"list"')[2]  # Before it stand the account and its contacts.
+        chat = str(field_of(head, "id") or 0)
+        met[chat] = met.get(chat, 0) + 1
+        title = field_of(head, "name") or (
+            _SAVED_MESSAGES if field_of(head, "type") == "saved_messages" else ""
+        )
+        yield chat if met[chat] == 1 else f"{chat}-{met[chat]}", str(title), elements
+
+
+def _count(elements: Elements) -> int:
+    return sum(element.__class__ is dict and "text" in element for element in elements)
+
+
+def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
+    if (seconds := told.get("date_unixtime")) is not None:
+        at = datetime.fromtimestamp(int(seconds), options.tz)
+    elif "date" in told:
+        at = datetime.fromisoformat(told["date"]).replace(tzinfo=options.tz)
+        chat.lacks("time_zone")
+    else:
+        raise ValueError("an element without a time")
+    if told["type"] != "message":
+        _read_event(chat, at, told)
+        return
+    text = told["text"]
+    if text.__class__ is not str:
+        text = _joined(text)
+    kind, text = _kind_of(told, text)
+    author = _author(chat, told, "from")
+    chat.say(at, author, text, kind, "edited_unixtime" in told or "edited" in told)
+
+
+def _author(chat: Assembly, told: Any, label: str) -> str:
+    name, key = told.get(label), told.get(label + "_id")
+    if name is None and key is None:
+        chat.lacks("author")
+        return chat.author("")
+    # A deleted account keeps its id and loses its name.
+    return chat.author(key if key is not None else name, name if name is not None else key)
+
+
+def _joined(parts: Any) -> str:
+    """A text with entities: a list of plain texts and of objects that hold one."""
+    return "".join(part if isinstance(part, str) else part["text"] for part in parts)
+
+
+def _kind_of(told: Any, text: str) -> tuple[MessageKind, str]:
+    if "poll" in told:
+        return MessageKind.POLL, _poll(told["poll"])
+    if any(name in told for name in _LOCATIONS):
+        place = " ".join(filter(None, (told.get("place_name"), told.get("address"))))
+        return MessageKind.LOCATION, place or text
+    if any(name in told for name in _MEDIA):
+        return MessageKind.MEDIA, text
+    return MessageKind.TEXT, text
+
+
+def _poll(poll: Any) -> str:
+    return "\n".join([_text(poll["question"]), *(_text(a["text"]) for a in poll["answers"])])
+
+
+def _text(told: Any) -> str:
+    return told if isinstance(told, str) else _joined(told)
+
+
+def _read_event(chat: Assembly, at: datetime, told: Any) -> None:
+    action = str(told.get("action", told["type"]))
+    if action in _CALLS and told.get("actor"):
+        chat.say(at, _author(chat, told, "actor"), "", MessageKind.CALL)
+        return
+    members = [name for name in told.get("members", ()) if isinstance(name, str)]
+    actor = told.get("actor") or ""
+    kind = NoticeKind.SETTING
+    if action in _JOINS:
+        kind = NoticeKind.JOINED
+    elif action in _LEAVES:
+        kind = NoticeKind.LEFT
+    people = members or ([actor] if actor and kind is not NoticeKind.SETTING else [])
+    words = " ".join(filter(None, (actor, action.replace("_", " "), ", ".join(members))))
+    chat.note(at, kind, words, people)
+
+
+TELEGRAM = Format("telegram", "Telegram (result.json)", _recognises, _read)
