@@ -5,6 +5,7 @@ without acknowledgement, lost ones are found by rescue, and Redis may come and g
 """
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import sys
@@ -74,7 +75,7 @@ class WakeUpBroker(RedisStreamBroker):
         self._read_up_to: bytes | None = None
         self.room_max = _async_tasks_max()
         """How many tasks this process runs at once."""
-        self._parent_pid = os.getppid()
+        self._parent_pid = parent_pid()
 
     def connect(self, redis_url: str) -> None:
         """Points the broker at Redis; no connection is opened before the first use."""
@@ -126,7 +127,7 @@ class WakeUpBroker(RedisStreamBroker):
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Wake-ups, as long as the worker asks for them; errors of Redis end nothing."""
-        self._parent_pid = os.getppid()
+        self._parent_pid = parent_pid()
         wakeups: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         sources = [supervised("stream reader", partial(self._read_stream, wakeups))]
         if self._find_due is not None:
@@ -245,6 +246,12 @@ class _Sources:
 
 def _lacks_group(error: Exception) -> bool:
     return isinstance(error, ResponseError) and "NOGROUP" in str(error)
+
+
+def parent_pid() -> int:
+    """Of the process that started this one, as it was before the fork: it may be gone by now."""
+    parent = multiprocessing.parent_process()
+    return os.getppid() if parent is None or parent.pid is None else parent.pid
 
 
 def _async_tasks_max() -> int:
