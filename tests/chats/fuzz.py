@@ -1,8 +1,8 @@
 """Hostile inputs for the importer: `python -m tests.chats.fuzz --seconds 600`.
 
-Inputs are mutations of exports in every layout. It ends at the first crash, at the first input
-that takes longer than HANG_S, and at the first that takes more memory than MEMORY_FACTOR times
-its size beyond FLOOR_BYTES; it prints the input's seed, from which it can be made again.
+Inputs are mutations of exports in every layout of every messenger. It ends at the first crash, at
+the first input that takes longer than HANG_S, and at the first that takes more memory than
+`memory_allowed`; it prints the input's seed, from which it can be made again.
 """
 
 import argparse
@@ -19,10 +19,13 @@ from app.chats.formats.whatsapp.tables import rows
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.transcript import DateOrder
 from app.errors import DomainError
+from tests.support.exports import LAYOUTS, chat_of
 
 HANG_S = 1.0
 MEMORY_FACTOR = 6
 FLOOR_BYTES = 4 << 20
+MESSAGE_BYTES = 350
+"""What a message takes however short it is: itself, its time, its number, its text."""
 _MEASURED_EVERY = 500
 _LARGE_EVERY = 2_000
 _LARGE_REPEATS = 2_000
@@ -34,7 +37,8 @@ HEADERS = (
 )  # fmt: skip
 _PIECES = (
     "\u200e", "\u200f", "\u202f", "<", ">", "‹", "[", "]", ": ", ":", "\n", "\r\n", "\0", "\ud800",
-    "(", ")", " - ", "{", "PK\3\4", "\ufeff", "POLL:\n", "https://", "null", "é", "😀" * 9,
+    "(", ")", " - ", "{", "}", "},\n {", '"', "'", "\\", "\\x0F", "\t", ",", '"messages": [',
+    "<sms ", "&#55357;", "PK\3\4", "\ufeff", "POLL:\n", "https://", "null", "é", "😀" * 9,
 )  # fmt: skip
 _PHRASES = phrases(*{kind for _, kind, _ in table()})
 _PERIODS = [row[1] for row in rows("day_periods.tsv")]
@@ -43,13 +47,7 @@ _PERIODS = [row[1] for row in rows("day_periods.tsv")]
 def make(seed: int) -> bytes:
     """The input of a seed."""
     draw = random.Random(seed)
-    header = draw.choice(HEADERS)
-    lines = [
-        header.format(draw.randrange(60)) + draw.choice(("Nia: ", "Olo: ", "", "A: B: ", "Nia:"))
-        + draw.choice((*_PIECES, draw.choice(_PHRASES), draw.choice(_PERIODS), "hi there"))
-        for _ in range(draw.randrange(1, 30))
-    ]  # fmt: skip
-    text = list("\n".join(lines))
+    text = list(_whatsapp(draw) if draw.random() < 0.5 else _of_another(draw))
     for _ in range(draw.randrange(12)):
         at = draw.randrange(len(text) + 1)
         match draw.randrange(4):
@@ -70,6 +68,22 @@ def make(seed: int) -> bytes:
     return bytes(raw)
 
 
+def _whatsapp(draw: random.Random) -> str:
+    header = draw.choice(HEADERS)
+    return "\n".join(
+        header.format(draw.randrange(60))
+        + draw.choice(("Nia: ", "Olo: ", "", "A: B: ", "Nia:"))
+        + draw.choice((*_PIECES, draw.choice(_PHRASES), draw.choice(_PERIODS), "hi there"))
+        for _ in range(draw.randrange(1, 30))
+    )
+
+
+def _of_another(draw: random.Random) -> str:
+    layout = LAYOUTS[draw.choice(list(LAYOUTS))]
+    said = chat_of(draw.randrange(1, 12), people=(layout.own, "Lake house"))
+    return layout.render(said)
+
+
 def try_one(raw: bytes) -> float:
     """Reads an input as an upload is read; the seconds of CPU it took."""
     started = time.process_time()
@@ -78,16 +92,24 @@ def try_one(raw: bytes) -> float:
     return time.process_time() - started
 
 
-def memory_of(raw: bytes) -> int:
-    """The most bytes that parsing an input holds at a time, beyond the input itself."""
+def memory_of(raw: bytes) -> tuple[int, int]:
+    """The most bytes that parsing an input holds at a time, beyond the input itself; and how many
+    messages and notices came of it."""
+    made = 0
     tracemalloc.start()
     try:
         with contextlib.suppress(DomainError):
-            find_format(raw).read(raw, ReadingOptions(DateOrder.DMY))
+            read = find_format(raw).read(raw, ReadingOptions(DateOrder.DMY))
+            made = len(read.messages) + len(read.notices)
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    return peak
+    return peak, made
+
+
+def memory_allowed(raw: bytes, made: int) -> int:
+    """In proportion to the input, and for what came of it."""
+    return FLOOR_BYTES + MEMORY_FACTOR * len(raw) + MESSAGE_BYTES * made
 
 
 def _say(line: str) -> None:
@@ -112,9 +134,9 @@ def main() -> int:
         if took > bounds_s and min(took, try_one(raw)) > bounds_s:
             _say(f"seed {seed}: {took:.2f} s for {len(raw):,} bytes")
             return 1
-        if tried % _MEASURED_EVERY == 1:
-            peak = memory_of(raw)
-            if peak > FLOOR_BYTES + MEMORY_FACTOR * len(raw):
+        if tried % _MEASURED_EVERY == 1 or len(raw) > FLOOR_BYTES // MEMORY_FACTOR:
+            peak, made = memory_of(raw)
+            if peak > memory_allowed(raw, made):
                 _say(f"seed {seed}: {peak:,} bytes of memory for {len(raw):,}")
                 return 1
     _say(f"{tried:,} inputs from seed {asked.seed}: no crash; the slowest took {slowest:.3f} s")

@@ -10,7 +10,7 @@ from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.transcript import EmptyChat, UnrecognisedFormat
 from app.errors import DomainError
-from tests.chats.fuzz import FLOOR_BYTES, MEMORY_FACTOR, make, memory_of, try_one
+from tests.chats.fuzz import make, memory_allowed, memory_of, try_one
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
@@ -90,4 +90,5 @@ def test_hostile_mutations_of_exports_raise_nothing_but_refusals():
 @pytest.mark.parametrize("seed", [1, 7, 2_000])
 def test_memory_stays_in_proportion_to_the_input(seed):
     raw = make(seed)
-    assert memory_of(raw) <= FLOOR_BYTES + MEMORY_FACTOR * len(raw)
+    peak, made = memory_of(raw)
+    assert peak <= memory_allowed(raw, made)

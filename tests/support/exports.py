@@ -63,7 +63,7 @@ def _telegram_chat(messages: Sequence[Said], chat: int) -> dict[str, object]:
                 "date": f"{m.at:%Y-%m-%dT%H:%M:%S}",
                 "date_unixtime": str(int(m.at.timestamp())),
                 "from": m.author,
-                "from_id": f"user{sum(m.author.encode())}{len(m.author)}",
+                "from_id": f"user{int.from_bytes(m.author.encode(), 'big')}",
                 "text": m.text
                 if number % 2
                 else [m.text[:1], {"type": "bold", "text": m.text[1:]}],

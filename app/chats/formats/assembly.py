@@ -20,6 +20,7 @@ from app.chats.transcript import (
     DateOrder,
     EmptyChat,
     Example,
+    ExampleKind,
     ImportReport,
     Notice,
     NoticeKind,
@@ -57,6 +58,7 @@ class Assembly:
     blank_lines: int = 0
     _unsaid: set[str] = field(default_factory=set[str])
     _examples: list[Example] = field(default_factory=list[Example])
+    _shown: dict[ExampleKind, int] = field(default_factory=dict[ExampleKind, int])
     _authors: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
     _owners: dict[str, Hashable] = field(default_factory=dict[str, Hashable])
 
@@ -106,9 +108,11 @@ class Assembly:
         self.unparsed_lines += lines
         self.show("unparsed_line", line, text)
 
-    def show(self, kind: Any, line: int, text: str) -> None:
+    def show(self, kind: ExampleKind, line: int, text: str) -> None:
         """An example for the user to look at."""
-        if sum(example.kind == kind for example in self._examples) < EXAMPLES_MAX:
+        shown = self._shown.get(kind, 0)
+        if shown < EXAMPLES_MAX:
+            self._shown[kind] = shown + 1
             self._examples.append(Example(kind, line, text[:EXAMPLE_CHARS_MAX]))
 
     def lacks(self, *told: str) -> None:
@@ -123,8 +127,9 @@ class Assembly:
             try:
                 read(self, element)
             except OTHER_FORM:
-                shown = orjson.dumps(element, default=str)[: 2 * EXAMPLE_CHARS_MAX]
-                self.leave_out(0, shown.decode("utf-8", "ignore"))
+                is_shown = self.unparsed_lines < EXAMPLES_MAX
+                shown = orjson.dumps(element, default=str) if is_shown else b""
+                self.leave_out(0, shown[: 4 * EXAMPLE_CHARS_MAX].decode("utf-8", "ignore"))
 
     def take_unread(self, elements: Elements) -> None:
         """What an array held that is no JSON; a file that ends inside it is cut off."""

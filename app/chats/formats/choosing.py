@@ -8,7 +8,7 @@ from app.chats.formats.assembly import Assembly
 from app.chats.transcript import EmptyChat, SeveralChats, TooManyChats
 
 CHATS_SHOWN_MAX = 200
-CHATS_MAX = 20_000
+CHATS_MAX = 5_000
 
 
 class ChatChoice(NamedTuple):

@@ -2,18 +2,25 @@
 between. A reply stands twice, indented under what it answers: it counts where it is not."""
 
 import re
-from datetime import datetime, tzinfo
 
-from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
+from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import MONTHS, lines_of
+from app.chats.formats.lines import (
+    MONTHS,
+    Entry,
+    Grammar,
+    Words,
+    read_lines,
+    text_of,
+    wall_time,
+)
 from app.chats.formats.text import head_text
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
-_TIME = re.compile(
-    r"(?P<b>[A-Z][a-z]{2}) (?P<d>\d{2}), (?P<y>\d{4})  ?(?P<h>\d{1,2}):(?P<n>\d{2}):(?P<s>\d{2})"
-    r" (?P<p>[AP]M)(?P<read> \(Read by .{1,100}\))?(?: (?P<event>.+))?"
+_HEADER = re.compile(
+    r"\n(?<![^\n]\n)(?P<b>[A-Z][a-z]{2}) (?P<d>\d{2}), (?P<y>\d{4})  ?"
+    r"(?P<h>\d{1,2}):(?P<n>\d{2}):(?P<s>\d{2}) (?P<p>[AP]M)(?: \(Read by [^()\n]{1,100}\))?(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
 )
 _ATTACHMENT = re.compile(
     r"(?:/|~|attachments/|[\w.~+-]+/)[^\n]{1,400}\.\w{2,5}|Attachment missing!"
@@ -21,10 +28,10 @@ _ATTACHMENT = re.compile(
     r"|(?:\w+ )?Sticker from .+",
     re.IGNORECASE,
 )
-_TAPBACKS = "Tapbacks:"
 _INDENT = "    "
 _MARKS = frozenset(
     {
+        "Tapbacks:",
         "This message responded to an earlier message.",
         "This message was deleted from the conversation!",
     }
@@ -43,76 +50,51 @@ _SETTING = re.compile(
     r"(?:named the conversation|changed the (?:group|conversation)|removed the group|"
     r"background|kept an audio message|group photo|name)"
 )
-_HEAD_LINES = 6
+_PARTS_MAX = 1_000
+# A text of one line in which none of these stands is as it was typed.
+_SUSPECT = re.compile(r"[/!]|\.\w{2,5}$|Sticker from|Sent with|unsent|^Edited |^Ended|^    ")
 
 
 def _recognises(head: bytes) -> bool:
-    return any(map(_TIME.fullmatch, head_text(head).split("\n")[:_HEAD_LINES]))
+    return _HEADER.match("\n" + head_text(head).lstrip("\n")) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("imessage-exporter", "imessage")
     chat.lacks("time_zone")
-    block: list[str] = []
-    first = 1
-    for number, line in enumerate(lines_of(chat, raw), 1):
-        if line[:1].isupper() and _TIME.fullmatch(line):
-            _read_block(chat, block, first, options.tz)
-            block, first = [], number
-        block.append(line)
-    _read_block(chat, block, first, options.tz)
+
+    def read(met: re.Match[str]) -> Entry | None:
+        month, day, year, hours, minute, second, period, who = met.groups()
+        hour = int(hours) % 12 + (12 if period == "PM" else 0)
+        on = (int(year), MONTHS.get(month.lower(), 0), int(day))
+        at = wall_time(on, hour, int(minute), int(second), options.tz)
+        if who == ME:
+            chat.lacks("author")
+        return None if at is None else Entry(at, who)
+
+    read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     return chat.transcript()
 
 
-def _read_block(chat: Assembly, block: list[str], first: int, tz: tzinfo) -> None:
-    if not block:
-        return
-    met = _TIME.fullmatch(block[0])
-    try:
-        at = _at(met, tz) if met else None
-        if met is None or at is None:
-            raise ValueError("no time")
-        if met["event"]:
-            _note(chat, at, met["event"], first)
-            chat.notice_lines += len(block)
-            return
-        _say(chat, at, block[1], [line for line in block[2:] if not line.startswith(_INDENT)])
-        chat.message_lines += len(block)
-    except OTHER_FORM:
-        written = sum(bool(line.strip()) for line in block)
-        chat.blank_lines += len(block) - written
-        if written:
-            chat.leave_out(first, "\n".join(block), lines=written)
-
-
-def _at(met: re.Match[str], tz: tzinfo) -> datetime:
-    hour = int(met["h"]) % 12 + (12 if met["p"] == "PM" else 0)
-    return datetime(
-        int(met["y"]), MONTHS[met["b"].lower()], int(met["d"]), hour, int(met["n"]), int(met["s"]),
-        tzinfo=tz,
-    )  # fmt: skip
-
-
-def _say(chat: Assembly, at: datetime, sender: str, parts: list[str]) -> None:
-    if not sender.strip():
-        raise ValueError("no sender")
-    author = chat.author(sender.strip())
-    if author == ME:
-        chat.lacks("author")
-    while parts and not parts[-1]:
-        parts.pop()
-    kept = [part for part in parts if part not in _MARKS and part != _TAPBACKS]
+def _words(text: str) -> Words:
+    """A message out of its parts."""
+    text = text.removeprefix("\n")
+    if "\n" not in text and not _SUSPECT.search(text):
+        return Words(text)
+    if text.count("\n") > _PARTS_MAX:
+        return Words(text)  # No export has so many parts in a message: it was typed, or pasted.
+    parts = [part for part in text.split("\n") if not part.startswith(_INDENT)]
+    kept = [part for part in parts if part not in _MARKS]
     texts = [part for part in kept if not _ATTACHMENT.fullmatch(part)]
-    if any(map(_UNSENT.fullmatch, texts)) and len(texts) == 1:
-        chat.say(at, author, "", MessageKind.DELETED)
-    elif any(map(_SHARED_LOCATION.fullmatch, texts)):
-        chat.say(at, author, "", MessageKind.LOCATION)
-    elif texts and set(texts) <= _CALLED:
-        chat.say(at, author, "", MessageKind.CALL)
-    else:
-        text, edited = _last_version([t for t in texts if not _SENT_WITH.fullmatch(t)])
-        kind = MessageKind.MEDIA if len(texts) < len(kept) else MessageKind.TEXT
-        chat.say(at, author, text, kind, edited)
+    if len(texts) == 1 and _UNSENT.fullmatch(texts[0]):
+        return Words("", MessageKind.DELETED)
+    if any(map(_SHARED_LOCATION.fullmatch, texts)):
+        return Words("", MessageKind.LOCATION)
+    if texts and set(texts) <= _CALLED:
+        return Words("", MessageKind.CALL)
+    kind = MessageKind.MEDIA if len(texts) < len(kept) else MessageKind.TEXT
+    said, edited = _last_version([t for t in texts if not _SENT_WITH.fullmatch(t)])
+    return Words(said, kind, edited)
 
 
 def _last_version(texts: list[str]) -> tuple[str, bool]:
@@ -126,14 +108,12 @@ def _last_version(texts: list[str]) -> tuple[str, bool]:
     return "\n".join([last, *texts[edits[-1] + 1 :]]).strip("\n"), True
 
 
-def _note(chat: Assembly, at: datetime, event: str, line: int) -> None:
-    if met := _JOINED.search(event):
-        chat.note(at, NoticeKind.JOINED, event, [met["who"]], line)
-    elif met := _LEFT.search(event):
-        chat.note(at, NoticeKind.LEFT, event, [met["who"] or met["out"]], line)
-    else:
-        kind = NoticeKind.SETTING if _SETTING.search(event) else NoticeKind.UNKNOWN
-        chat.note(at, kind, event, line=line)
+def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
+    if met := _JOINED.search(text):
+        return NoticeKind.JOINED, (met["who"],)
+    if met := _LEFT.search(text):
+        return NoticeKind.LEFT, (met["who"] or met["out"],)
+    return (NoticeKind.SETTING if _SETTING.search(text) else NoticeKind.UNKNOWN), ()
 
 
 IMESSAGE = Format("imessage", "iMessage (imessage-exporter's text)", _recognises, _read)

@@ -13,11 +13,12 @@ import orjson
 
 WINDOW_BYTES = 128 * 1024
 ELEMENT_BYTES_MAX = 1 << 20
+_SHOWN_BYTES_MAX = 400
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _GAP = re.compile(rb"[\s,]*")
 _SCALAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^\s,\[\]{}"]+', re.DOTALL)
-_FIRST_KEY = re.compile(rb'\{\s*"[^"\\]{0,64}"')
+_OPENING = re.compile(rb'[\[{]\s*(?:"[^"\\]{0,64}")?')
 # Telegram writes control characters as \x0F, which is no JSON.
 _HEX_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x([0-9A-Fa-f]{2})")
 _LONE_SURROGATE = re.compile(
@@ -77,12 +78,12 @@ class Elements:
                 self._at = min(start + 1, len(raw))
                 return False
             end = self._element_end(start)
-            if ends and not self._separator and (key := _FIRST_KEY.match(raw, start)):
-                self._separator = raw[ends - 1 : key.end()]
+            if ends and not self._separator and (opening := _OPENING.match(raw, start)):
+                self._separator = raw[ends - 1 : opening.end()]
             ends = self._at = end
             element = raw[start : min(end, start + ELEMENT_BYTES_MAX + 1)]
             if (parsed := _parsed(element)) is None:
-                self.unread.append(element[:400])
+                self.unread.append(element[:_SHOWN_BYTES_MAX])
             else:
                 yield parsed
         return True

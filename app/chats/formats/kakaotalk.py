@@ -2,11 +2,22 @@
 time on each line; in Korean and in English."""
 
 import re
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
+from functools import partial
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import MONTHS, Entry, Frame, Words, lines_of, read_lines
+from app.chats.formats.lines import (
+    FRAME,
+    MONTHS,
+    Entry,
+    Frame,
+    Grammar,
+    Words,
+    read_lines,
+    text_of,
+    wall_time,
+)
 from app.chats.formats.text import head_text
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
@@ -16,6 +27,8 @@ _TITLE = re.compile(
     r"|(?P<pc>.+?) with KakaoTalk Chats|(?P<ios>.+?) (?:Kakao)?Talk Chats"
 )
 _SAVED = re.compile(r"(?:저장한 날짜|Date Saved|Saved Date) ?: ?.+")
+_PREFACE_LINES_MAX = 6
+
 _KO_DAY = r"(?P<y>\d{4})(?:년|\.) ?(?P<m>\d{1,2})(?:월|\.) ?(?P<d>\d{1,2})(?:일|\.)"
 _EN_DAY = r"(?P<month>[A-Z][a-z]{2,8})\.? (?P<day>\d{1,2}), (?P<year>\d{4})"
 _SPACE = r"[ \u00a0\u202f]"
@@ -23,20 +36,27 @@ _TIME = (
     rf"(?:(?P<before>오전|오후){_SPACE})?(?P<h>\d{{1,2}}):(?P<n>\d{{2}})"
     rf"(?:{_SPACE}(?P<after>[AaPp]\.?[Mm]\.?))?"
 )
-_PC_DAY = re.compile(rf"-{{5,}} (?:{_KO_DAY} \S+|[A-Za-z]+, {_EN_DAY}) -{{5,}}")
-_PC = re.compile(rf"\[(?P<who>[^\n]{{1,100}}?)\] \[{_TIME}\](?: (?P<text>.*))?")
-_PHONE = re.compile(
-    rf"(?:{_KO_DAY} |{_EN_DAY}(?:,| at) ){_TIME}(?:, (?:(?P<who>.{{1,100}}?) : )?(?P<text>.*))?"
+_PC_DAY = rf"-{{5,40}} (?:{_KO_DAY} \S{{1,9}}|[A-Za-z]{{1,12}}, {_EN_DAY}) -{{5,40}}"
+_EVENT = (
+    r"[^\n]{1,400}(?:님이 들어왔습니다|님이 나갔습니다|님을 초대했습니다|님을 내보냈습니다"
+    r"|(?:joined|left) this chatroom|invited [^\n]{1,100})\.?(?: ?채팅방으로 초대하기)?"
+    r"|채팅방 관리자가 메시지를 가렸습니다\.?"
 )
-_PHONE_DAY = re.compile(rf"(?:{_KO_DAY}(?: \S+요일)?|(?:[A-Za-z]+, )?{_EN_DAY})")
+_PC = re.compile(
+    rf"(?m)\n(?:\[(?P<who>[^\n]{{1,100}}?)\] \[{_TIME}\](?: |$)"
+    rf"|(?P<frame>{_PC_DAY})$|(?=(?P<event>{_EVENT})$))"
+)
+_PHONE = re.compile(
+    rf"(?m)\n(?:{_KO_DAY}|{_EN_DAY})(?:(?: |, | at ){_TIME}(?:, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
+    r"|(?: [월화수목금토일]요일)?$)"
+)
 _MOVED = re.compile(
-    r"(?P<who>.{1,100}?)님이 (?:(?P<invited>.{1,300}?)님을 초대했습니다|들어왔습니다|나갔습니다|"
-    r"(?P<out>.{1,100}?)님을 내보냈습니다)\.?(?: ?채팅방으로 초대하기)?"
-    r"|(?P<en>.{1,100}?) (?:joined this chatroom|left this chatroom|"
-    r"invited (?P<guests>.{1,300}))\.?"
+    r"(?P<who>.{1,100}?)님이 (?:(?P<invited>.{1,300}?)님을 초대했습니다|들어왔습니다|나갔습니다"
+    r"|(?P<out>.{1,100}?)님을 내보냈습니다)"
+    r"|(?P<en>.{1,100}?) (?:joined this chatroom|left this chatroom|invited (?P<guests>.{1,300}))"
 )
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
-_HIDDEN = re.compile(r"채팅방 관리자가 메시지를 가렸습니다\.?")
+_HIDDEN = "메시지를 가렸습니다"
 
 _MEDIA = re.compile(
     r"사진(?: \d{1,3}장)?|동영상|이모티콘|음성메시지|샵검색: .*|파일: .*|카카오톡 프로필: .*"
@@ -49,42 +69,34 @@ _CALL = re.compile(
     r"(?: (?:해요|시작|종료|부재중|취소|응답 없음|Ended|Missed|Canceled|No Answer).*)?"
 )
 _LOCATION = re.compile(r"(?:지도|위치|Map|Location): (?P<place>.*)", re.DOTALL)
+_MARK_CHARS_MAX = 200
+
+_Day = tuple[int, int, int]
 
 
 def _recognises(head: bytes) -> bool:
-    lines = head_text(head).split("\n")
-    if any(_SAVED.fullmatch(line) for line in lines[:6]) or _has_title(lines[0]):
-        return any(_PC.fullmatch(line) or _PHONE.fullmatch(line) for line in lines)
-    is_pc = any(_PC_DAY.fullmatch(line) for line in lines)
-    return is_pc and any(_PC.fullmatch(line) for line in lines)
-
-
-def _has_title(line: str) -> bool:
-    return "카카오톡 대화" in line or "KakaoTalk" in line
+    text = "\n" + head_text(head).removesuffix("\n")
+    first = text.split("\n", _PREFACE_LINES_MAX + 1)[1:]
+    if any(map(_SAVED.fullmatch, first)) or "카카오톡 대화" in first[0] or "KakaoTalk" in first[0]:
+        return _PC.search(text) is not None or _PHONE.search(text) is not None
+    return re.search(rf"(?m)^{_PC_DAY}$", text) is not None and _PC.search(text) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("kakaotalk-phone", "kakaotalk")
-    lines = lines_of(chat, raw)
-    is_pc = any(_PC_DAY.fullmatch(line) for line in lines)
-    if is_pc:
-        chat.format = "kakaotalk-pc"
+    text = text_of(chat, raw)
     preface = 0
-    for number, line in enumerate(lines[:6], 1):
+    for number, line in enumerate(text.split("\n", _PREFACE_LINES_MAX + 1)[1:-1], 1):
         if titled := _TITLE.fullmatch(line):
-            chat.title = next(filter(None, titled.groups()), None)
-            preface = number
+            chat.title, preface = next(filter(None, titled.groups()), None), number
         elif _SAVED.fullmatch(line):
             preface = number
     chat.lacks("time_zone")
-    read_lines(
-        chat,
-        lines,
-        header=_PcHeaders(options.tz).read if is_pc else _PhoneHeaders(options.tz).read,
-        words=_words,
-        notice=_notice,
-        preface_lines=preface,
-    )
+    grammar = Grammar(_PHONE, partial(_read_phone, options.tz), _words, _notice)
+    if re.search(rf"(?m)^{_PC_DAY}$", text):
+        chat.format = "kakaotalk-pc"
+        grammar = Grammar(_PC, _PcHeaders(options.tz).read, _words, _notice)
+    read_lines(chat, text, grammar, preface_lines=preface)
     return chat.transcript()
 
 
@@ -93,65 +105,50 @@ class _PcHeaders:
 
     def __init__(self, tz: tzinfo) -> None:
         self._tz = tz
-        self._day: date | None = None
+        self._day: _Day | None = None
         self._last: datetime | None = None
 
-    def read(self, line: str) -> Entry | Frame | None:
-        if line.startswith("[") and self._day and (met := _PC.fullmatch(line)):
-            at = _time(met, self._day, self._tz)
-            if at is not None:
-                self._last = at
-                return Entry(at, met["who"], met["text"] or "")
-        if line.startswith("-----") and (met := _PC_DAY.fullmatch(line)):
-            self._day = _day(met) or self._day
-            self._last = None
-            return Frame(line)
-        if self._day and len(line) < 600 and (_MOVED.fullmatch(line) or _HIDDEN.fullmatch(line)):
-            # The layout tells no time of who came and went: that of the message before.
-            day = self._day
-            midnight = datetime(day.year, day.month, day.day, tzinfo=self._tz)
-            return Entry(self._last or midnight, None, line)
-        return None
-
-
-class _PhoneHeaders:
-    """`time, name : text`, and a line for each day."""
-
-    def __init__(self, tz: tzinfo) -> None:
-        self._tz = tz
-
-    def read(self, line: str) -> Entry | Frame | None:
-        if not (line[:1].isdigit() or line[:1].isupper()):
+    def read(self, met: re.Match[str]) -> Entry | Frame | None:
+        if met["frame"]:
+            self._day, self._last = _day(met), None
+            return FRAME
+        if self._day is None:
             return None
-        met = _PHONE.fullmatch(line)
-        if met and (day := _day(met)) and (at := _time(met, day, self._tz)):
-            if met["text"] is None:
-                return Frame(line)
-            return Entry(at, met["who"], met["text"])
-        return Frame(line) if len(line) < 40 and _PHONE_DAY.fullmatch(line) else None
+        if (who := met["who"]) is None:
+            # The layout tells no time of who came and went: that of the message before.
+            at = self._last or wall_time(self._day, 0, 0, 0, self._tz)
+            return at and Entry(at, None)
+        self._last = at = _time(met, self._day, self._tz)
+        return at and Entry(at, who)
 
 
-def _day(met: re.Match[str]) -> date | None:
-    try:
-        if met["y"]:
-            return date(int(met["y"]), int(met["m"]), int(met["d"]))
-        return date(int(met["year"]), MONTHS[met["month"][:3].lower()], int(met["day"]))
-    except (ValueError, KeyError):
-        return None
+def _read_phone(tz: tzinfo, met: re.Match[str]) -> Entry | Frame | None:
+    """`time, name : text`, and a line for each day."""
+    if met["h"] is None or not met[0].endswith(" "):
+        return FRAME
+    at = _time(met, _day(met), tz)
+    return at and Entry(at, met["who"])
 
 
-def _time(met: re.Match[str], day: date, tz: tzinfo) -> datetime | None:
-    hour, minute = int(met["h"]), int(met["n"])
-    if met["before"] or met["after"]:
-        is_late = met["before"] == "오후" or (met["after"] or "").lower().startswith("p")
+def _day(met: re.Match[str]) -> _Day:
+    year, month, day = met.group("y", "m", "d")
+    if year is not None:
+        return int(year), int(month), int(day)
+    month, day, year = met.group("month", "day", "year")
+    return int(year), MONTHS.get(month[:3].lower(), 0), int(day)
+
+
+def _time(met: re.Match[str], day: _Day, tz: tzinfo) -> datetime | None:
+    before, hours, minutes, after = met.group("before", "h", "n", "after")
+    hour = int(hours)
+    if before or after:
+        is_late = before == "오후" or (after or "")[:1] in ("p", "P")
         hour = hour % 12 + (12 if is_late else 0)
-    if hour > 23 or minute > 59:
-        return None
-    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=tz)
+    return wall_time(day, hour, int(minutes), 0, tz)
 
 
 def _words(text: str) -> Words:
-    if len(text) < 200:
+    if len(text) < _MARK_CHARS_MAX:
         if _MEDIA.fullmatch(text):
             return Words("", MessageKind.MEDIA)
         if _DELETED.fullmatch(text):
@@ -166,10 +163,9 @@ def _words(text: str) -> Words:
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
     met = _MOVED.match(text)
     if met is None:
-        kind = NoticeKind.SETTING if _HIDDEN.match(text) else NoticeKind.UNKNOWN
-        return kind, ()
+        return (NoticeKind.SETTING if _HIDDEN in text else NoticeKind.UNKNOWN), ()
     people = met["invited"] or met["guests"] or met["out"] or met["who"] or met["en"]
-    names = tuple(name.removesuffix("님") for name in re.split(r", |님과 ", people))
+    names = tuple(name.removesuffix("님") for name in re.split(r", |님과 ", people.rstrip(".")))
     is_left = any(word in text for word in _LEFT)
     return (NoticeKind.LEFT if is_left else NoticeKind.JOINED), names
 

@@ -2,12 +2,21 @@
 
 import re
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import Entry, Frame, Words, lines_of, read_lines
+from app.chats.formats.lines import (
+    FRAME,
+    Entry,
+    Frame,
+    Grammar,
+    Words,
+    read_lines,
+    text_of,
+    wall_time,
+)
 from app.chats.formats.text import head_text
 from app.chats.message import MessageKind
 from app.chats.transcript import (
@@ -23,20 +32,24 @@ _TITLE = re.compile(
     r"\[LINE\] ?(?:Chat history (?:with|in) (?P<en>.+)|[与與](?P<zh>.+)的(?:聊天[记記][录錄]|聊天)"
     r"|\"?(?P<ja>.+?)\"?(?:との|の)トーク履歴|(?P<other>.+?)(?:的聊天[记記][录錄])?)\s*"
 )
-_YEAR_FIRST = re.compile(
-    r"(?P<y>\d{4})[./](?P<m>\d{1,2})[./](?P<d>\d{1,2})(?: ?[(（]?[^\d\s\t)）]{1,12}[)）]?)?\s*"
+_YEAR_FIRST = (
+    r"(?P<y>\d{4})[./](?P<m>\d{1,2})[./](?P<d>\d{1,2})(?: ?[(（]?[^\d\s)）]{1,12}[)）]?)?[ \t]*"
 )
-_YEAR_LAST = re.compile(
-    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4})\s*"
+_YEAR_LAST = (
+    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<year>\d{4})[ \t]*"
 )
+_DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
+_DAYS = re.compile(rf"(?m)^(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
 _PERIODS = {"上午": 0, "午前": 0, "am": 0, "下午": 12, "午後": 12, "pm": 12}
 _TIME = (
     r"(?:(?P<before>[上下]午|午[前後]) ?)?(?P<h>\d{1,2}):(?P<n>\d{2})(?: ?(?P<after>[AaPp][Mm]))?"
 )
-_TABBED = re.compile(_TIME + r"\t(?:(?P<who>[^\t]*)\t)?(?P<text>.*)")
-_SPACED = re.compile(_TIME + r" (?P<who>\S+)(?: (?P<text>.*))?")
+_FRAME = rf"(?P<frame>(?:{_YEAR_FIRST}|{_YEAR_LAST})$)"
+_TABBED = re.compile(rf"(?m)\n(?:{_TIME}\t(?:(?P<who>[^\t\n]*)\t)?|{_FRAME})")
+_SPACED = re.compile(rf"(?m)\n(?:{_TIME} (?P<who>\S+)(?: |$)|{_FRAME})")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TITLE_LINES_MAX = 3
+_TITLE_LINES, _TITLE_CHARS_MAX = 2, 1_000
+_QUOTATION = re.compile(r'"[^"]*+(?:""[^"]*+)*+"(?=\n|\Z)')
 
 _MEDIA = re.compile(
     r"\[(?:Photos?|Videos?|Stickers?|Voice message|Audio|File|Album|Gift|Contact"
@@ -69,64 +82,49 @@ class _Order(NamedTuple):
 
 
 def _recognises(head: bytes) -> bool:
-    lines = head_text(head).lstrip("\n").split("\n")
-    if not (lines[0].startswith("[LINE]") or _day_of(lines[0])):
+    text = head_text(head).lstrip("\n")
+    first, _, rest = text.partition("\n")
+    if not (first.startswith("[LINE]") or _DAY.fullmatch(first)):
         return False
-    return any(_TABBED.fullmatch(line) or _SPACED.fullmatch(line) for line in lines)
+    return any(met["h"] for layout in (_TABBED, _SPACED) for met in layout.finditer("\n" + rest))
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("line-txt", "line")
-    lines = lines_of(chat, raw)
-    titled = _TITLE.fullmatch(lines[0])
-    if titled:
+    text = text_of(chat, raw)
+    if titled := _TITLE.fullmatch(text[1:].partition("\n")[0][:_TITLE_CHARS_MAX]):
         chat.title = next(filter(None, titled.groups()), None)
     chat.lacks("time_zone")
-    layout = _TABBED if any(map(_TABBED.fullmatch, lines)) else _SPACED
+    layout = _TABBED if any(met["h"] for met in _TABBED.finditer(text)) else _SPACED
     if layout is _SPACED:
         chat.lacks("author")  # Where a name of several words ends is not told.
-    order = _order_of(lines, options)
+    order = _order_of(text, options)
     chat.date_order, chat.order_confidence = order
-    read_lines(
-        chat,
-        lines,
-        header=_Headers(options, order.order, layout).read,
-        words=_words,
-        notice=_notice,
-        preface_lines=_preface_lines(lines) if titled else 0,
-    )
+    headers = _Headers(options.tz, order.order)
+    grammar = Grammar(layout, headers.read, _words, _notice)
+    read_lines(chat, text, grammar, preface_lines=_TITLE_LINES if titled else 0)
     return chat.transcript()
 
 
-def _preface_lines(lines: list[str]) -> int:
-    """The title, the time of the export, and a blank line."""
-    for number, line in enumerate(lines[: _TITLE_LINES_MAX + 1]):
-        if _day_of(line) is not None:
-            return number
-    return 1
-
-
-def _order_of(lines: list[str], options: ReadingOptions) -> _Order:
+def _order_of(text: str, options: ReadingOptions) -> _Order:
     """How days are written: told by the year, by weekdays, by values above 12, or declared.
 
     Raises AmbiguousDates.
     """
-    if any(map(_YEAR_FIRST.fullmatch, lines)):
-        return _Order(DateOrder.YMD, "certain")
-    written = [met for line in lines if (met := _YEAR_LAST.fullmatch(line))]
+    days = list(_DAYS.finditer(text))
+    written = [met for met in days if met["year"]]
     if not written:
-        return _Order(None, None)
+        return _Order(DateOrder.YMD if days else None, "certain" if days else None)
     fits = Counter(
         order for met in written for order in (DateOrder.DMY, DateOrder.MDY) if _fits(met, order)
     )
-    full = [order for order in (DateOrder.DMY, DateOrder.MDY) if fits[order] == len(written)]
-    if len(full) == 1:
-        return _Order(full[0], "certain")
-    if options.date_order in full:
+    best = max(fits.values(), default=0)
+    open_orders = [order for order in (DateOrder.DMY, DateOrder.MDY) if fits[order] == best]
+    if len(open_orders) == 1:
+        return _Order(open_orders[0], "certain")
+    if options.date_order in open_orders:
         return _Order(options.date_order, "declared")
-    if not full:
-        return _Order(max(fits, key=lambda order: fits[order], default=DateOrder.DMY), "certain")
-    raise AmbiguousDates(readings=[_as_fact(written, order) for order in full])
+    raise AmbiguousDates(readings=[_as_fact(written, order) for order in open_orders])
 
 
 def _fits(met: re.Match[str], order: DateOrder) -> bool:
@@ -150,62 +148,48 @@ def _as_fact(written: list[re.Match[str]], order: DateOrder) -> dict[str, str | 
 
 
 def _ordered(met: re.Match[str], order: DateOrder) -> date | None:
-    a, b = int(met["a"]), int(met["b"])
-    day, month = (a, b) if order is DateOrder.DMY else (b, a)
-    return _date(int(met["y"]), month, day)
-
-
-def _date(year: int, month: int, day: int) -> date | None:
     try:
-        return date(year, month, day)
+        return date(*_day_of(met, order))
     except ValueError:
         return None
 
 
-def _day_of(line: str, order: DateOrder = DateOrder.DMY) -> date | None:
-    if met := _YEAR_FIRST.fullmatch(line):
-        return _date(int(met["y"]), int(met["m"]), int(met["d"]))
-    if met := _YEAR_LAST.fullmatch(line):
-        return _ordered(met, order)
-    return None
+def _day_of(met: re.Match[str], order: DateOrder | None) -> tuple[int, int, int]:
+    year, month, day = met.group("y", "m", "d")
+    if year is not None:
+        return int(year), int(month), int(day)
+    year, a, b = met.group("year", "a", "b")
+    return (int(year), int(a), int(b)) if order is DateOrder.MDY else (int(year), int(b), int(a))
 
 
 class _Headers:
-    """Reads headers; remembers the day they are of, and a text between quotation marks."""
+    """Reads headers; remembers the day they are of."""
 
-    def __init__(
-        self, options: ReadingOptions, order: DateOrder | None, layout: re.Pattern[str]
-    ) -> None:
-        self._tz, self._order, self._layout = options.tz, order or DateOrder.DMY, layout
-        self._day: date | None = None
-        self._is_quoted = False
+    def __init__(self, tz: tzinfo, order: DateOrder | None) -> None:
+        self._tz, self._order = tz, order
+        self._day: tuple[int, int, int] | None = None
 
-    def read(self, line: str) -> Entry | Frame | None:
-        if self._is_quoted:
-            self._is_quoted = not line.endswith('"')
+    def read(self, met: re.Match[str]) -> Entry | Frame | None:
+        if met["frame"] is not None:
+            self._day = _day_of(met, self._order)
+            return FRAME
+        if self._day is None:
             return None
-        if line[:1].isdigit() or line[:1] in "上下午":
-            met = self._layout.fullmatch(line)
-            if met and self._day and (at := self._time(met)):
-                return self._entry(at, met)
-        if len(line) < 40 and (day := _day_of(line, self._order)):
-            self._day = day
-            return Frame(line)
-        return None
-
-    def _entry(self, at: datetime, met: re.Match[str]) -> Entry:
-        text = met["text"] or ""
-        self._is_quoted = text.startswith('"') and (len(text) < 2 or not text.endswith('"'))
-        return Entry(at, met["who"] or None, text)
-
-    def _time(self, met: re.Match[str]) -> datetime | None:
-        hour, minute = int(met["h"]), int(met["n"])
-        if period := met["before"] or met["after"]:
+        before, hours, minutes, after, who = met.group("before", "h", "n", "after", "who")
+        hour = int(hours)
+        if period := before or after:
             hour = hour % 12 + _PERIODS[period.lower()]
-        day = self._day
-        if day is None or hour > 23 or minute > 59:
-            return None
-        return datetime(day.year, day.month, day.day, hour, minute, tzinfo=self._tz)
+        at = wall_time(self._day, hour, int(minutes), 0, self._tz)
+        return at and Entry(at, who or None, _end_of_quotation(met))
+
+
+def _end_of_quotation(met: re.Match[str]) -> int:
+    """Where a text of several lines ends, which stands between quotation marks; 0 of another."""
+    text, start = met.string, met.end()
+    if not text.startswith('"', start):
+        return 0
+    closed = _QUOTATION.match(text, start)
+    return closed.end() if closed else 0
 
 
 def _words(text: str) -> Words:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from app.chats.formats.assembly import Assembly
-from app.chats.formats.choosing import ChatChoice, choose
+from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
 from app.chats.message import MessageKind
-from app.chats.transcript import EmptyChat, NoticeKind, Transcript
+from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
 _LEAVES = frozenset({"remove_members"})
@@ -41,6 +41,8 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     choices: list[ChatChoice] = []
     assembly: Assembly | None = None
     for chat, title, elements in _chats(plain_json(raw)):
+        if len(choices) >= CHATS_MAX:
+            raise TooManyChats(chats_max=CHATS_MAX)
         if assembly is not None and chat != options.chat:
             choices.append(ChatChoice(chat, title, _count(elements)))
             continue

@@ -2,7 +2,6 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ _KINDS: dict[str, MessageKind] = {
 }  # fmt: skip
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
+_LINE_CHARS_MAX = 1 << 17
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
@@ -94,7 +94,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and rows behind the header; an empty row for one that no CSV has."""
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(_lines(text))
     next(reader, None)
     while True:
         try:
@@ -105,6 +105,15 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             row = [""]
         if row:
             yield reader.line_num, row
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of `text`, cut where they are longer than any that an exporter writes."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at) + 1 or len(text)
+        yield text[at:end] if end - at <= _LINE_CHARS_MAX else text[at : at + _LINE_CHARS_MAX]
+        at = end
 
 
 def _read_row(chat: Assembly, columns: _Columns, row: list[str], options: ReadingOptions) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
-from app.chats.formats.lines import Entry, Words, lines_of, read_lines
+from app.chats.formats.lines import Entry, Grammar, Words, iso_time, read_lines, text_of
 from app.chats.formats.text import head_text
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
@@ -16,13 +16,13 @@ _FIELDS = frozenset({"date", "sender", "body", "quote", "attachments"})
 _NO_SENDER = "No-Sender"
 _CALL = re.compile(r"(?:(?:Incoming|Outgoing|Missed)(?: voice| video)? call)(?: \(.{1,60}\))?")
 _HEADER = re.compile(
-    r"\[(?P<at>\d{4}-\d{2}-\d{2},? \d{2}:\d{2}(?::\d{2})?)\] (?P<who>[^:\n]{1,255}): ?(?P<text>.*)"
+    r"\n\[(?P<at>\d{4}-\d{2}-\d{2},? \d{2}:\d{2}(?::\d{2})?)\] (?P<who>[^:\n]{1,255}): ?"
 )
 _HEAD_LINES = 200
-_REACTIONS = re.compile(r"\n\(- .{1,2000} -\)", re.DOTALL)
+_REACTIONS = re.compile(r"\n\(- [^\n]{1,2000} -\)")
 _STICKER = re.compile(r"\n?\(\( .{0,100} \)\)|\[[^\]\n]{0,100}\]\(\.\./[^)\n]{1,300}\)")
 _ATTACHMENT = re.compile(r"!?\[[^\]\n]{0,300}\]\(\.?/?media/[^)\n]{0,400}\)")
-_QUOTE = re.compile(r"\A\s*(?:> [^\n]*\n)+")
+_LAST_QUOTED = re.compile(r"\n(?!> )")
 _DELETED = "(This message was deleted)"
 
 
@@ -70,8 +70,8 @@ def _read_one(chat: Assembly, told: Any, tz: tzinfo, line: int) -> None:
 
 def _recognises_markdown(head: bytes) -> bool:
     """Unlike WhatsApp's, a body ends in two spaces, and a blank line follows."""
-    lines = ["  ", "", *head_text(head).rstrip("\n").split("\n")[:_HEAD_LINES], ""]
-    headers = [number for number, line in enumerate(lines) if _HEADER.fullmatch(line)]
+    lines = ["  ", "", *head_text(head).rstrip("\n").split("\n", _HEAD_LINES)[:_HEAD_LINES], ""]
+    headers = [number for number, line in enumerate(lines) if _HEADER.match("\n" + line)]
     parted = [n for n in headers if not lines[n - 1]]
     ended = [n for n in headers if lines[n - 2].endswith("  ")]
     is_one = len(headers) == 1 and lines[-2].endswith("  ")
@@ -83,29 +83,40 @@ def _read_markdown(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signal-export-md", "signal")
     chat.lacks("time_zone")
 
-    def header(line: str) -> Entry | None:
-        if not line.startswith("[") or (met := _HEADER.fullmatch(line)) is None:
+    def read(met: re.Match[str]) -> Entry | None:
+        written, who = met.groups()
+        at = iso_time(written.replace(",", ""), options.tz)
+        if at is None:
             return None
-        try:
-            at = datetime.fromisoformat(met["at"].replace(",", "")).replace(tzinfo=options.tz)
-        except ValueError:
-            return None
-        if met["who"] == ME:
+        if who == ME:
             chat.lacks("author")
-        return Entry(at, None if met["who"] == _NO_SENDER else met["who"], met["text"])
+        return Entry(at, None if who == _NO_SENDER else who)
 
-    read_lines(chat, lines_of(chat, raw), header=header, words=_words, notice=_notice)
+    read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     return chat.transcript()
 
 
 def _words(text: str) -> Words:
-    text = _QUOTE.sub("", _REACTIONS.sub("", text)).rstrip()
+    if "\n" in text:
+        text = _unquoted(_REACTIONS.sub("", text))
+    text = text.rstrip()
     if text == _DELETED:
         return Words("", MessageKind.DELETED)
-    if _CALL.fullmatch(text):
+    if "call" in text and _CALL.fullmatch(text):
         return Words("", MessageKind.CALL)
+    if "](" not in text and "((" not in text:
+        return Words(text.strip())
     bare = _STICKER.sub("", _ATTACHMENT.sub("", text)).strip()
     return Words(bare, MessageKind.TEXT if bare == text.strip() else MessageKind.MEDIA)
+
+
+def _unquoted(text: str) -> str:
+    """`text` without what it answers, which stands above it in lines that begin with ">"."""
+    bare = text.lstrip()
+    if not bare.startswith("> "):
+        return text
+    end = _LAST_QUOTED.search(bare)
+    return bare[end.end() :] if end else ""
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:

@@ -1,14 +1,22 @@
 """sigtop's files of a chat of Signal Desktop: JSON, and text, in full or short."""
 
 import re
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
-from app.chats.formats.assembly import OTHER_FORM, Assembly
+from app.chats.formats.assembly import YEAR_MAX, YEAR_MIN, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, json_head, plain_json
-from app.chats.formats.lines import Entry, Words, lines_of, read_lines
+from app.chats.formats.lines import (
+    MONTHS,
+    Entry,
+    Grammar,
+    Words,
+    iso_time,
+    read_lines,
+    text_of,
+)
 from app.chats.formats.text import head_text
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
@@ -19,16 +27,25 @@ _JSON_MARKS = (
     re.compile(rb'"(?:sent_at|received_at)"\s*:'),
     re.compile(rb'"type"\s*:\s*"(?:incoming|outgoing|call-history|group-v2-change|keychange)"'),
 )
-_SHORT = re.compile(
-    r"(?P<at>\d{4}-\d{2}-\d{2} \d{2}:\d{2}) (?!-)(?P<who>[^:\n]{1,255}):(?P<text>.*)"
-)
+_SHORT = re.compile(r"\n(?P<at>\d{4}-\d{2}-\d{2} \d{2}:\d{2}) (?!-)(?P<who>[^:\n]{1,255}):")
 _DETAILS = re.compile(
     r"(?s) \[(?:(?:reply to [^\]\n]{1,300} on (?:\d{4}-\d\d-\d\d \d\d:\d\d|unknown))(?:, )?)?"
     r"(?P<edited>edited(?:, )?)?(?P<attached>\d{1,4} attachments?)?\](?: (?P<text>.*))?"
 )
 _EVENT = re.compile(r" \[(?P<type>[\w-]{1,40}) message\]")
 _FULL_HEAD = re.compile(r"Conversation: .+")
-_FIELD = re.compile(r"(?P<name>From|Type|Sent|Received|Attachment|Reaction|Edited): (?P<value>.*)")
+_FULL = re.compile(
+    r"\n\n(?:From: (?P<who>[^\n]*)\n)?(?=Type: (?P<kind>[\w-]{1,40})\n"
+    r"(?:Sent: (?P<sent>[^\n]*)(?:\n|\Z))?(?:Received: (?P<received>[^\n]*)(?:\n|\Z))?)"
+)
+_FIELD = re.compile(r"(?:Type|Sent|Received|Attachment|Reaction|Edited): [^\n]*(?:\n|\Z)")
+_WRITTEN_TIME = re.compile(
+    r"[A-Z][a-z]{2}, (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2}) (?P<year>\d{4})"
+    r" (?P<time>\d{2}:\d{2}:\d{2}) (?P<zone>[+-]\d{4})"
+)
+_LAST_QUOTED = re.compile(r"\n(?!>)")
+_VERSION = re.compile(r"(?m)^\| Version: \d+\n")
+_HISTORY_MARK = re.compile(r"(?m)^\| ?")
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
 _RECIPIENT = re.compile(r"(?P<name>.+?) \([^()]*\)")
@@ -76,30 +93,27 @@ def _author(chat: Assembly, told: Any, *, is_own: bool) -> str:
 
 
 def _recognises_short(head: bytes) -> bool:
-    lines = head_text(head).split("\n")
-    return _SHORT.fullmatch(lines[0]) is not None
+    return _SHORT.match("\n" + head_text(head)) is not None
 
 
 def _read_short(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("sigtop-text-short", "signal")
     chat.lacks("time_zone")
 
-    def header(line: str) -> Entry | None:
-        if not line[:1].isdigit() or (met := _SHORT.fullmatch(line)) is None:
-            return None
-        try:
-            at = datetime.fromisoformat(met["at"]).replace(tzinfo=options.tz)
-        except ValueError:
-            return None
-        if met["who"] == _YOU:
+    def read(met: re.Match[str]) -> Entry | None:
+        written, who = met.groups()
+        if who == _YOU:
             chat.lacks("author")
-        return Entry(at, met["who"], met["text"])
+        at = iso_time(written, options.tz)
+        return None if at is None else Entry(at, who)
 
-    read_lines(chat, lines_of(chat, raw), header=header, words=_words, notice=_notice)
+    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice))
     return chat.transcript()
 
 
 def _words(text: str) -> Words:
+    if not text.startswith(" ["):
+        return Words(text.removeprefix(" "))
     first, _, _ = text.partition("\n")
     if event := _EVENT.fullmatch(first):
         is_call = event["type"] == _CALL_TYPE
@@ -115,7 +129,7 @@ def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
 
 
 def _recognises_full(head: bytes) -> bool:
-    lines = head_text(head).split("\n")
+    lines = head_text(head).split("\n", 12)
     return _FULL_HEAD.fullmatch(lines[0]) is not None and any(
         line.startswith("Type: ") for line in lines[:12]
     )
@@ -123,96 +137,68 @@ def _recognises_full(head: bytes) -> bool:
 
 def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("sigtop-text", "signal")
-    lines = lines_of(chat, raw)
-    chat.title = _name(lines[0].partition(": ")[2])
-    chat.notice_lines = 1
-    begins = [n for n in range(1, len(lines)) if _begins(lines, n)]
-    for line in lines[1 : begins[0] if begins else len(lines)]:
-        chat.blank_lines += not line.strip()
-        chat.unparsed_lines += bool(line.strip())
-    for start, end in zip(begins, [*begins[1:], len(lines)], strict=True):
-        _read_block(chat, lines[start:end], start + 1, options)
+    text = text_of(chat, raw)
+    chat.title = _name(text[1:].partition("\n")[0].partition(": ")[2])
+
+    def read(met: re.Match[str]) -> Entry | None:
+        who, kind, sent, received = met.groups()
+        at = _time_of(sent or received or "", options.tz)
+        if at is None:
+            return None
+        if who is None or (kind not in _TYPES and kind != _CALL_TYPE):
+            return Entry(at, None)
+        if who == _YOU:
+            chat.lacks("author")
+        return Entry(at, _name(who))
+
+    read_lines(chat, text, Grammar(_FULL, read, _full_words, _notice), preface_lines=1)
     return chat.transcript()
 
 
-def _begins(lines: list[str], number: int) -> bool:
-    """A message's first field follows a blank line; its type is told in it or in the next."""
-    line = lines[number]
-    if lines[number - 1] or not line.startswith(("From: ", "Type: ")):
-        return False
-    after = lines[number + 1 : number + 2]
-    if line.startswith("From: "):
-        return bool(after) and after[0].startswith("Type: ")
-    return bool(after) and after[0].startswith(("Sent: ", "Received: "))
-
-
-def _read_block(chat: Assembly, block: list[str], first: int, options: ReadingOptions) -> None:
-    fields: dict[str, str] = {}
-    length = 0
-    for line in block:
-        if (met := _FIELD.fullmatch(line)) is None:
-            break
-        fields[met["name"]] = met["value"]
-        length += 1
+def _time_of(written: str, tz: tzinfo) -> datetime | None:
+    met = _WRITTEN_TIME.fullmatch(written)
+    if met is None or (month := MONTHS.get(met["month"].lower())) is None:
+        return None
+    told = f"{met['year']}-{month:02}-{int(met['day']):02}T{met['time']}{met['zone']}"
     try:
-        at = datetime.strptime(
-            fields.get("Sent") or fields["Received"], "%a, %d %b %Y %H:%M:%S %z"
-        ).astimezone(options.tz)
-        is_notice = _say_block(chat, at, fields, block[length:], first)
-    except OTHER_FORM:
-        chat.leave_out(first, block[0], lines=len(block))
-        return
-    if is_notice:
-        chat.notice_lines += len(block)
-    else:
-        chat.message_lines += len(block)
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return at.astimezone(tz) if YEAR_MIN < at.year < YEAR_MAX else None
 
 
-def _say_block(
-    chat: Assembly, at: datetime, fields: dict[str, str], body: list[str], first: int
-) -> bool:
-    """Whether it was a notice."""
-    kind = fields["Type"]
-    if kind == _CALL_TYPE and "From" in fields:
-        chat.say(at, chat.author(_name(fields["From"])), "", MessageKind.CALL)
-        return False
-    if kind not in _TYPES or "From" not in fields:
-        chat.note(at, NoticeKind.SETTING, kind, line=first)
-        return True
-    name = _name(fields["From"])
-    if name == _YOU:
-        chat.lacks("author")
-    edited = "Edited" in fields
-    text = _latest(body) if edited else _unquoted(body)
-    said = MessageKind.MEDIA if "Attachment" in fields else MessageKind.TEXT
-    chat.say(at, chat.author(name), text, said, edited)
-    return False
+def _full_words(text: str) -> Words:
+    """The text behind the fields that stand above it."""
+    at = 0
+    while field := _FIELD.match(text, at):
+        at = field.end()
+    fields = text[:at]
+    if fields.startswith(f"Type: {_CALL_TYPE}\n"):
+        return Words("", MessageKind.CALL)
+    said = MessageKind.MEDIA if "\nAttachment: " in fields else MessageKind.TEXT
+    is_edited = "\nEdited: " in fields
+    body = text[at:].lstrip("\n")
+    if is_edited:
+        body = _latest(body)
+    return Words(_unquoted(body), said, is_edited)
 
 
-def _unquoted(body: list[str]) -> str:
+def _unquoted(body: str) -> str:
     """The text behind a quotation, whose lines begin with ">"."""
-    start = 0
-    while start < len(body) and not body[start]:
-        start += 1
-    if body[start : start + 1] and body[start].startswith("> From: "):
-        while start < len(body) and body[start].startswith(">"):
-            start += 1
-    return "\n".join(body[start:]).strip("\n")
+    if not body.startswith("> From: "):
+        return body
+    end = _LAST_QUOTED.search(body)
+    return body[end.end() :].lstrip("\n") if end else ""
 
 
-def _latest(body: list[str]) -> str:
-    """The newest of the versions, which comes first; its lines begin with "|"."""
-    lines = [line[2:] if line.startswith("| ") else line.lstrip("|") for line in body]
-    while lines and not lines[0].startswith("Version: "):
-        lines.pop(0)
-    latest = lines[1:]
-    for number, line in enumerate(latest):
-        if line.startswith("Version: "):
-            latest = latest[:number]
-            break
-    while latest and (not latest[0] or _FIELD.fullmatch(latest[0])):
-        latest.pop(0)
-    return _unquoted(latest)
+def _latest(history: str) -> str:
+    """The newest of the versions, which comes first; each line begins with "|"."""
+    newest = _VERSION.split(history, maxsplit=2)[1:2]
+    text = _HISTORY_MARK.sub("", newest[0]) if newest else history
+    at = 0
+    while field := _FIELD.match(text, at):
+        at = field.end()
+    return text[at:].strip("\n")
 
 
 def _name(recipient: str) -> str:
