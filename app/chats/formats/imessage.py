@@ -20,7 +20,8 @@ from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
     r"\n(?<![^\n]\n)(?P<b>[A-Z][a-z]{2}) (?P<d>\d{2}), (?P<y>\d{4})  ?"
-    r"(?P<h>\d{1,2}):(?P<n>\d{2}):(?P<s>\d{2}) (?P<p>[AP]M)(?: \(Read by [^()\n]{1,100}\))?(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
+    r"(?P<h>\d{1,2}):(?P<n>\d{2}):(?P<s>\d{2}) (?P<p>[AP]M)(?: \(Read by [^()\n]{1,100}\))?"
+    r"(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
 )
 _ATTACHMENT = re.compile(
     r"(?:/|~|attachments/|[\w.~+-]+/)[^\n]{1,400}\.\w{2,5}|Attachment missing!"
