@@ -44,7 +44,7 @@ class Zygote:
         assert status == -signal.SIGKILL, f"the child was not killed at {point}: {status}"
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def _ask(self, order: str) -> int:
         to, answers = _pipes(self._process)
