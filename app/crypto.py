@@ -29,8 +29,8 @@ Part = str | int | UUID | bytes
 class SealBroken(DomainError):
     """What is stored here cannot be opened; it was logged and will be looked at.
 
-    It is not what was sealed, it was sealed for another place or key, or the master key that its
-    key was wrapped by is not configured. `reason` says which, for operators.
+    It is not what was sealed, it was sealed for something else or under another key, or the master
+    key that its key was wrapped by is not configured. `reason` says which, for operators.
     """
 
     code, http_status = "content_unreadable", 409
@@ -50,7 +50,7 @@ class ChatKey:
         return "ChatKey(…)"
 
     def seal(self, plain: bytes, *parts: Part) -> bytes:
-        """`plain`, compressed and sealed for the place that `parts` name."""
+        """`plain`, compressed and sealed; `parts`, its associated data, say what it belongs to."""
         return _seal(self.secret, zlib.compress(plain, COMPRESSION_LEVEL), parts)
 
     def open(self, sealed: bytes, *parts: Part) -> bytes:
@@ -86,8 +86,8 @@ class KeyRing:
     def new_chat_key(self, user_id: str, chat_id: UUID) -> tuple[ChatKey, str, bytes]:
         """A fresh key with the id of the master key that wraps it, and its wrapped form."""
         secret = os.urandom(KEY_BYTES)
-        place = ("chat key", self._current_id, user_id, chat_id)
-        return ChatKey(secret), self._current_id, _seal(self._current, secret, place)
+        binding = ("chat key", self._current_id, user_id, chat_id)
+        return ChatKey(secret), self._current_id, _seal(self._current, secret, binding)
 
     def unwrap(self, key_id: str, sealed_key: bytes, user_id: str, chat_id: UUID) -> ChatKey:
         """The key of a chat. Raises SealBroken, also when `key_id` is not in the ring."""

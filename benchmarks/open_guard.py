@@ -26,10 +26,10 @@ class OpenGuard:
     def mark(self) -> str:
         return sha256(self.job_id.bytes).hexdigest()[:24]
 
-    def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
+    def slot(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
         if self.limits is None:
             return nullcontext(Permit("", tokens, monotonic(), 0))
-        return self.limits.place(f"user-{next(_users)}", self.job_id, tokens=tokens)
+        return self.limits.slot(f"user-{next(_users)}", self.job_id, tokens=tokens)
 
     async def confirm(self, permit: Permit) -> None:
         """There is no lease to confirm."""

@@ -106,7 +106,7 @@ class CallHistory:
 class CallGuard(Protocol):
     """What stands around the calls for one insight in one attempt: up to three of them.
 
-    A generator that sends something takes a place, confirms that the job may still be worked
+    A generator that sends something takes a slot, confirms that the job may still be worked
     on, and has what it sends written down, in this order. Each of the three may wait, and each
     raises what ends the call or the attempt; a generator lets that pass.
     """
@@ -122,10 +122,10 @@ class CallGuard(Protocol):
         """Of the job's prompts: the same in every attempt, not to be guessed from the chat."""
         ...
 
-    def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
-        """A place within the limits of all processes, for a call of about `tokens` tokens.
+    def slot(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
+        """A slot within the limits of all processes, for a call of about `tokens` tokens.
 
-        Entering it waits, and raises NoPlace when that takes too long.
+        Entering it waits, and raises NoSlot when that takes too long.
         """
         ...
 

@@ -13,7 +13,7 @@ from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
 from app.jobs.leases import Claim
 from app.jobs.models import InsightState
-from app.jobs.results import InsightResult, insight_place
+from app.jobs.results import InsightResult, insight_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Finished:
 
 
 async def find_finished(claim: Claim) -> list[Finished]:
-    """The newest finished insight for each place that `claim` still has to fill."""
+    """The newest finished insight for each ordinal that `claim` still has to fill."""
     async with lone_read() as connection:
         rows = await connection.execute(
             _FINISHED,
@@ -55,8 +55,8 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
     """The insight, sealed for its new job; None if it does not open any more."""
     version = claim.prompt_version
     try:
-        place = insight_place(claim.user_id, finished.job_id, finished.key, version)
-        content = key.open(finished.sealed, *place)
+        binding = insight_binding(claim.user_id, finished.job_id, finished.key, version)
+        content = key.open(finished.sealed, *binding)
     except SealBroken:
         return None
     return InsightResult(
@@ -66,7 +66,7 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
         attempts=0,
         duration_ms=0,
         sealed=key.seal(
-            content, *insight_place(claim.user_id, claim.job_id, finished.key, version)
+            content, *insight_binding(claim.user_id, claim.job_id, finished.key, version)
         ),
         model=finished.model,
         tokens_in=0,

@@ -1,4 +1,4 @@
-"""What stands around the calls for one insight: a place, the lease, the record of what is sent."""
+"""What stands around the calls for one insight: a slot, the lease, the record of what is sent."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from app.generation.protocol import CallHistory
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.job_writer import JobWriter
 from app.jobs.prompt_log import seal_call
-from app.llm.limits import CallLimits, NoPlace, Permit
+from app.llm.limits import CallLimits, NoSlot, Permit
 from app.llm.protocol import Outgoing
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class JobCallGuard:
     _key: ChatKey = field(repr=False)
     _writer: JobWriter
     _limits: CallLimits | None
-    """None for a generator that asks no provider: then there is a place for every call."""
+    """None for a generator that asks no provider: then there is a slot for every call."""
     history: CallHistory = field(default_factory=CallHistory)
     _permit: Permit | None = None
     _noted: int = 0
@@ -41,20 +41,20 @@ class JobCallGuard:
     def mark(self) -> str:
         return self._key.mark(self.job_id.bytes)
 
-    def place(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
-        """A place for a call. Entering it raises NoPlace when that takes too long.
+    def slot(self, *, tokens: int) -> AbstractAsyncContextManager[Permit]:
+        """A slot for a call. Entering it raises NoSlot when that takes too long.
 
         The limits' own context manager, not one around it: thousands wait in it at a time.
         """
         claim = self.attempt.claim
         if self._limits is None:
             return nullcontext(Permit("", tokens, time.monotonic(), 0))
-        return self._limits.place(claim.user_id, claim.job_id, tokens=tokens)
+        return self._limits.slot(claim.user_id, claim.job_id, tokens=tokens)
 
     async def confirm(self, permit: Permit | None = None) -> None:
         """The lease is this attempt's just now, by the database's word.
 
-        Raises NoPlace when `permit` has waited too long for its call meanwhile.
+        Raises NoSlot when `permit` has waited too long for its call meanwhile.
         """
         attempt = self.attempt
         while not attempt.is_granted:
@@ -89,4 +89,4 @@ class JobCallGuard:
         if self.attempt.is_lease_over:
             raise LeaseLost
         if self._permit is not None and not self._permit.is_fresh:
-            raise NoPlace(0.0)
+            raise NoSlot(0.0)

@@ -25,7 +25,7 @@ from app.jobs.call_guard import JobCallGuard
 from app.jobs.job_writer import JobWriter
 from app.jobs.leases import NONE_COMPLETED
 from app.jobs.models import InsightState
-from app.jobs.results import InsightResult, insight_place
+from app.jobs.results import InsightResult, insight_binding
 from app.jobs.spending import Tally, count_adopted
 from app.llm.limits import CallLimits
 
@@ -198,14 +198,14 @@ def _completed(
     attempt: Attempt, key: ChatKey, spec: InsightSpec, draft: Draft, tally: Tally
 ) -> InsightResult:
     claim = attempt.claim
-    place = insight_place(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
+    binding = insight_binding(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
     return InsightResult(
         claim.held,
         spec.ord,
         InsightState.COMPLETED,
         attempts=tally.calls,
         duration_ms=tally.duration_ms,
-        sealed=key.seal(draft.content.model_dump_json().encode(), *place),
+        sealed=key.seal(draft.content.model_dump_json().encode(), *binding),
         model=draft.model,
         tokens_in=draft.tokens_in,
         tokens_cached=draft.tokens_cached,

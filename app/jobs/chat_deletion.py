@@ -28,17 +28,17 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
 
     async def delete(connection: AsyncConnection) -> None:
         nonlocal ended, uncharged
-        place = {"user_id": user_id, "chat_id": chat_id}
+        chat = {"user_id": user_id, "chat_id": chat_id}
         await CreditService(connection).lock_accounts([user_id])
-        found = await connection.execute(_LOCK_CHAT, place | {"unused_days": unused_days})
+        found = await connection.execute(_LOCK_CHAT, chat | {"unused_days": unused_days})
         if found.first() is None:
             return  # Or an earlier try deleted it, whose reply to COMMIT was lost.
-        active = await connection.execute(_ACTIVE_JOBS, place)
+        active = await connection.execute(_ACTIVE_JOBS, chat)
         endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
         states = await end_jobs(connection, endings) if endings else {}
-        await connection.execute(_EMPTY_INSIGHTS, place)
-        await connection.execute(_FORGET_SENT, place)
-        await connection.execute(_DELETE_CHAT, place)
+        await connection.execute(_EMPTY_INSIGHTS, chat)
+        await connection.execute(_FORGET_SENT, chat)
+        await connection.execute(_DELETE_CHAT, chat)
         ended = [ending.job_id for ending in endings]
         uncharged = states
 

@@ -103,14 +103,14 @@ def seal_parts(
 ) -> dict[tuple[str, Part], bytes]:
     """The parts as they are stored. Compresses all of them: run it in a thread."""
     return {
-        (category, part): key.seal(plain, *_place(chat, category, part))
+        (category, part): key.seal(plain, *_binding(chat, category, part))
         for (category, part), plain in parts.items()
     }
 
 
 def opened_part(key: ChatKey, chat: ChatRef, category: str, part: Part, sealed: bytes) -> bytes:
     """What was sealed. Raises SealBroken."""
-    return key.open(sealed, *_place(chat, category, part))
+    return key.open(sealed, *_binding(chat, category, part))
 
 
 async def store_prepared(chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes]) -> None:
@@ -140,7 +140,7 @@ def _named(chat: ChatRef) -> dict[str, Any]:
     return {"user_id": chat[0], "chat_id": chat[1]}
 
 
-def _place(chat: ChatRef, category: str, part: Part) -> tuple[str, ...]:
+def _binding(chat: ChatRef, category: str, part: Part) -> tuple[str, ...]:
     user_id, chat_id = chat
     return ("prepared", user_id, str(chat_id), VERSION, category, part.value)
 

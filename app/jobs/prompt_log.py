@@ -46,7 +46,7 @@ class _Stored(BaseModel):
     messages: list[tuple[str, str]]
 
 
-def sent_place(lease: HeldLease, *, ord_: int, call: int) -> tuple[Part, ...]:
+def sent_binding(lease: HeldLease, *, ord_: int, call: int) -> tuple[Part, ...]:
     """What the seal of a call, or of the shared part of a claim's calls, is bound to."""
     return ("sent", lease.user_id, lease.job_id, lease.fence, ord_, call)
 
@@ -114,8 +114,8 @@ def seal_call(
         lease,
         ord_,
         call,
-        key.seal(told.model_dump_json().encode(), *sent_place(lease, ord_=ord_, call=call)),
-        key.seal(shared.encode(), *sent_place(lease, ord_=0, call=0)) if is_first else None,
+        key.seal(told.model_dump_json().encode(), *sent_binding(lease, ord_=ord_, call=call)),
+        key.seal(shared.encode(), *sent_binding(lease, ord_=0, call=0)) if is_first else None,
     )
 
 

@@ -38,7 +38,7 @@ class InsightResult:
     price: Price | None = None
 
 
-def insight_place(
+def insight_binding(
     user_id: str, job_id: UUID, key: str, prompt_version: int
 ) -> tuple[str, str, UUID, str, int]:
     """What the seal of an insight's content is bound to."""

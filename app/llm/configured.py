@@ -31,7 +31,7 @@ def configured_llm(settings: Settings) -> "ModelClient | None":
 
 
 def configured_limits(settings: Settings, redis: Redis) -> CallLimits:
-    """This process's way to the places that all workers share for the configured model."""
+    """This process's way to the slots that all workers share for the configured model."""
     bounds = Bounds(
         concurrency=settings.llm_concurrency,
         requests_per_minute=settings.llm_requests_per_minute,

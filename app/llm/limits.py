@@ -1,4 +1,4 @@
-"""Places for calls, within limits that all worker processes share.
+"""Slots for calls, within limits that all worker processes share.
 
 A call reserves before it is sent and corrects by what it really used. Who waits is served first
 come first served, except that a user's second job in a process comes after all users' first.
@@ -24,7 +24,7 @@ from app.supervision import supervised
 BATCH_MAX = 16
 WAIT_MAX_S = 60.0
 SEND_WITHIN_S = 10.0
-"""A place that waited longer for its call is not used: its lease might end before the call."""
+"""A slot that waited longer for its call is not used: its lease might end before the call."""
 LEASE_MARGIN_S = SEND_WITHIN_S + 5.0
 BUSY_RETRY_S = 5.0
 HINT_MIN_S, HINT_MAX_S = 0.01, 0.25
@@ -33,17 +33,17 @@ PROBE_S = 1.0
 log = structlog.get_logger()
 
 
-class NoPlace(Exception):
-    """No place came free in time; worth asking again after `retry_after_s`."""
+class NoSlot(Exception):
+    """No slot came free in time; worth asking again after `retry_after_s`."""
 
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
-        super().__init__("no place for the call")
+        super().__init__("no slot for the call")
 
 
 @dataclass(slots=True)
 class Permit:
-    """A place for one call."""
+    """A slot for one call."""
 
     id: str
     tokens: int
@@ -56,7 +56,7 @@ class Permit:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether a call sent now ends before the place's lease does."""
+        """Whether a call sent now ends before the slot's lease does."""
         return time.monotonic() - self.granted_at < SEND_WITHIN_S
 
 
@@ -72,7 +72,7 @@ class _Waiter:
 
 
 class CallLimits:
-    """The places of one process. One a process and model."""
+    """The slots of one process. One a process and model."""
 
     def __init__(
         self, redis: Redis, *, model: str, bounds: Bounds, wait_max_s: float = WAIT_MAX_S
@@ -97,8 +97,8 @@ class CallLimits:
         self._probing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def place(self, user_id: str, job_id: UUID, *, tokens: int) -> AsyncGenerator[Permit]:
-        """A place for a call of about `tokens` tokens, given back at the end. Raises NoPlace."""
+    async def slot(self, user_id: str, job_id: UUID, *, tokens: int) -> AsyncGenerator[Permit]:
+        """A slot for a call of about `tokens` tokens, given back at the end. Raises NoSlot."""
         if self._bounds.tokens_per_minute is not None:
             tokens = min(tokens, self._bounds.tokens_per_minute)
         rank = self._enter(user_id, job_id)
@@ -128,7 +128,7 @@ class CallLimits:
     async def _wait(self, rank: int, tokens: int) -> Permit:
         paused_s = self._paused_until - time.monotonic()
         if paused_s > self._wait_max_s:
-            raise NoPlace(paused_s)
+            raise NoSlot(paused_s)
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(uuid4().hex, tokens, future)
         insort(self._waiting, (rank, next(self._numbers), waiter))
@@ -138,7 +138,7 @@ class CallLimits:
                 return await asyncio.shield(future)
         except TimeoutError:
             self._withdraw(future)
-            raise NoPlace(max(BUSY_RETRY_S, self._paused_until - time.monotonic())) from None
+            raise NoSlot(max(BUSY_RETRY_S, self._paused_until - time.monotonic())) from None
         except asyncio.CancelledError:
             self._withdraw(future)
             raise

@@ -22,7 +22,7 @@ _SCRIPT = Path(__file__).with_name("exchange.lua").read_text(encoding="utf-8")
 class Bounds:
     """What all processes together may do with one model; None is no limit.
 
-    A place is held for `lease_s` at most, longer than any call can last.
+    A slot is held for `lease_s` at most, longer than any call can last.
     """
 
     concurrency: int
@@ -38,7 +38,7 @@ class Ask:
     calls: list[tuple[str, int]]
     waiting: int
     held: dict[str, float]
-    """Ids of places and when, on the monotonic clock, their lease ends."""
+    """Ids of slots and when, on the monotonic clock, their lease ends."""
     ended: list[str] = field(default_factory=list[str])
     corrections: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     pause_s: float = 0.0
@@ -55,7 +55,7 @@ class Answer:
 
 
 class SharedLimits:
-    """One script in Redis decides; a killed process's places end with their leases."""
+    """One script in Redis decides; a killed process's slots end with their leases."""
 
     def __init__(self, redis: Redis, model: str, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -98,7 +98,7 @@ class SharedLimits:
             "calls": ask.calls,
             "waiting": ask.waiting,
             "own": len(ask.held),
-            "held": [(place, round((end - now) * 1000)) for place, end in held.items()],
+            "held": [(slot, round((end - now) * 1000)) for slot, end in held.items()],
             "ended": ask.ended,
             "corrections": ask.corrections,
             "pause_ms": round(ask.pause_s * 1000),

@@ -15,7 +15,7 @@ from app.crypto import ChatKey, KeyRing
 from app.db import snapshot
 from app.errors import NotFound
 from app.jobs.leases import HeldLease
-from app.jobs.prompt_log import sent_place, words_of
+from app.jobs.prompt_log import sent_binding, words_of
 
 PROMPTS_MAX = 6
 """In one answer: a prompt may be a hundred thousand characters long."""
@@ -85,12 +85,12 @@ async def load_sent(
 
 def _opened(key: ChatKey, calls: Sequence[Row[Any]], parts: Sequence[Row[Any]]) -> list[SentPrompt]:
     shared = {
-        row.fence: key.open(row.sealed, *sent_place(_lease(row), ord_=0, call=0)).decode()
+        row.fence: key.open(row.sealed, *sent_binding(_lease(row), ord_=0, call=0)).decode()
         for row in parts
     }
     prompts: list[SentPrompt] = []
     for row in calls:
-        opened = key.open(row.sealed, *sent_place(_lease(row), ord_=row.ord, call=row.call))
+        opened = key.open(row.sealed, *sent_binding(_lease(row), ord_=row.ord, call=row.call))
         words = words_of(opened, shared.get(row.fence, UNSTORED))
         prompts.append(
             SentPrompt(

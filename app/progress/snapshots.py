@@ -23,7 +23,7 @@ from app.db import snapshot
 from app.errors import NotFound
 from app.jobs.leases import JobRef
 from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
-from app.jobs.results import insight_place
+from app.jobs.results import insight_binding
 
 POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0
@@ -260,7 +260,7 @@ def _insight(
 
 def _content(row: Row[Any], key: ChatKey) -> InsightContent | None:
     """None when it does not open: the other five, and all other jobs, are shown all the same."""
-    place = insight_place(row.user_id, row.id, row.insight_key, row.prompt_version)
+    place = insight_binding(row.user_id, row.id, row.insight_key, row.prompt_version)
     try:
         return InsightContent.model_validate_json(key.open(row.sealed, *place))
     except SealBroken as error:

@@ -12,7 +12,7 @@ from app.crypto import ChatKey, KeyRing
 from app.generation.context import VERSION, InsightContext, Part
 from app.jobs.models import InsightState
 from app.jobs.prepared_chats import opened_part
-from app.jobs.results import InsightResult, insight_place
+from app.jobs.results import InsightResult, insight_binding
 from app.settings import parse_master_key
 from benchmarks.bare.grouped import BatchedSteps, SingleSteps
 from benchmarks.bare.steps import Claimed, Connections, PlainSteps, Steps
@@ -84,7 +84,7 @@ class Body:
         held = claimed.held
         draft = await self._model.awrite(held.job_id, spec.key, context)
         content = checked_evidence(draft.content, message_count=context.message_count)
-        place = insight_place(held.user_id, held.job_id, spec.key, claimed.prompt_version)
+        place = insight_binding(held.user_id, held.job_id, spec.key, claimed.prompt_version)
         result = InsightResult(
             held,
             spec.ord,

@@ -10,7 +10,7 @@ from app.catalog.categories import CATEGORIES, Category, InsightSpec
 from app.crypto import ChatKey
 from app.generation.protocol import Draft
 from app.jobs.models import ATTEMPTS_MAX
-from app.jobs.results import insight_place
+from app.jobs.results import insight_binding
 from benchmarks.sync_design.config import TIME_LIMIT_S
 from benchmarks.sync_design.setup import keyring
 
@@ -49,7 +49,7 @@ def store_insight(
     connection: Connection, job: Job, spec: InsightSpec, draft: Draft, *, calls: int, ms: int
 ) -> None:
     """Stores a written insight and the job's progress; one stored before stays."""
-    place = insight_place(job.user_id, job.id, spec.key, job.category.prompt_version)
+    place = insight_binding(job.user_id, job.id, spec.key, job.category.prompt_version)
     where = {"user_id": job.user_id, "id": job.id}
     progressed = connection.execute(_PROGRESS, where)
     if progressed.first() is not None:

@@ -15,7 +15,7 @@ import pytest
 
 from app.catalog.content import InsightContent
 from app.crypto import KeyRing
-from app.jobs.results import insight_place
+from app.jobs.results import insight_binding
 from app.settings import parse_master_key
 from benchmarks.ceiling import FORMS, Ceiling
 from benchmarks.contestant import Contestant, Load
@@ -146,7 +146,7 @@ def _seen(
             continue
         if name == "sealed" and value is not None:
             key, version = keys[job]
-            place = insight_place(row["user_id"], job, row["key"], version)
+            place = insight_binding(row["user_id"], job, row["key"], version)
             content = InsightContent.model_validate_json(key.open(value, *place))
             seen[name] = content.model_dump()
         elif name == "op_key":

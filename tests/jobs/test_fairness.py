@@ -57,9 +57,9 @@ class Asked(CallLimits):
         self.served: list[str] = []
 
     @asynccontextmanager
-    async def place(self, user_id: str, job_id: UUID, *, tokens: int) -> AsyncGenerator[Permit]:
+    async def slot(self, user_id: str, job_id: UUID, *, tokens: int) -> AsyncGenerator[Permit]:
         self._asked[user_id] += 1
-        async with super().place(user_id, job_id, tokens=tokens) as permit:
+        async with super().slot(user_id, job_id, tokens=tokens) as permit:
             self.served.append(user_id)
             yield permit
 

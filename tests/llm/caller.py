@@ -30,7 +30,7 @@ async def main(redis_url: str, base_url: str, limit: int, calls: int) -> int:
     limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=limit, lease_s=50))
 
     async def call() -> int:
-        async with limits.place("user", uuid4(), tokens=100):
+        async with limits.slot("user", uuid4(), tokens=100):
             try:
                 await llm.complete(Prompt("s", "c", "q"), Report)
             except LLMFailed:

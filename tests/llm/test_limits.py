@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from app.llm.limits import CallLimits, NoPlace, Permit
+from app.llm.limits import CallLimits, NoSlot, Permit
 from app.llm.shared import PROCESSES_ASSUMED, Bounds
 from app.redis import connect_redis
 from tests.provider_stub import ProviderStub
@@ -47,7 +47,7 @@ async def make_limits(redis: Redis) -> AsyncIterator[MakeLimits]:
 
 async def granted(limits: CallLimits, stack: AsyncExitStack, *, tokens: int = 10) -> Permit:
     """A place kept until the stack ends."""
-    return await stack.enter_async_context(limits.place("user", uuid4(), tokens=tokens))
+    return await stack.enter_async_context(limits.slot("user", uuid4(), tokens=tokens))
 
 
 async def granted_of(asking: Iterable[Coroutine[Any, Any, Permit]], *, least: int) -> int:
@@ -67,12 +67,12 @@ async def granted_of(asking: Iterable[Coroutine[Any, Any, Permit]], *, least: in
     return found
 
 
-async def refusal(limits: CallLimits) -> NoPlace | None:
+async def refusal(limits: CallLimits) -> NoSlot | None:
     """None when there was a place."""
     try:
-        async with limits.place("user", uuid4(), tokens=1):
+        async with limits.slot("user", uuid4(), tokens=1):
             return None
-    except NoPlace as refused:
+    except NoSlot as refused:
         return refused
 
 
@@ -85,7 +85,7 @@ async def test_processes_together_never_have_more_places_than_the_limit(
 
     async def call(limits: CallLimits) -> None:
         nonlocal under_way, most
-        async with limits.place("user", uuid4(), tokens=10):
+        async with limits.slot("user", uuid4(), tokens=10):
             under_way += 1
             most = max(most, under_way)
             await full.wait()  # No call ends before as many are under way as may be.
@@ -103,7 +103,7 @@ async def test_a_process_that_waits_gets_its_share_of_a_busy_model(
     ends = asyncio.Semaphore(0)
 
     async def call(limits: CallLimits, name: str) -> None:
-        async with limits.place("user", uuid4(), tokens=10):
+        async with limits.slot("user", uuid4(), tokens=10):
             served.append(name)
             await ends.acquire()
 
@@ -135,7 +135,7 @@ async def test_a_minute_holds_no_more_than_its_limit(
 async def test_what_was_really_spent_makes_room_for_others(make_limits: MakeLimits) -> None:
     limits = make_limits(concurrency=10, tokens_per_minute=1_000)
     for spent in (100, 100, 100, 100):
-        async with limits.place("user", uuid4(), tokens=700) as permit:
+        async with limits.slot("user", uuid4(), tokens=700) as permit:
             permit.spent = spent
     async with AsyncExitStack() as stack:
         # 400 of 1,000 are spent.
@@ -158,7 +158,7 @@ async def test_a_place_is_not_lost_when_its_call_is_cancelled(
     limits = make_limits(concurrency=1)
 
     async def hold() -> None:
-        async with limits.place("user", uuid4(), tokens=1):
+        async with limits.slot("user", uuid4(), tokens=1):
             await redis.ping()
 
     for round_trips in [*range(5)] * 4:  # Before, while and after Redis answers.
@@ -209,7 +209,7 @@ async def test_a_second_job_of_a_user_comes_after_the_first_of_another(
     served: list[str] = []
 
     async def call(user: str, job: UUID, name: str) -> None:
-        async with limits.place(user, job, tokens=1):
+        async with limits.slot(user, job, tokens=1):
             served.append(name)
 
     first, second, third = uuid4(), uuid4(), uuid4()

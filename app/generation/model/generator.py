@@ -24,7 +24,7 @@ from app.generation.model.rounds import Round, Rounds
 from app.generation.protocol import CallGuard, Draft, GenerationFailed, Spent
 from app.llm.breaker import Breaker, CircuitOpen, Passage
 from app.llm.failures import REJECTED_WAIT_S
-from app.llm.limits import NoPlace, Permit
+from app.llm.limits import NoSlot, Permit
 from app.llm.prices import FREE, MILLION, Price, price_of
 from app.llm.protocol import (
     LLM,
@@ -90,7 +90,7 @@ class ModelGenerator:
     def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Coroutine[Any, Any, Draft]:
-        """One call. Raises GenerationFailed, and what `guard` raises but NoPlace."""
+        """One call. Raises GenerationFailed, and what `guard` raises but NoSlot."""
         calls = self.rounds.of(guard.job_id)
         calls.begin(spec.key)
         return _Call(self, guard, calls, spec.key).write(spec, context, language=language)
@@ -175,7 +175,7 @@ class _Call:
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
-        """The insight. Raises GenerationFailed, and what the guard raises but NoPlace."""
+        """The insight. Raises GenerationFailed, and what the guard raises but NoSlot."""
         is_usable = False
         try:
             draft = await self._write(spec, context, language=language)
@@ -213,13 +213,13 @@ class _Call:
         try:
             async with (
                 self.generator.breaker.passage() as passage,
-                self.guard.place(tokens=tokens) as permit,
+                self.guard.slot(tokens=tokens) as permit,
             ):
                 await self.guard.confirm(permit)
                 passage.check()
                 history.repair = None
                 completion = await self._ask(prompt, briefing, passage, permit)
-        except (CircuitOpen, NoPlace) as wait:
+        except (CircuitOpen, NoSlot) as wait:
             raise self._waits(wait) from None
         content = content_of(completion.answer, briefing, spec)
         if content is None:
@@ -321,7 +321,7 @@ class _Call:
             return False
         return failure.code == "rate_limited" or self.generator.answers == history.answers_before
 
-    def _waits(self, wait: CircuitOpen | NoPlace) -> GenerationFailed:
+    def _waits(self, wait: CircuitOpen | NoSlot) -> GenerationFailed:
         if isinstance(wait, CircuitOpen) and self.generator.rejected.standing is not None:
             return self._rejected(was_sent=False)
         code = "provider_unavailable" if isinstance(wait, CircuitOpen) else "provider_busy"

@@ -162,9 +162,9 @@ def _names(aliases: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     def add(name: str, alias: str, *, is_whole: bool) -> None:
         fold = name.casefold()
         strict = fold in _WORDS_TOO or len(name) <= PARTS_MIN_CHARS
-        place, key = (exact, name) if strict else (folded, fold)
-        known = place.get(key, alias)
-        place[key] = alias if is_whole or known == alias else ""
+        names, key = (exact, name) if strict else (folded, fold)
+        known = names.get(key, alias)
+        names[key] = alias if is_whole or known == alias else ""
 
     for name, alias in aliases.items():
         for part in _parts(name):
