@@ -93,7 +93,7 @@ async def test_every_call_documents_its_refusals_and_its_token(app: FastAPI) -> 
 async def test_the_upload_form_is_described(app: FastAPI) -> None:
     post = app.openapi()["paths"]["/api/chats"]["post"]
     form = post["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == {"file", "date_order", "timezone"}
+    assert set(form["properties"]) == {"file", "date_order", "timezone", "chat"}
     assert form["required"] == ["file"]
 
 

@@ -34,7 +34,7 @@ class Guard:
     """Run on the migrated database, one by one."""
 
 
-SETTLE, LEASES, RESULTS = (f"app/jobs/{name}.py" for name in ("settle", "leases", "results"))
+SETTLE, LEASES = (f"app/jobs/{name}.py" for name in ("settle", "leases"))
 WRITER, ATTEMPT, ENGINE = (f"app/jobs/{name}.py" for name in ("job_writer", "attempt", "engine"))
 LEDGER = "app/credits/sql.py"
 
@@ -44,15 +44,13 @@ JOB_STATE = Guard(
         Patch(SETTLE, "WHEN 'fence' THEN j.state = 'running' AND", "WHEN 'fence' THEN true AND"),
         Patch(SETTLE, "j.state = 'running' AND {LEASE_OVER} AND j.att", "{LEASE_OVER} AND j.att"),
         Patch(SETTLE, "'withdrawn' THEN j.state IN ('queued', 'running')", "'withdrawn' THEN true"),
-        Patch(RESULTS, "WHERE j.state = 'running'\n", "WHERE true\n"),
-        Patch(LEASES, "WHERE j.state = 'running' AND j.fence", "WHERE true AND j.fence"),
+        Patch(LEASES, "\"j.state = 'running' AND j.fence", '"true AND j.fence'),
     ),
 )
 FENCE = Guard(
     "the fence",
     (
         Patch(SETTLE, "AND j.fence = e.fence", "AND true"),
-        Patch(RESULTS, " AND r.fence = j.fence", ""),
         Patch(LEASES, "AND j.fence = a.fence", "AND true"),
     ),
 )
@@ -118,9 +116,8 @@ LOCK_ORDER = Guard(
     (
         Patch(
             SETTLE,
-            "        await CreditService(connection).lock_accounts("
-            "[ending.user_id for ending in endings])\n",
-            "",
+            "await CreditService(connection).lock_free_accounts(one.user_id for one in endings)",
+            "{one.user_id for one in endings}",
         ),
     ),
 )

@@ -39,10 +39,12 @@ def test_a_text_file_passes_through():
     ],
 )
 def test_the_transcript_is_found_among_the_entries(names, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "of" / "this" / "test"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
     raw = packed((names[0], CHAT), *((name, b"other") for name in names[1:]))
     assert read_transcript(raw, "export.zip") == CHAT
-    assert list(tmp_path.parent.rglob("*.txt")) == []
+    assert list(tmp_path.rglob("*.txt")) == []
 
 
 def test_the_content_decides_and_not_the_name():

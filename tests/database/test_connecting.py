@@ -13,6 +13,7 @@ from app.database_connect import CannotConnect, connect, find_pooler
 from app.database_url import parse_database_url
 from app.local.embedded.data_dir import LOOPBACK, free_port, new_runner
 from tests.database.certificates import Authority
+from tests.support.refused import forget_refused_connections
 from tests.support.servers import execute, own_folder, postgres_cluster
 
 USER = "sixfold"
@@ -41,6 +42,12 @@ class Server:
         parameters = query.format_map(self.files)
         secret = quote(PASSWORD, safe="")
         return f"postgresql://{USER}:{secret}@{host}:{self.port}/{database}?{parameters}"
+
+
+@pytest.fixture(autouse=True)
+def _forgets_refused_connections() -> Iterator[None]:
+    yield
+    forget_refused_connections()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tests.faults.table import DOCUMENT, written
 from tests.faults.world import Shared, World
 from tests.faults.zygote import Zygote
 from tests.support.proxy import Proxy
+from tests.support.refused import forget_refused_connections
 
 CELLS = [(step, fault) for step in SCENARIOS for fault in faults_of(step)]
 
@@ -36,6 +37,8 @@ async def test_a_fault_costs_no_coin_and_no_job(
     assert await world.entries() == scenario.effects
     assert [one for one in await check_invariants() if one.violations] == []
     shared.is_clean = True
+    if fault in (Fault.FULL, Fault.AWAY):
+        forget_refused_connections()
 
 
 @pytest.mark.parametrize("step", SCENARIOS)
