@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chats, console, health, jobs, sent_prompts, unlocks
+from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, unlocks
 from app.api import credits as credits_
 from app.api.event_stream import remember_abort
 from app.api.gate import Gate
@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         jobs.router,
         sent_prompts.router,
         chats.router,
+        chat_revisions.router,
         credits_.router,
         health.router,
         console.router,

@@ -32,6 +32,7 @@ from app.errors import NotFound, TooLarge, ValidationFailed
 from app.jobs.chat_deletion import delete_chat
 
 NUMBERS_MAX = 100
+REVISION_MAX = 2**31 - 1
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
 
@@ -76,13 +77,15 @@ class ImportBody(BaseModel):
 class ChatSummary(BaseModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
-    """`unreadable`: its text cannot be opened; all but its counts and times is then empty."""
+    """`unreadable`: its text cannot be opened; all but its counts and times is then empty.
+    `revision` counts from 1; message numbers are of one revision."""
 
     id: UUID
     title: str
     unreadable: bool = False
     participants: list[ParticipantBody]
     message_count: int
+    revision: int = 1
     first_at: datetime
     last_at: datetime
     created_at: datetime
@@ -111,7 +114,7 @@ class MessageList(BaseModel):
     items: list[MessageBody]
 
 
-_UPLOAD_BODY: dict[str, Any] = {
+UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -155,7 +158,7 @@ _UPLOAD_BODY: dict[str, Any] = {
     responses=refusals(
         TooLarge, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat, BadArchive
     ),
-    openapi_extra=_UPLOAD_BODY,
+    openapi_extra=UPLOAD_BODY,
 )
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
     """Imports a chat export; its statistics are free."""
@@ -168,7 +171,7 @@ async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
         )
         chat = await state.uploads.import_chat(user_id, form)
     await state.announce(user_id, chat.id)
-    return _body(chat)
+    return chat_body(chat)
 
 
 @router.get("", responses=refusals())
@@ -191,7 +194,7 @@ async def list_chats(
 @router.get("/{chat_id}", response_model=ChatBody, responses=refusals(NotFound, SealBroken))
 async def get_chat(request: Request, user_id: UserId, chat_id: UUID) -> ChatBody:
     """A chat with its statistics."""
-    return _body(await storage.load_chat(api_state(request).keyring, user_id, chat_id))
+    return chat_body(await storage.load_chat(api_state(request).keyring, user_id, chat_id))
 
 
 @router.get("/{chat_id}/messages", responses=refusals(NotFound, SealBroken))
@@ -200,10 +203,14 @@ async def get_messages(
     user_id: UserId,
     chat_id: UUID,
     numbers: Annotated[str, Query(description="At most 100 message numbers: `3,17`.")],
+    revision: Annotated[
+        int | None,
+        Query(ge=1, le=REVISION_MAX, description="A job's `chat_revision`; else the newest."),
+    ] = None,
 ) -> MessageList:
     """Messages by number; numbers that do not exist are left out."""
     found = await storage.load_messages(
-        api_state(request).keyring, user_id, chat_id, _read_numbers(numbers)
+        api_state(request).keyring, user_id, chat_id, _read_numbers(numbers), revision=revision
     )
     return MessageList(
         items=[
@@ -235,6 +242,7 @@ def _summary(chat: storage.Chat) -> dict[str, Any]:
         "unreadable": not chat.is_readable,
         "participants": chat.meta.participants,
         "message_count": chat.message_count,
+        "revision": chat.revision,
         "first_at": chat.first_at,
         "last_at": chat.last_at,
         "created_at": chat.created_at,
@@ -243,5 +251,6 @@ def _summary(chat: storage.Chat) -> dict[str, Any]:
     }
 
 
-def _body(chat: storage.Chat) -> ChatBody:
+def chat_body(chat: storage.Chat) -> ChatBody:
+    """A chat with its statistics, as it is answered."""
     return ChatBody(**_summary(chat), statistics=ChatStatistics(**chat.meta.statistics))

@@ -35,7 +35,7 @@ FORM_BYTES = 64 * 1024
 """Room for a form's other fields and boundaries around the uploaded file."""
 
 API_PREFIX = "/api/"
-UPLOAD = ("POST", "/api/chats")
+UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
 PROBES = ("/healthz", "/readyz")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
@@ -101,7 +101,7 @@ class Gate:
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
         self._rates.admit(principal.user_id)
         _check_text(scope, headers)
-        if (scope["method"], path) == UPLOAD:
+        if UPLOAD.fullmatch(f"{scope['method']} {path}"):
             _check_length(headers, self._upload_bytes_max)
             return _counted(receive, self._upload_bytes_max)
         _check_length(headers, JSON_BYTES_MAX)

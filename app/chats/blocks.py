@@ -20,7 +20,9 @@ _KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 class ChatMeta:
     """What is known of a chat beside its messages; `statistics` and `report` as JSON objects.
 
-    `membership` tells who joined and left: `{at, kind, people}`; older chats have none.
+    `membership` tells who joined and left: `{at, kind, people}`; older chats have none. `joined`
+    maps a name in the files to the participant who wrote under it; `is_renamed`: the title is the
+    user's own.
     """
 
     title: str
@@ -28,6 +30,8 @@ class ChatMeta:
     statistics: dict[str, Any]
     report: dict[str, Any]
     membership: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    joined: dict[str, str] = field(default_factory=dict[str, str])
+    is_renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ def decode_block(encoded: bytes) -> list[Message]:
         )
         for n, (at, author, body, kind) in enumerate(columns)
     ]
+
+
+def time_zone_of(encoded: bytes) -> str:
+    """The name of the zone in which the times of a block are shown."""
+    return orjson.loads(encoded)["tz"]
 
 
 def _tz_name(at: datetime) -> str:

@@ -1,32 +1,54 @@
-"""The process that reads uploads: `python -m app.chats.import_process`; see `import_workers.py`."""
+"""The process that reads uploads: `python -m app.chats.import_process`; see `import_workers.py`.
+
+A request is an order, the description of a stored chat or nothing, the file or nothing, and the
+blocks of the stored chat. Without a stored chat the file is read as a new one; with both, the
+file is another export of the stored one; without a file, names of the stored one are joined.
+"""
 
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
-from app.chats.blocks import EncodedChat
+from app.chats.alignment import Changes
+from app.chats.blocks import ChatMeta
 from app.chats.reading import ReadingOrder, read_chat
+from app.chats.revising import Revision, join, revise
 from app.chats.transcript import DateOrder
 from app.errors import DomainError
 from app.frames import Frames, serve
 
+NEW = Changes(added=0, changed=0, known=0, kept=0)
+
 
 def answer(request: Frames) -> Frames:
-    """The chat in a file: a description, its meta and its blocks; or why it is refused."""
-    order, raw = request
+    """The chat: a description, its meta and its blocks; or why it is refused."""
+    order, meta, raw, *blocks = request
     asked = orjson.loads(order)
-    date_order = asked["date_order"] and DateOrder(asked["date_order"])
-    reading = ReadingOrder(asked["filename"], date_order, asked["timezone"], asked.get("chat"))
     try:
-        return _told(read_chat(raw, reading, bytes_max=asked["bytes_max"]))
+        if not meta:
+            chat = read_chat(raw, _reading(asked), bytes_max=asked["bytes_max"])
+            return _told(Revision(chat, NEW))
+        known = ChatMeta(**orjson.loads(meta))
+        if names := asked.get("names"):
+            return _told(join(names, known, blocks))
+        return _told(revise(raw, _reading(asked), known, blocks, bytes_max=asked["bytes_max"]))
     except DomainError as refusal:
         told = {"code": refusal.code, "detail": refusal.detail, "facts": refusal.facts}
         return [orjson.dumps({"refused": told}, default=str)]
 
 
-def _told(chat: EncodedChat) -> Frames:
-    head = asdict(chat) | {"meta": None, "blocks": None}
-    return [orjson.dumps(head), chat.meta, *chat.blocks]
+def _reading(asked: dict[str, Any]) -> ReadingOrder:
+    date_order = asked["date_order"] and DateOrder(asked["date_order"])
+    return ReadingOrder(asked["filename"], date_order, asked["timezone"], asked.get("chat"))
+
+
+def _told(revision: Revision) -> Frames:
+    head: dict[str, Any] = {"changes": asdict(revision.changes)}
+    if revision.chat is None:
+        return [orjson.dumps(head)]
+    head |= asdict(revision.chat) | {"meta": None, "blocks": None}
+    return [orjson.dumps(head), revision.chat.meta, *revision.chat.blocks]
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """The processes that read uploads, seen from the API."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import orjson
 
+from app.chats.alignment import Changes, OtherChat
 from app.chats.archive import BadArchive
 from app.chats.archive import TooLarge as TranscriptTooLarge
-from app.chats.blocks import EncodedChat
+from app.chats.blocks import ChatMeta, EncodedChat
 from app.chats.reading import ReadingOrder
+from app.chats.revising import Revision
 from app.chats.transcript import (
     AmbiguousDates,
     EmptyChat,
@@ -30,6 +34,7 @@ _BY_CODE: dict[str, type[DomainError]] = {
         BadArchive,
         AmbiguousDates,
         SeveralChats,
+        OtherChat,
         EmptyChat,
         UnrecognisedFormat,
     )
@@ -47,25 +52,58 @@ class ImportWorkers:
 
         Raises what `read_chat` raises, TooLarge after READ_S_MAX seconds, and ProcessFailed.
         """
-        asked = orjson.dumps(asdict(order) | {"bytes_max": bytes_max})
-        try:
-            return _chat(await self._pool.ask([asked, raw], within_s=READ_S_MAX))
-        except TimeoutError as error:
-            raise TooLarge("The file takes too long to read.") from error
+        asked = asdict(order) | {"bytes_max": bytes_max}
+        revision = await self._ask(asked, b"", raw, ())
+        if revision.chat is None:
+            raise RuntimeError("a new chat without messages")
+        return revision.chat
+
+    async def revise(
+        self,
+        raw: bytes,
+        order: ReadingOrder,
+        meta: ChatMeta,
+        blocks: Sequence[bytes],
+        *,
+        bytes_max: int,
+    ) -> Revision:
+        """The stored chat with what an export adds to it. Raises what `read` raises, and
+        OtherChat."""
+        asked = asdict(order) | {"bytes_max": bytes_max}
+        return await self._ask(asked, orjson.dumps(meta), raw, blocks)
+
+    async def join(
+        self, names: Mapping[str, str], meta: ChatMeta, blocks: Sequence[bytes]
+    ) -> Revision:
+        """The stored chat with names joined."""
+        return await self._ask({"names": dict(names)}, orjson.dumps(meta), b"", blocks)
 
     async def close(self) -> None:
         """Ends the processes that wait for work."""
         await self._pool.close()
 
+    async def _ask(
+        self, asked: dict[str, Any], meta: bytes, raw: bytes, blocks: Sequence[bytes]
+    ) -> Revision:
+        frames = [orjson.dumps(asked), meta, raw, *blocks]
+        try:
+            return _revision(await self._pool.ask(frames, within_s=READ_S_MAX))
+        except TimeoutError as error:
+            raise TooLarge("The file takes too long to read.") from error
 
-def _chat(reply: Frames) -> EncodedChat:
+
+def _revision(reply: Frames) -> Revision:
     head = orjson.loads(reply[0])
     if refused := head.get("refused"):
         raise _BY_CODE[refused["code"]](refused["detail"], **refused["facts"])
-    return EncodedChat(
+    changes = Changes(**head["changes"])
+    if len(reply) == 1:
+        return Revision(None, changes)
+    chat = EncodedChat(
         meta=reply[1],
         blocks=tuple(reply[2:]),
         message_count=head["message_count"],
         first_at=datetime.fromisoformat(head["first_at"]),
         last_at=datetime.fromisoformat(head["last_at"]),
     )
+    return Revision(chat, changes)

@@ -39,6 +39,7 @@ chats = Table(
         server_default=text("clock_timestamp()"),
     ),
     Column("preparing_until", DateTime(timezone=True)),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("message_count > 0", name="message_count"),
     Index("ix_chats_newest", "user_id", "created_at", "id"),
     Index("ix_chats_used_at", "used_at"),
@@ -53,6 +54,8 @@ chat_blocks = Table(
     Column("first_message", BigInteger, nullable=False),
     Column("message_count", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    # Its ord is the block's among those of all revisions of the chat.
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     ForeignKeyConstraint(["user_id", "chat_id"], ["chats.user_id", "chats.id"], ondelete="CASCADE"),
     CheckConstraint("message_count > 0", name="message_count"),
 )

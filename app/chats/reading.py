@@ -2,15 +2,19 @@
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.chats.archive import ArchiveLimits, read_transcript
 from app.chats.blocks import ChatMeta, EncodedChat, encode_chat
 from app.chats.formats.format import ReadingOptions
 from app.chats.formats.registry import is_chat, read_export
+from app.chats.message import Message
 from app.chats.statistics import compute_statistics
-from app.chats.transcript import DateOrder, NoticeKind
+from app.chats.transcript import DateOrder, NoticeKind, Transcript
 
 TITLE_CHARS_MAX = 100
 NAMES_IN_TITLE_MAX = 3
@@ -42,6 +46,14 @@ def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat
 
     Raises the refusals of `read_transcript` and of `read_export`.
     """
+    parsed = read_file(raw, order, bytes_max=bytes_max)
+    title = title_of(parsed.title, order.filename, list(parsed.participants))
+    meta = describe(parsed.messages, title, asdict(parsed.report), membership_of(parsed))
+    return encode_chat(meta, parsed.messages)
+
+
+def read_file(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> Transcript:
+    """What `read_chat` reads before it is described and encoded."""
     transcript = read_transcript(
         raw,
         order.filename,
@@ -50,33 +62,48 @@ def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat
         chat=order.chat,
     )
     options = ReadingOptions(order.date_order, ZoneInfo(order.timezone), order.chat)
-    parsed = read_export(transcript, options)
-    meta = ChatMeta(
-        title=_title(parsed.title, order.filename, list(parsed.participants)),
-        participants=[
-            {"name": name, "messages": count} for name, count in parsed.participants.items()
-        ],
-        statistics=compute_statistics(parsed.messages).model_dump(mode="json"),
-        report=asdict(parsed.report),
-        membership=[
-            {"at": notice.at, "kind": notice.kind, "people": notice.people}
-            for notice in parsed.notices
-            if notice.kind in (NoticeKind.JOINED, NoticeKind.LEFT)
-        ][:MEMBERSHIP_MAX],
+    return read_export(transcript, options)
+
+
+def describe(
+    messages: Sequence[Message],
+    title: str,
+    report: dict[str, Any],
+    membership: list[dict[str, Any]],
+) -> ChatMeta:
+    """What is known of a chat beside its messages: its participants, most talkative first, and
+    its statistics, counted anew."""
+    counts = Counter(message.author for message in messages).most_common()
+    return ChatMeta(
+        title=title,
+        participants=[{"name": name, "messages": count} for name, count in counts],
+        statistics=compute_statistics(messages).model_dump(mode="json"),
+        report=report,
+        membership=membership,
     )
-    return encode_chat(meta, parsed.messages)
 
 
-def _title(group: str | None, filename: str, names: list[str]) -> str:
+def membership_of(parsed: Transcript) -> list[dict[str, Any]]:
+    """Who joined and left, the first MEMBERSHIP_MAX of them."""
+    return [
+        {"at": notice.at.isoformat(), "kind": notice.kind, "people": list(notice.people)}
+        for notice in parsed.notices
+        if notice.kind in (NoticeKind.JOINED, NoticeKind.LEFT)
+    ][:MEMBERSHIP_MAX]
+
+
+def title_of(group: str | None, filename: str, names: list[str]) -> str:
+    """The group's name, that in the file's name, or the participants."""
     named_file = _FILE_NAMES.fullmatch(filename.rsplit("/", 1)[-1].rsplit("\\", 1)[-1])
     for title in (group, named_file and named_file["name"]):
-        if title and (cleaned := _clean(title)):
+        if title and (cleaned := clean_title(title)):
             return cleaned
     more = len(names) - NAMES_IN_TITLE_MAX
     shown = ", ".join(names[:NAMES_IN_TITLE_MAX])
-    return _clean(f"{shown} and {more} more" if more > 0 else shown)
+    return clean_title(f"{shown} and {more} more" if more > 0 else shown)
 
 
-def _clean(title: str) -> str:
+def clean_title(title: str) -> str:
+    """`title` without control characters, cut at TITLE_CHARS_MAX; it may be empty."""
     kept = "".join(char for char in title if unicodedata.category(char) != "Cc")
     return kept.strip()[:TITLE_CHARS_MAX]

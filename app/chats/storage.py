@@ -35,7 +35,9 @@ __all__ = [
     "ChatMeta",
     "EncodedChat",
     "SealedChat",
+    "SealedRevision",
     "encode_chat",
+    "insert_blocks",
     "insert_chat",
     "list_chats",
     "load_chat",
@@ -45,6 +47,8 @@ __all__ = [
     "read_blocks",
     "read_chat_key",
     "seal_chat",
+    "seal_meta",
+    "seal_revision",
 ]
 
 RETENTION_DAYS = 365
@@ -85,6 +89,7 @@ class Chat:
     last_at: datetime
     used_at: datetime
     created_at: datetime
+    revision: int = 1
 
     @property
     def is_readable(self) -> bool:
@@ -96,42 +101,72 @@ class Chat:
         return self.used_at + timedelta(days=RETENTION_DAYS)
 
 
-@dataclass(frozen=True, slots=True)
-class SealedChat:
-    """A chat ready to be stored; without its key nothing in it can be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRevision:
+    """A revision of a chat ready to be stored; without the chat's key nothing in it can be read.
+
+    `first_ord` is the place of its first block among those of all revisions of the chat.
+    """
 
     user_id: str
     id: UUID
-    key: ChatKey
-    key_id: str
-    sealed_key: bytes
     sealed_meta: bytes
     content_hmac: bytes
     message_count: int
     first_at: datetime
     last_at: datetime
     blocks: tuple[bytes, ...]
+    revision: int
+    first_ord: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedChat(SealedRevision):
+    """A new chat ready to be stored: its first revision, and its key, wrapped."""
+
+    key: ChatKey
+    key_id: str
+    sealed_key: bytes
 
 
 def seal_chat(keyring: KeyRing, user_id: str, chat_id: UUID, chat: EncodedChat) -> SealedChat:
     """The chat under a fresh key. Compresses all of it: run it in a thread."""
     key, key_id, sealed_key = keyring.new_chat_key(user_id, chat_id)
-    return SealedChat(
-        user_id=user_id,
-        id=chat_id,
-        key=key,
-        key_id=key_id,
-        sealed_key=sealed_key,
-        sealed_meta=key.seal(chat.meta, "meta", user_id, chat_id),
-        content_hmac=key.content_hmac(b"\n".join(chat.blocks)),
-        message_count=chat.message_count,
-        first_at=chat.first_at,
-        last_at=chat.last_at,
-        blocks=tuple(
+    sealed = _sealed(key, user_id, chat_id, chat, first_ord=0)
+    return SealedChat(key=key, key_id=key_id, sealed_key=sealed_key, revision=1, **sealed)
+
+
+def seal_revision(
+    key: ChatKey, user_id: str, chat_id: UUID, chat: EncodedChat, *, revision: int, first_ord: int
+) -> SealedRevision:
+    """The chat as its next revision, under its own key. Compresses all of it: run it in a
+    thread."""
+    sealed = _sealed(key, user_id, chat_id, chat, first_ord=first_ord)
+    return SealedRevision(revision=revision, **sealed)
+
+
+def _sealed(
+    key: ChatKey, user_id: str, chat_id: UUID, chat: EncodedChat, *, first_ord: int
+) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "id": chat_id,
+        "sealed_meta": seal_meta(key, user_id, chat_id, chat.meta),
+        "content_hmac": key.content_hmac(b"\n".join(chat.blocks)),
+        "message_count": chat.message_count,
+        "first_at": chat.first_at,
+        "last_at": chat.last_at,
+        "blocks": tuple(
             key.seal(block, "block", user_id, chat_id, ord_)
-            for ord_, block in enumerate(chat.blocks)
+            for ord_, block in enumerate(chat.blocks, first_ord)
         ),
-    )
+        "first_ord": first_ord,
+    }
+
+
+def seal_meta(key: ChatKey, user_id: str, chat_id: UUID, meta: bytes) -> bytes:
+    """The description of a chat, sealed."""
+    return key.seal(meta, "meta", user_id, chat_id)
 
 
 async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]:
@@ -154,10 +189,15 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
     if row is None:
         found = await connection.execute(_TIMES, {"user_id": chat.user_id, "id": chat.id})
         return found.one()
+    await insert_blocks(connection, chat)
+    return row
+
+
+async def insert_blocks(connection: AsyncConnection, chat: SealedRevision) -> None:
+    """Stores the blocks of a chat that is there."""
     rows = iter(_block_rows(chat))
     while batch := list(islice(rows, _BLOCKS_PER_INSERT)):
         await connection.execute(insert(chat_blocks), batch)
-    return row
 
 
 async def load_chat(keyring: KeyRing, user_id: str, chat_id: UUID) -> Chat:
@@ -190,18 +230,25 @@ async def list_chats(
 
 
 async def load_messages(
-    keyring: KeyRing, user_id: str, chat_id: UUID, numbers: Iterable[int]
+    keyring: KeyRing,
+    user_id: str,
+    chat_id: UUID,
+    numbers: Iterable[int],
+    *,
+    revision: int | None = None,
 ) -> list[Message]:
-    """The messages with these numbers, in order; numbers that do not exist are left out.
+    """The messages with these numbers in a revision of the chat, by default the newest, in order;
+    numbers that do not exist are left out.
 
     Only the blocks that hold them are read. Raises NotFound when there is no such chat.
     """
     wanted = set(numbers)
-    ords = sorted({(number - 1) // MESSAGES_PER_BLOCK for number in wanted if number > 0})
+    firsts = sorted({number - (number - 1) % MESSAGES_PER_BLOCK for number in wanted if number > 0})
     async with snapshot() as connection:
         key = await read_chat_key(connection, keyring, user_id, chat_id)
         found = await connection.execute(
-            _SOME_BLOCKS, {"user_id": user_id, "id": chat_id, "ords": ords}
+            _SOME_BLOCKS,
+            {"user_id": user_id, "id": chat_id, "firsts": firsts, "revision": revision},
         )
         blocks = [(row.ord, row.sealed) for row in found]
     messages = await asyncio.to_thread(open_messages, key, user_id, chat_id, blocks)
@@ -220,10 +267,12 @@ async def read_chat_key(
 
 
 async def read_blocks(
-    connection: AsyncConnection, user_id: str, chat_id: UUID
+    connection: AsyncConnection, user_id: str, chat_id: UUID, revision: int
 ) -> list[SealedBlock]:
-    """All blocks of a chat in order; empty when there is no such chat."""
-    found = await connection.execute(_BLOCKS, {"user_id": user_id, "id": chat_id})
+    """All blocks of a revision of a chat in order; empty when there is none."""
+    found = await connection.execute(
+        _BLOCKS, {"user_id": user_id, "id": chat_id, "revision": revision}
+    )
     return [(row.ord, row.sealed) for row in found]
 
 
@@ -244,13 +293,14 @@ def open_blocks(
     return [key.open(sealed, "block", user_id, chat_id, ord_) for ord_, sealed in blocks]
 
 
-def _block_rows(chat: SealedChat) -> Iterable[dict[str, Any]]:
-    for ord_, sealed in enumerate(chat.blocks):
-        before = ord_ * MESSAGES_PER_BLOCK
+def _block_rows(chat: SealedRevision) -> Iterable[dict[str, Any]]:
+    for place, sealed in enumerate(chat.blocks):
+        before = place * MESSAGES_PER_BLOCK
         yield {
             "user_id": chat.user_id,
             "chat_id": chat.id,
-            "ord": ord_,
+            "ord": chat.first_ord + place,
+            "revision": chat.revision,
             "first_message": before + 1,
             "message_count": min(MESSAGES_PER_BLOCK, chat.message_count - before),
             "sealed": sealed,
@@ -285,6 +335,7 @@ def _chat(row: Row[Any], meta: ChatMeta) -> Chat:
         last_at=row.last_at,
         used_at=row.used_at,
         created_at=row.created_at,
+        revision=row.revision,
     )
 
 
@@ -315,10 +366,13 @@ _KEY = text("SELECT key_id, sealed_key FROM chats WHERE user_id = :user_id AND i
 
 _BLOCKS = text("""
     SELECT ord, sealed FROM chat_blocks
-    WHERE user_id = :user_id AND chat_id = :id ORDER BY ord
+    WHERE user_id = :user_id AND chat_id = :id AND revision = :revision ORDER BY ord
 """)
 
 _SOME_BLOCKS = text("""
-    SELECT ord, sealed FROM chat_blocks
-    WHERE user_id = :user_id AND chat_id = :id AND ord = ANY(CAST(:ords AS int[])) ORDER BY ord
+    SELECT b.ord, b.sealed FROM chats c JOIN chat_blocks b ON b.user_id = c.user_id
+        AND b.chat_id = c.id AND b.revision = coalesce(CAST(:revision AS int), c.revision)
+    WHERE c.user_id = :user_id AND c.id = :id
+      AND b.first_message = ANY(CAST(:firsts AS bigint[]))
+    ORDER BY b.ord
 """)

@@ -16,6 +16,8 @@ from app.chats.blocks import ChatMeta
 from app.chats.form import UploadForm
 from app.chats.import_workers import ImportWorkers
 from app.chats.reading import ReadingOrder
+from app.chats.revising import Revision
+from app.chats.revisions import Content
 from app.chats.storage import Chat, insert_chat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
@@ -88,6 +90,20 @@ class Uploads:
 
         return await in_transaction(store, step=Step.STORE_CHAT)
 
+    async def read_revision(self, content: Content, form: UploadForm) -> Revision:
+        """The chat with what another export of it adds.
+
+        Raises ValidationFailed for the form's fields, and what `revise` raises.
+        """
+        order = reading_order(form.filename, form.fields, timezone_default="")
+        return await self._workers.revise(
+            form.content, order, content.chat.meta, content.blocks, bytes_max=self._file_bytes_max
+        )
+
+    async def join_names(self, content: Content, names: Mapping[str, str]) -> Revision:
+        """The chat with names joined."""
+        return await self._workers.join(names, content.chat.meta, content.blocks)
+
     async def close(self) -> None:
         """Ends the reading processes."""
         await self._workers.close()
@@ -101,16 +117,18 @@ class Uploads:
             raise Busy from error
 
 
-def reading_order(filename: str, fields: Mapping[str, str]) -> ReadingOrder:
+def reading_order(
+    filename: str, fields: Mapping[str, str], *, timezone_default: str = TIMEZONE_DEFAULT
+) -> ReadingOrder:
     """How to read a file, from the form's optional fields; empty ones count as absent.
 
     Raises ValidationFailed.
     """
     date_order = fields.get("date_order") or None
-    timezone = fields.get("timezone") or TIMEZONE_DEFAULT
+    timezone = fields.get("timezone") or timezone_default
     if date_order is not None and date_order not in set(DateOrder):
         raise ValidationFailed.of("date_order", f"must be one of {', '.join(DateOrder)}")
-    if not _is_timezone(timezone):
+    if timezone and not _is_timezone(timezone):
         raise ValidationFailed.of("timezone", "must be the IANA name of a time zone")
     return ReadingOrder(
         filename,

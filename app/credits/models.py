@@ -6,12 +6,14 @@ of the unlock rate, and `sixfold check` proves what they would (I6, I10).
 """
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
     DateTime,
+    DefaultClause,
     Index,
     Table,
     Text,
@@ -123,15 +125,32 @@ reservations = Table(
 )
 
 
-def archive_of(table: Table, *others: Index | UniqueConstraint) -> Table:
-    """The table that has rows of `table` when they are old: its columns and its primary key."""
+def archive_of(
+    table: Table, *others: Index | UniqueConstraint, added: frozenset[str] = frozenset()
+) -> Table:
+    """The table that has rows of `table` when they are old: its columns and its primary key.
+
+    Columns `added` since there is an archive have their default here, too: the release before
+    writes none.
+    """
     columns = [
-        Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable)
+        Column(
+            one.name,
+            one.type,
+            primary_key=one.primary_key,
+            nullable=one.nullable,
+            server_default=_default_of(one) if one.name in added else None,
+        )
         for one in table.columns
     ]
     for column in columns:
         column.autoincrement = False
     return Table(f"archived_{table.name}", metadata, *columns, *others)
+
+
+def _default_of(column: Column[Any]) -> Any:
+    default = column.server_default
+    return default.arg if isinstance(default, DefaultClause) else None
 
 
 archived_entries = archive_of(

@@ -64,6 +64,8 @@ jobs = Table(
     Column("next_run_at", DateTime(timezone=True)),
     Column("price_coins", BigInteger, nullable=False),
     Column("content_hmac", LargeBinary, nullable=False),
+    # The revision of the chat that it reads, and that its evidence names messages of.
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     Column("prompt_version", Integer, nullable=False),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     Column("error_code", Text),
@@ -142,6 +144,7 @@ archived_jobs = archive_of(
     Index("ix_archived_jobs_newest", "user_id", "created_at", "id"),
     # Jobs are archived month by month: those of a day are on few pages.
     Index("ix_archived_jobs_finished_at", "finished_at", postgresql_using="brin"),
+    added=frozenset({"revision"}),
 )
 archived_insights = archive_of(insights)
 

@@ -44,6 +44,7 @@ class TakenChat:
 
     user_id: str
     id: UUID
+    revision: int
     key_id: str
     sealed_key: bytes = field(repr=False)
 
@@ -90,7 +91,7 @@ async def find_size(chat: ChatRef) -> int | None:
 async def take_chat(chat: ChatRef, *, seconds: float) -> TakenChat | None:
     """The chat, for this worker to prepare; None when it is another's, prepared or deleted."""
     rows = await in_statement(_TAKE, _named(chat) | {"seconds": seconds}, step=Step.PREPARE)
-    return next((TakenChat(*chat, row.key_id, row.sealed_key) for row in rows), None)
+    return next((TakenChat(*chat, row.revision, row.key_id, row.sealed_key) for row in rows), None)
 
 
 async def leave_chat(chat: ChatRef) -> None:
@@ -113,13 +114,17 @@ def opened_part(key: ChatKey, chat: ChatRef, category: str, part: Part, sealed: 
     return key.open(sealed, *_binding(chat, category, part))
 
 
-async def store_prepared(chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes]) -> None:
-    """Stores all parts of a chat at once, and leaves it. Raises ChatGone."""
+async def store_prepared(
+    chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes], *, revision: int
+) -> None:
+    """Stores all parts of a chat at once, and leaves it; of a revision that another has followed
+    meanwhile, nothing. Raises ChatGone."""
 
     async def store(connection: AsyncConnection) -> bool:
-        # Locks the chat, so that its deletion comes before or after.
-        if (await connection.execute(_LEAVE, _named(chat))).first() is None:
-            return False
+        # Locks the chat, so that its deletion and its next revision come before or after.
+        left = (await connection.execute(_LEAVE, _named(chat))).first()
+        if left is None or left.revision != revision:
+            return left is not None
         await connection.execute(_FORGET_OLD, _named(chat) | {"hours": OTHER_VERSION_HOURS})
         await connection.execute(
             _STORE,
@@ -177,12 +182,12 @@ _TAKE = text(f"""
     UPDATE chats c
     SET preparing_until = clock_timestamp() + make_interval(secs => :seconds)
     FROM free WHERE c.user_id = free.user_id AND c.id = free.id
-    RETURNING c.key_id, c.sealed_key
+    RETURNING c.revision, c.key_id, c.sealed_key
 """)
 
 _LEAVE = text("""
     UPDATE chats SET preparing_until = NULL WHERE user_id = :user_id AND id = :chat_id
-    RETURNING id
+    RETURNING revision
 """)
 
 _FORGET_OLD = text(f"""

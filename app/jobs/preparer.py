@@ -109,10 +109,10 @@ class Preparer:
         try:
             key = self._keyring.unwrap(taken.key_id, taken.sealed_key, *chat)
             async with lone_read() as connection:
-                blocks = await read_blocks(connection, *chat)
+                blocks = await read_blocks(connection, *chat, taken.revision)
             parts = await self._computed(key, chat, blocks)
             sealed = await asyncio.to_thread(seal_parts, key, chat, parts)
-            await store_prepared(chat, sealed)
+            await store_prepared(chat, sealed, revision=taken.revision)
             outcome = "done"
         except (ChatGone, SealBroken, Unavailable):
             raise

@@ -72,10 +72,12 @@ class InsightPart(_Part):
 
 
 class Snapshot(_Part):
-    """A job at one moment. `version` grows with everything in it but the queue position."""
+    """A job at one moment. `version` grows with everything in it but the queue position;
+    `chat_revision` is the one whose messages its evidence names."""
 
     job_id: UUID
     chat_id: UUID
+    chat_revision: int
     category: str
     version: int
     state: JobState
@@ -200,6 +202,7 @@ async def _snapshot(
     return Snapshot(
         job_id=job.id,
         chat_id=job.chat_id,
+        chat_revision=job.revision,
         category=job.category,
         version=job.version,
         state=state,
@@ -330,8 +333,8 @@ _SNAPSHOT = """
 def _picking(condition: str, source: str = "") -> TextClause:
     return text(f"""
         WITH {source} picked AS MATERIALIZED (
-            SELECT user_id, id, chat_id, category, state, attempt, price_coins, prompt_version,
-                   version, created_at, started_at, finished_at
+            SELECT user_id, id, chat_id, revision, category, state, attempt, price_coins,
+                   prompt_version, version, created_at, started_at, finished_at
             FROM jobs WHERE {condition}
         ) {_SNAPSHOT}
     """)

@@ -66,15 +66,15 @@ UNLOCK = text(f"""
         WHERE user_id = ANY(CAST(:user_ids AS text[]))
         FOR NO KEY UPDATE SKIP LOCKED
     ), sight AS (
-        SELECT o.*, account.available, account.seq, c.content_hmac
+        SELECT o.*, account.available, account.seq, c.content_hmac, c.revision
         FROM o JOIN account USING (user_id)
         JOIN chats c ON c.user_id = o.user_id AND c.id = o.chat_id
         FOR KEY SHARE OF c
     ), opened AS (
         INSERT INTO jobs (user_id, id, chat_id, category, language, next_run_at, price_coins,
-                          content_hmac, prompt_version)
+                          content_hmac, revision, prompt_version)
         SELECT o.user_id, o.id, o.chat_id, o.category, o.language, clock_timestamp(), o.price,
-               o.content_hmac, o.prompt_version
+               o.content_hmac, o.revision, o.prompt_version
         FROM sight o JOIN seen ON seen.user_id = o.user_id AND seen.seq = o.seq
         WHERE o.available >= o.needed
           AND (CAST(:jobs_max AS bigint) IS NULL OR ({_JOBS_OF_DAY}) + o.place

@@ -35,7 +35,7 @@ async def test_an_upload_answers_with_all_that_is_free(alice: Client) -> None:
     assert reply.status_code == 201
     assert set(chat) == {
         "id", "title", "participants", "message_count", "first_at", "last_at", "created_at",
-        "expires_at", "statistics", "import", "unreadable",
+        "expires_at", "statistics", "import", "unreadable", "revision",
     }  # fmt: skip
     assert chat["title"] == "Ben"
     assert chat["participants"] == [

@@ -56,7 +56,7 @@ async def with_chat(world: World) -> None:
     """A chat that a worker has prepared."""
     sealed = await _stored(world)
     chat = (world.user_id, world.chat_id)
-    await store_prepared(chat, seal_parts(sealed.key, chat, prepared_small_chat()))
+    await store_prepared(chat, seal_parts(sealed.key, chat, prepared_small_chat()), revision=1)
 
 
 async def with_new_chat(world: World) -> None:

@@ -150,7 +150,7 @@ async def test_a_job_waits_for_the_worker_that_has_taken_its_chat(
     running = asyncio.create_task(worker.run_job("alice", job_id))
     await until(lambda: not worker.has_room_to_prepare)
     key = keyring.unwrap(taken.key_id, taken.sealed_key, *chat)
-    await store_prepared(chat, seal_parts(key, chat, prepared_small_chat()))
+    await store_prepared(chat, seal_parts(key, chat, prepared_small_chat()), revision=1)
     await running
     await assert_done(job_id)
 

@@ -66,7 +66,7 @@ async def store_chat(
     if is_prepared:
         parts = prepare(messages).parts if messages else prepared_small_chat()
         chat = (user_id, sealed.id)
-        await store_prepared(chat, seal_parts(sealed.key, chat, parts))
+        await store_prepared(chat, seal_parts(sealed.key, chat, parts), revision=1)
     return sealed.id
 
 

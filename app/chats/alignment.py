@@ -1,0 +1,167 @@
+"""Two exports of one chat, laid upon each other: what one has that the other has not.
+
+A message is the same in both if its minute (exports of one messenger differ in seconds), author,
+kind and text are. Those that stand in the same order in both hold the rest in place; they are
+found as a longest increasing subsequence of their places.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from app.chats.message import Message, MessageKind
+from app.errors import DomainError
+
+RUN_MIN = 3
+"""So many messages that both have, in the same order, show that it is the same chat."""
+
+
+class OtherChat(DomainError):
+    """This is an export of another chat: its messages do not stand in this one."""
+
+    code, http_status = "other_chat", 422
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of the messages of a new export: `added` were not there, `changed` were edited
+    or deleted since, `known` were there already. `kept` stand in the older revision only."""
+
+    added: int
+    changed: int
+    known: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """`messages` of both, in order, numbered from 1."""
+
+    messages: list[Message]
+    changes: Changes
+
+
+def merge(old: Sequence[Message], new: Sequence[Message]) -> Merged:
+    """The messages of both, each once. Raises OtherChat."""
+    places = _places(old, new)
+    anchors = _in_order(places)
+    if len(anchors) < min(RUN_MIN, len(old), len(new)):
+        raise OtherChat
+    replaced, told = _told_anew(old, new, places)
+    merged = _woven(old, new, places, anchors, replaced, told)
+    known = sum(place is not None for place in places)
+    changed = len(replaced)
+    superseded = len(told) - changed
+    return Merged(
+        [message._replace(number=number) for number, message in enumerate(merged, 1)],
+        Changes(
+            added=len(new) - known - len(told),
+            changed=changed,
+            known=known + superseded,
+            kept=len(old) - known - len(told),
+        ),
+    )
+
+
+def _key(message: Message) -> Hashable:
+    return int(message.at.timestamp()) // 60, message.author, message.kind, message.text
+
+
+def _places(old: Sequence[Message], new: Sequence[Message]) -> list[int | None]:
+    """Where each new message stands in the old ones; of the same ones in a minute in turn."""
+    free: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+    for place, message in enumerate(old):
+        free[_key(message)].append(place)
+    return [found.popleft() if (found := free.get(_key(message))) else None for message in new]
+
+
+def _told_anew(
+    old: Sequence[Message], new: Sequence[Message], places: Sequence[int | None]
+) -> tuple[dict[int, Message], set[int]]:
+    """What was edited or deleted between the exports: old places with their newer message, and
+    the places of new messages that are one with an old one, changed or superseded by it."""
+    matched = {place for place in places if place is not None}
+    loose: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+    for place, message in enumerate(old):
+        if place not in matched:
+            loose[int(message.at.timestamp()) // 60, message.author].append(place)
+    replaced: dict[int, Message] = {}
+    told: set[int] = set()
+    for index, (message, place) in enumerate(zip(new, places, strict=True)):
+        found = loose.get((int(message.at.timestamp()) // 60, message.author))
+        if place is not None or not found:
+            continue
+        if _is_later(message, old[found[0]]):
+            replaced[found.popleft()] = message
+            told.add(index)
+        elif _is_later(old[found[0]], message):
+            found.popleft()
+            told.add(index)
+    return replaced, told
+
+
+def _is_later(message: Message, earlier: Message) -> bool:
+    return (message.edited and not earlier.edited) or (
+        message.kind is MessageKind.DELETED and earlier.kind is not MessageKind.DELETED
+    )
+
+
+def _in_order(places: Sequence[int | None]) -> set[int]:
+    """Indexes of a longest run of `places` that only grows."""
+    ends: list[int] = []
+    last: list[int] = []
+    previous: dict[int, int] = {}
+    for index, place in enumerate(places):
+        if place is None:
+            continue
+        at = bisect_left(ends, place)
+        ends[at : at + 1] = [place]
+        last[at : at + 1] = [index]
+        previous[index] = last[at - 1] if at else -1
+    kept: set[int] = set()
+    index = last[-1] if last else -1
+    while index >= 0:
+        kept.add(index)
+        index = previous[index]
+    return kept
+
+
+def _woven(
+    old: Sequence[Message],
+    new: Sequence[Message],
+    places: Sequence[int | None],
+    anchors: set[int],
+    replaced: dict[int, Message],
+    told: set[int],
+) -> list[Message]:
+    """The old messages in their order, and each added one where it stands between its anchors."""
+    woven: list[Message] = []
+    at = 0
+    limit = _next_anchors(places, anchors, len(old))
+    for index, message in enumerate(new):
+        if index in anchors:
+            upto = (places[index] or 0) + 1
+        elif places[index] is not None or index in told:
+            continue
+        else:
+            upto = at
+            while upto < limit[index] and old[upto].at <= message.at:
+                upto += 1
+        woven += (replaced.get(place, old[place]) for place in range(at, upto))
+        at = max(at, upto)
+        if index not in anchors:
+            woven.append(message)
+    woven += (replaced.get(place, old[place]) for place in range(at, len(old)))
+    return woven
+
+
+def _next_anchors(places: Sequence[int | None], anchors: set[int], end: int) -> list[int]:
+    """For each new message the old place of the next anchor, `end` behind the last."""
+    limits = [end] * len(places)
+    for index in range(len(places) - 1, -1, -1):
+        place = places[index]
+        if index in anchors and place is not None:
+            end = place
+        limits[index] = end
+    return limits

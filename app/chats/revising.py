@@ -1,0 +1,80 @@
+"""The next revision of a chat: a newer or other export of it, or two names made one. Pure
+computation on what is stored and what was uploaded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import orjson
+
+from app.chats.alignment import Changes, merge
+from app.chats.archive import TooLarge
+from app.chats.blocks import ChatMeta, EncodedChat, decode_block, encode_chat, time_zone_of
+from app.chats.message import Message
+from app.chats.reading import (
+    MEMBERSHIP_MAX,
+    ReadingOrder,
+    clean_title,
+    describe,
+    membership_of,
+    read_file,
+)
+
+MESSAGES_MAX = 2_000_000
+"""A chat does not grow beyond this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A chat as it is to be stored, and what of it is new; None if its messages are the same."""
+
+    chat: EncodedChat | None
+    changes: Changes
+
+
+def revise(
+    raw: bytes, order: ReadingOrder, meta: ChatMeta, blocks: Sequence[bytes], *, bytes_max: int
+) -> Revision:
+    """The chat with what an export adds to it; wall times are of the chat's own zone if the order
+    names none.
+
+    Raises what `read_chat` raises, OtherChat and TooLarge.
+    """
+    if not order.timezone:
+        order = replace(order, timezone=time_zone_of(blocks[0]))
+    parsed = read_file(raw, order, bytes_max=bytes_max)
+    new = [m._replace(author=meta.joined.get(m.author, m.author)) for m in parsed.messages]
+    old = _messages(blocks)
+    merged = merge(old, new)
+    if len(merged.messages) > MESSAGES_MAX:
+        raise TooLarge("The chat would hold too many messages.", messages_max=MESSAGES_MAX)
+    if not merged.changes.added and not merged.changes.changed:
+        return Revision(None, merged.changes)
+    told = clean_title(parsed.title or "")
+    title = told if told and not meta.is_renamed else meta.title
+    membership = _union(meta.membership, membership_of(parsed))
+    described = describe(merged.messages, title, asdict(parsed.report), membership)
+    kept = replace(described, joined=meta.joined, is_renamed=meta.is_renamed)
+    return Revision(encode_chat(kept, merged.messages), merged.changes)
+
+
+def join(names: Mapping[str, str], meta: ChatMeta, blocks: Sequence[bytes]) -> Revision:
+    """The chat with all that was written under the names that are keys written by the people
+    they map to, now and in the exports to come."""
+    joined = {name: names.get(into, into) for name, into in meta.joined.items()} | dict(names)
+    old = _messages(blocks)
+    messages = [m._replace(author=names.get(m.author, m.author)) for m in old]
+    changed = sum(m.author in names for m in old)
+    described = describe(messages, meta.title, meta.report, meta.membership)
+    kept = replace(described, joined=joined, is_renamed=meta.is_renamed)
+    changes = Changes(added=0, changed=changed, known=len(old) - changed, kept=0)
+    return Revision(encode_chat(kept, messages), changes)
+
+
+def _messages(blocks: Sequence[bytes]) -> list[Message]:
+    return [message for block in blocks for message in decode_block(block)]
+
+
+def _union(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    seen = {orjson.dumps(event, option=orjson.OPT_SORT_KEYS): event for event in [*old, *new]}
+    return sorted(seen.values(), key=lambda event: str(event["at"]))[:MEMBERSHIP_MAX]
