@@ -15,6 +15,7 @@ from app.generation.protocol import GenerationFailed
 from app.group_commit import SKIPPED
 from app.jobs.leases import LeaseTimes, claim_jobs, renew_leases
 from app.jobs.rescue import end_abandoned_jobs
+from app.jobs.sweeps import retry_payment
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
 from tests.support.jobs import (
@@ -171,4 +172,16 @@ async def test_rescue_ends_the_abandoned_whose_rows_are_free(jobs: dict[str, UUI
         assert await end_abandoned_jobs() == 2
     assert await end_abandoned_jobs() == 1
     assert [await state(user, jobs) for user in USERS] == ["failed"] * 3
+    await assert_healthy()
+
+
+@pytest.mark.parametrize("row", ["account", "job", "reservation"])
+async def test_a_charge_that_finds_a_row_locked_stays_due(jobs: dict[str, UUID], row: str) -> None:
+    """To be put off by minutes is for charges that were refused."""
+    await execute("UPDATE insights SET state = 'completed', sealed = 'x'")
+    await execute("UPDATE jobs SET state = 'settling', next_run_at = clock_timestamp()")
+    async with locked(row):
+        assert await retry_payment() == 2
+    assert await retry_payment() == 1
+    assert [await state(user, jobs) for user in USERS] == ["succeeded"] * 3
     await assert_healthy()
