@@ -71,8 +71,8 @@ async def cleanup_expired_reservations() -> int:
 async def retry_payment() -> int:
     """Charges jobs whose six insights exist but whose charge was refused; how many went through.
 
-    A locked job stays due. A charge refused again waits longer (half its age, one minute to one hour); after a day it
-    waits for an operator, or for the deletion of its chat.
+    A locked job stays due. A charge refused again waits longer (half its age, one minute to one
+    hour); after a day it waits for an operator, or for the deletion of its chat.
     """
     await _note("retry_payment")
     charged = 0
