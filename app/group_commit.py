@@ -1,8 +1,9 @@
 """Group commit: what many jobs of a process have ready at one moment goes into one statement."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
@@ -24,6 +25,16 @@ class Skipped(Enum):
 SKIPPED: Final = Skipped.ITEM
 
 
+@dataclass(frozen=True, slots=True)
+class Lane(Generic[Item, Outcome]):
+    """Where items wait that a flush has skipped, each a transaction by itself."""
+
+    write: Callable[[Item], Awaitable[Outcome]]
+    """Waits for the item's lock, within a limit."""
+    turn: Callable[[Item], AbstractAsyncContextManager[None]]
+    """Held while the item is written: it bounds how many wait for locks at once."""
+
+
 class GroupCommit(Generic[Item, Outcome]):
     """Items that wait for one flush after another; each submitter gets its own outcome.
 
@@ -31,8 +42,7 @@ class GroupCommit(Generic[Item, Outcome]):
     back: one made an idle system slower and a busy one no faster. A batch that the database
     refuses is flushed again item by item, so that a bad row fails alone; one that could not
     reach the database fails whole, since its items would fare no better alone. What a flush skips
-    goes into a lane of its own, where one item after the other waits for its lock: a locked row
-    holds up no other item.
+    waits for its lock in a lane: a locked row holds up no other item of its batch.
     """
 
     def __init__(
@@ -40,19 +50,18 @@ class GroupCommit(Generic[Item, Outcome]):
         flush: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Skipped]]],
         *,
         kind: str,
-        wait: Callable[[Item], Awaitable[Outcome]] | None = None,
+        lane: Lane[Item, Outcome] | None = None,
         batch_max: int = BATCH_MAX,
         idle: Callable[[], object] | None = None,
     ) -> None:
         """`flush` answers one outcome for each item, in order; its effects are one transaction.
 
-        `wait` flushes one item that was skipped. `kind` names it in the metrics; `idle` is called
+        A flush that skips items needs a `lane`. `kind` names it in the metrics; `idle` is called
         whenever nothing is left to flush.
         """
         self._flush = flush
-        self._wait = wait
-        self._skipped: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
-        self._waiting_lane: asyncio.Task[None] | None = None
+        self._lane = lane
+        self._in_lane: set[asyncio.Task[None]] = set()
         self._sizes = telemetry.batch_size.labels(kind)
         self._batch_max = batch_max
         self._idle = idle
@@ -72,7 +81,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
     async def close(self) -> None:
         """Waits for what was submitted."""
-        while under_way := {task for task in (self._flushing, self._waiting_lane) if task}:
+        while under_way := [task for task in (self._flushing, *self._in_lane) if task]:
             await asyncio.wait(under_way)
 
     async def _flush_all(self) -> None:
@@ -112,26 +121,24 @@ class GroupCommit(Generic[Item, Outcome]):
                 entry[1].set_result(outcome)
 
     def _skip(self, entry: tuple[Item, asyncio.Future[Outcome]]) -> None:
-        self._skipped.append(entry)
-        if self._waiting_lane is None:
-            self._waiting_lane = asyncio.create_task(self._wait_for_all())
+        if self._lane is None:
+            _fail([entry], RuntimeError("an item was skipped that has no lane to wait in"))
+            return
+        task = asyncio.create_task(self._write_in(self._lane, entry))
+        self._in_lane.add(task)
+        task.add_done_callback(self._in_lane.discard)
 
-    async def _wait_for_all(self) -> None:
+    async def _write_in(
+        self, lane: Lane[Item, Outcome], entry: tuple[Item, asyncio.Future[Outcome]]
+    ) -> None:
+        item, future = entry
         try:
-            while self._skipped:
-                item, future = self._skipped.popleft()
-                if not future.done():
-                    await self._wait_for(item, future)
-        finally:
-            self._waiting_lane = None
-
-    async def _wait_for(self, item: Item, future: asyncio.Future[Outcome]) -> None:
-        try:
-            if self._wait is None:
-                raise RuntimeError("an item was skipped that nothing waits for")
-            outcome = await self._wait(item)
+            async with lane.turn(item):
+                if future.done():  # Its submitter gave up.
+                    return
+                outcome = await lane.write(item)
         except Exception as error:  # noqa: BLE001 (handed to the submitter, never swallowed)
-            _fail([(item, future)], error)
+            _fail([entry], error)
             return
         if not future.done():
             future.set_result(outcome)

@@ -1,10 +1,11 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
 from app.errors import Unavailable
-from app.group_commit import SKIPPED, GroupCommit, Skipped
+from app.group_commit import SKIPPED, GroupCommit, Lane, Skipped
 
 
 class Flushes:
@@ -107,28 +108,51 @@ async def test_outcomes_that_do_not_match_their_items_fail_all_of_them(kept: int
     assert all(isinstance(outcome, RuntimeError) for outcome in outcomes)
 
 
-async def test_what_is_skipped_waits_in_a_lane_of_its_own() -> None:
-    waited: list[int] = []
-    gate = asyncio.Event()
+class Waits:
+    """A lane with a gate; it refuses what is below -9."""
 
-    async def flush(items: Sequence[int]) -> list[int | Skipped]:
-        return [SKIPPED if item < 0 else item * 10 for item in items]
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.written: list[int] = []
+        self.gate = asyncio.Event()
 
-    async def wait(item: int) -> int:
-        waited.append(item)
-        await gate.wait()
-        if item == -2:
+    async def write(self, item: int) -> int:
+        self.written.append(item)
+        if item < -9:
             raise ValueError("refused")
         return item * 10
 
-    group = GroupCommit(flush, kind="test", wait=wait)
-    skipped = [asyncio.create_task(group.submit(n)) for n in (-1, -2, -3)]
+    @asynccontextmanager
+    async def turn(self, item: int) -> AsyncGenerator[None]:
+        self.begun.append(item)
+        await self.gate.wait()
+        yield
+
+
+async def _skip_negatives(items: Sequence[int]) -> list[int | Skipped]:
+    return [SKIPPED if item < 0 else item * 10 for item in items]
+
+
+async def test_what_is_skipped_waits_in_a_lane_and_holds_up_nothing_else() -> None:
+    waits = Waits()
+    group = GroupCommit(_skip_negatives, kind="test", lane=Lane(waits.write, waits.turn))
+    skipped = [asyncio.create_task(group.submit(n)) for n in (-1, -10, -3)]
     assert await group.submit(4) == 40
     assert await group.submit(5) == 50
+    assert waits.begun == [-1, -10, -3]
     skipped[2].cancel()
-    gate.set()
+    closing = asyncio.create_task(group.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    waits.gate.set()
     assert await skipped[0] == -10
     with pytest.raises(ValueError, match="refused"):
         await skipped[1]
-    await group.close()
-    assert waited == [-1, -2]
+    await closing
+    assert waits.written == [-1, -10]
+
+
+async def test_what_is_skipped_without_a_lane_fails() -> None:
+    group = GroupCommit(_skip_negatives, kind="test")
+    with pytest.raises(RuntimeError, match="no lane"):
+        await group.submit(-1)

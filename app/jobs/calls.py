@@ -119,8 +119,6 @@ class InsightCalls:
         attempt = guard.attempt
         try:
             await reach(Spot.CALL)
-            if attempt.is_lease_over:
-                raise LeaseLost
             draft = await self._generator.write(
                 spec, context, language=attempt.claim.language, guard=guard
             )

@@ -6,13 +6,13 @@ another's flush, nor for a row that another transaction has locked.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import structlog
 
 from app.db import is_transient
-from app.group_commit import GroupCommit, Skipped
+from app.group_commit import GroupCommit, Lane, Skipped
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
     ATTEMPT_CLEANUP_S,
@@ -26,6 +26,7 @@ from app.jobs.leases import (
     renew_leases,
     requeue_jobs,
 )
+from app.jobs.lock_waits import LockWaits
 from app.jobs.models import JobState
 from app.jobs.notifications import Notifications
 from app.jobs.prompt_log import SentCall, store_sent
@@ -51,13 +52,16 @@ class JobWriter:
     def __init__(self, times: LeaseTimes, notifications: Notifications) -> None:
         self._times = times
         self._notifications = notifications
+        self._lock_waits = LockWaits()
         self._claims = GroupCommit[JobRef, Claim | None](self._flush_claims, kind="claims")
-        self._renewals = _group(self._flush_renewals, "renewals")
-        self._notes = _group(store_sent, "sent")
-        self._results = _group(self._flush_results, "results")
-        self._requeues = _group(self._flush_requeues, "requeues")
+        self._renewals = self._group(self._flush_renewals, "renewals", lambda held: held.user_id)
+        self._notes = self._group(store_sent, "sent", _owner)
+        self._results = self._group(self._flush_results, "results", _owner)
+        self._requeues = self._group(self._flush_requeues, "requeues", _owner)
         self._endings = GroupCommit[Ending, JobState | None](
-            self._flush_endings, kind="settles", wait=self._settle_waiting
+            self._flush_endings,
+            kind="settles",
+            lane=Lane(self._settle_waiting, lambda one: self._lock_waits.turn(one.user_id)),
         )
 
     async def claim(self, job: JobRef) -> Claim | None:
@@ -149,6 +153,18 @@ class JobWriter:
         self._notifications.changed([ending.job_id])
         return settled
 
+    def _group(
+        self, flush: "_Flush[Item]", kind: str, owner: Callable[[Item], str]
+    ) -> GroupCommit[Item, bool]:
+        """The group commit of writes under leases; `owner` is the user whose rows an item needs."""
+
+        async def write(item: Item) -> bool:
+            (outcome,) = await flush([item], locking=Locking.WAIT)
+            return outcome is True  # The transaction it has waited for may have ended the lease.
+
+        lane = Lane(write, lambda item: self._lock_waits.turn(owner(item)))
+        return GroupCommit[Item, bool](flush, kind=kind, lane=lane)
+
 
 class _Flush(Protocol[Written]):
     """A flush of writes under leases; it can wait for locks too, for one item."""
@@ -158,9 +174,5 @@ class _Flush(Protocol[Written]):
     ) -> list[bool | Skipped]: ...
 
 
-def _group(flush: _Flush[Item], kind: str) -> GroupCommit[Item, bool]:
-    async def wait(item: Item) -> bool:
-        (outcome,) = await flush([item], locking=Locking.WAIT)
-        return outcome is True  # What it has waited for took the lease away.
-
-    return GroupCommit[Item, bool](flush, kind=kind, wait=wait)
+def _owner(item: SentCall | InsightResult | Requeue) -> str:
+    return item.lease.user_id

@@ -52,8 +52,8 @@ IS_PREPARED = f"""(
 
 NONE_COMPLETED: frozenset[int] = frozenset()
 
-LOCK_WAIT_MS = 1_000
-"""For a row that another transaction has locked, in the lane of what was skipped."""
+LOCK_WAIT_MS = 250
+"""For a row that another transaction has locked; then it is another one's turn to wait."""
 
 
 class Locking(StrEnum):
@@ -269,8 +269,14 @@ _CLAIM = text(f"""
         RETURNING j.*
     ), again AS (
         UPDATE insights n SET state = 'queued', error_code = NULL
-        FROM claimed c
-        WHERE c.fence > 1 AND n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'failed'
+        FROM (
+            SELECT n.user_id, n.job_id, n.ord FROM insights n
+            JOIN claimed c ON n.user_id = c.user_id AND n.job_id = c.id
+            WHERE c.fence > 1 AND n.state = 'failed'
+            ORDER BY n.user_id, n.job_id, n.ord
+            FOR NO KEY UPDATE OF n SKIP LOCKED
+        ) f
+        WHERE n.user_id = f.user_id AND n.job_id = f.job_id AND n.ord = f.ord
     )
     SELECT CAST(pg_current_xact_id() AS text) AS xid, c.user_id, c.id, c.fence, c.attempt,
            c.chat_id, c.category, c.language, c.prompt_version, c.content_hmac,

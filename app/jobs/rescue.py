@@ -57,7 +57,7 @@ async def end_abandoned_jobs() -> int:
             reason="attempts_exhausted",
         )
         state = await settle_alone(ending, step=Step.ABANDON)
-        if state is not None:
+        if isinstance(state, JobState):
             ended += 1
             log.warning("job.abandoned", user_id=row.user_id, job_id=str(row.id), outcome=state)
             await count_uncharged(row.user_id, row.id, state)

@@ -144,20 +144,21 @@ async def _end_jobs(
     return found
 
 
-async def settle_alone(ending: Ending, *, step: Step) -> JobState | None:
+async def settle_alone(ending: Ending, *, step: Step) -> JobState | Skipped | None:
     """Ends a job without a lease; its new state, None if its guard did not hold.
 
-    A job that another transaction has locked is left to the next time. What the database refuses
-    is logged, put aside if it is a charge, and None too: one such job must not hold up the others.
-    Raises what may pass when it is tried again.
+    SKIPPED if another transaction has locked it: it is left to the next time. What the database
+    refuses is logged, put aside if it is a charge, and None too: one such job must not hold up the
+    others. Raises what may pass when it is tried again.
     """
     try:
         (state,) = await settle_free([ending], step=step)
-        return None if isinstance(state, Skipped) else state
     except Exception as error:
         if is_transient(error):
             raise
         log.exception("job.settle_refused", user_id=ending.user_id, job_id=str(ending.job_id))
+    else:
+        return state
     await postpone_payment(ending.user_id, ending.job_id, error_code="charge_refused")
     return None
 

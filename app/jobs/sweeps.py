@@ -61,7 +61,7 @@ async def cleanup_expired_reservations() -> int:
             ),
             step=Step.CLEANUP,
         )
-        if state is not None:
+        if isinstance(state, JobState):
             ended += 1
             log.info("reservation.expired", user_id=user_id, job_id=str(job_id), outcome=state)
             await count_uncharged(user_id, job_id, state)
@@ -71,17 +71,18 @@ async def cleanup_expired_reservations() -> int:
 async def retry_payment() -> int:
     """Charges jobs whose six insights exist but whose charge was refused; how many went through.
 
-    A charge refused again waits longer (half its age, one minute to one hour); after a day it
-    waits for an operator, or for the deletion of its chat.
+    A locked job stays due. A charge refused again waits longer (half its age, one minute to one
+    hour); after a day it waits for an operator, or for the deletion of its chat.
     """
     await _note("retry_payment")
     charged = 0
     for user_id, job_id in await _scan(_UNPAID):
         ending = Ending(user_id, job_id, Guard.UNPAID, otherwise=None)
-        if await settle_alone(ending, step=Step.RETRY_PAYMENT) is not None:
+        state = await settle_alone(ending, step=Step.RETRY_PAYMENT)
+        if isinstance(state, JobState):
             charged += 1
             log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome="charged")
-        else:
+        elif state is None:
             await _postpone(user_id, job_id)
     return charged
 

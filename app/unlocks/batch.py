@@ -16,6 +16,7 @@ from app.credits.service import CreditService
 from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.group_commit import GroupCommit
+from app.jobs.leases import Locking
 from app.jobs.models import JobState
 from app.unlocks.sql import UNLOCK
 
@@ -122,7 +123,8 @@ class UnlockBatcher:
 
     async def _write(self, openings: Sequence[Opening]) -> list[Outcome]:
         values = unlock_values(openings, self.terms)
-        return outcomes_of(openings, await in_statement(UNLOCK, values, step=Step.UNLOCK))
+        rows = await in_statement(UNLOCK[Locking.SKIP], values, step=Step.UNLOCK)
+        return outcomes_of(openings, rows)
 
     async def _write_waiting(self, user_id: str, openings: Sequence[Opening]) -> list[Outcome]:
         """The same with the account locked first, so that the statement's snapshot is newer."""
@@ -131,7 +133,8 @@ class UnlockBatcher:
             if not await CreditService(connection).lock_accounts([user_id]):
                 return [Unwritten.UNDECIDED for _ in openings]
             values = unlock_values(openings, self.terms)
-            return outcomes_of(openings, await connection.execute(UNLOCK, values))
+            written = await connection.execute(UNLOCK[Locking.SKIP], values)
+            return outcomes_of(openings, written)
 
         async with self.waiting:
             return await in_transaction(write, step=Step.UNLOCK)

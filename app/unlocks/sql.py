@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from app.credits.sql import RESERVE_CTES
+from app.jobs.leases import each_locking
 
 
 def _unlocked_before(order: str, content_hmac: str) -> str:
@@ -39,16 +40,18 @@ _COST_OF_DAY = f"""
 # Orders of many users in one statement. `seen` is an account in the statement's snapshot,
 # `account` the same one as it was locked. Every unlock, settlement and refund of a user moves
 # `seq`: while the two are equal, the snapshot is still true of everything that is decided here.
-# The chats are locked too, so that one deleted meanwhile is not found. Whose account is locked
-# by another transaction is skipped: no user waits for another. Jobs that are there are looked
-# for, and not left to ON CONFLICT, which would wait for a transaction that holds one of them; it
-# only meets rows of this very statement. An archived job's key is used for good: its chat is gone,
-# so nothing else of this looks into the archive. `needed` and `place` count the
-# orders of one user before each, as if all of them were written. `decided` are the users whose
-# orders were decided: what is not written of theirs has something against it. Those of others
-# were not looked at: their account was locked by another transaction, moved just now, or is
-# not there.
-UNLOCK = text(f"""
+# The chats are locked too, so that one deleted meanwhile is not found. An order whose account or
+# chat is locked by another transaction is skipped: no user waits for another. Jobs that are there
+# are looked for, and not left to ON CONFLICT, which would wait for a transaction that holds one of
+# them; it only meets rows of this very statement. An archived job's key is used for good: its chat
+# is gone, so nothing else of this looks into the archive. `needed` and `place` count the orders of
+# one user before each, as if all of them were written. `decided` are the users whose orders were
+# decided: what is not written of theirs has something against it, or its chat was locked. Those of
+# others were not looked at: their account was locked by another transaction, moved just now, or
+# is not there.
+UNLOCK = each_locking(
+    lambda locking: (
+        f"""
     WITH o AS (
         SELECT asked.*, sold.price, sold.prompt_version,
                sum(sold.price) OVER run AS needed, row_number() OVER run AS place
@@ -64,12 +67,12 @@ UNLOCK = text(f"""
     ), account AS (
         SELECT user_id, available, seq FROM accounts
         WHERE user_id = ANY(CAST(:user_ids AS text[]))
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE {locking}
     ), sight AS (
         SELECT o.*, account.available, account.seq, c.content_hmac, c.revision
         FROM o JOIN account USING (user_id)
         JOIN chats c ON c.user_id = o.user_id AND c.id = o.chat_id
-        FOR KEY SHARE OF c
+        FOR NO KEY UPDATE OF c {locking}
     ), opened AS (
         INSERT INTO jobs (user_id, id, chat_id, category, language, next_run_at, price_coins,
                           content_hmac, revision, prompt_version)
@@ -105,7 +108,9 @@ UNLOCK = text(f"""
     SELECT id, available, held, NULL AS decided FROM money
     UNION ALL
     SELECT NULL, NULL, NULL, user_id FROM account JOIN seen USING (user_id, seq)
-""")
+"""
+    )
+)
 
 # One order, its account locked before: all that decides what it is answered.
 LOOK = text(f"""

@@ -15,6 +15,7 @@ from app.db import in_transaction
 from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
+from app.jobs.leases import Locking
 from app.jobs.models import JobState
 from app.unlocks.batch import (
     Opening,
@@ -149,9 +150,9 @@ async def _unlock(
         raise DailyLimit(retry_after_s=wait_s)
     if sight.available < category.price_coins:
         raise InsufficientCoins(available=sight.available, required=category.price_coins)
-    # Nothing stands in the way: when it was tried, another transaction held the account.
+    # Nothing stands in the way: when it was tried, another transaction held the account or chat.
     opening = [Opening(order, job_id, category)]
-    written = await connection.execute(UNLOCK, unlock_values(opening, terms))
+    written = await connection.execute(UNLOCK[Locking.WAIT], unlock_values(opening, terms))
     (outcome,) = outcomes_of(opening, written)
     return None if isinstance(outcome, Unwritten) else outcome
 

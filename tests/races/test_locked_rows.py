@@ -8,37 +8,43 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.credits.accounts import opened_balance
 from app.crypto import KeyRing
 from app.db import transaction
 from app.generation.protocol import GenerationFailed
 from app.group_commit import SKIPPED
 from app.jobs.leases import LeaseTimes, claim_jobs, renew_leases
 from app.jobs.rescue import end_abandoned_jobs
+from app.jobs.sweeps import retry_payment
+from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import unlock_category
 from tests.support.jobs import (
     MakeEngine,
     ScriptedGenerator,
     assert_healthy,
     execute,
     job_row,
+    no_wake,
     store_chat,
     unlock,
 )
 from tests.support.waiting import until
 
 USERS = ("alice", "bob", "carol")
-ROWS = {
+ROWS = {  # That a job in flight writes to.
     "account": "SELECT FROM accounts WHERE user_id = 'alice' FOR UPDATE",
     "job": "SELECT FROM jobs WHERE user_id = 'alice' FOR UPDATE",
     "reservation": "SELECT FROM reservations WHERE user_id = 'alice' FOR UPDATE",
     "insight": "SELECT FROM insights WHERE user_id = 'alice' FOR UPDATE",
 }
+LOCKS = ROWS | {"chat": "SELECT FROM chats WHERE user_id = 'alice' FOR UPDATE"}
 
 
 @asynccontextmanager
 async def locked(row: str) -> AsyncGenerator[None]:
     """A stranger's transaction has locked this row of Alice's."""
     async with transaction() as stranger:
-        await stranger.execute(text(ROWS[row]))
+        await stranger.execute(text(LOCKS[row]))
         yield
 
 
@@ -117,6 +123,46 @@ async def test_a_beat_that_finds_a_lease_locked_leaves_the_job_running(
     assert [await state(user, jobs) for user in USERS] == ["succeeded"] * 3
 
 
+async def test_jobs_are_claimed_while_an_insight_of_another_is_locked(
+    jobs: dict[str, UUID],
+) -> None:
+    """Of an earlier attempt, which failed: a claim queues such insights anew."""
+    await execute("UPDATE jobs SET fence = 1")
+    await execute("UPDATE insights SET state = 'failed', error_code = 'busy'")
+    async with locked("insight"):
+        claims = await claim_jobs([(user, jobs[user]) for user in USERS], LeaseTimes(45, 110))
+        assert [claim is not None for claim in claims] == [True] * 3
+        assert [(await job_row(user, jobs[user])).insight_states for user in USERS] == [
+            ["failed"] * 6,
+            ["queued"] * 6,
+            ["queued"] * 6,
+        ]
+
+
+@pytest.mark.parametrize("row", ["account", "chat"])
+async def test_categories_are_unlocked_while_a_row_of_another_is_locked(
+    engine: None, keyring: KeyRing, row: str
+) -> None:
+    """Their orders come at one moment, so that one statement would hold them all."""
+    batcher = UnlockBatcher(UnlockTerms(3600))
+    chats = {user: await store_chat(keyring, user) for user in USERS}
+    for user in USERS:
+        await opened_balance(user)
+    async with locked(row):
+        orders = {
+            user: asyncio.create_task(
+                unlock_category(
+                    UnlockOrder(user, chats[user], "friendship"), batcher=batcher, wake=no_wake
+                )
+            )
+            for user in USERS
+        }
+        await asyncio.gather(orders["bob"], orders["carol"])
+        assert not orders["alice"].done()
+    assert (await orders["alice"]).held == 50
+    await assert_healthy()
+
+
 async def test_rescue_ends_the_abandoned_whose_rows_are_free(jobs: dict[str, UUID]) -> None:
     await execute(
         "UPDATE jobs SET state = 'running', attempt = 3, fence = 3, next_run_at = NULL,"
@@ -126,4 +172,16 @@ async def test_rescue_ends_the_abandoned_whose_rows_are_free(jobs: dict[str, UUI
         assert await end_abandoned_jobs() == 2
     assert await end_abandoned_jobs() == 1
     assert [await state(user, jobs) for user in USERS] == ["failed"] * 3
+    await assert_healthy()
+
+
+@pytest.mark.parametrize("row", ["account", "job", "reservation"])
+async def test_a_charge_that_finds_a_row_locked_stays_due(jobs: dict[str, UUID], row: str) -> None:
+    """To be put off by minutes is for charges that were refused."""
+    await execute("UPDATE insights SET state = 'completed', sealed = 'x'")
+    await execute("UPDATE jobs SET state = 'settling', next_run_at = clock_timestamp()")
+    async with locked(row):
+        assert await retry_payment() == 2
+    assert await retry_payment() == 1
+    assert [await state(user, jobs) for user in USERS] == ["succeeded"] * 3
     await assert_healthy()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from app.db import snapshot, transaction
 from app.faults import Moment, Step
@@ -83,6 +83,14 @@ class Stall:
 
 
 @asynccontextmanager
+async def stalling() -> AsyncGenerator[Stall]:
+    """What asks for the lock STALL waits until the block is left."""
+    async with transaction() as holder:
+        await holder.execute(text(f"SELECT pg_advisory_xact_lock({STALL})"))
+        yield Stall()
+
+
+@asynccontextmanager
 async def stalled(event: str, table: str) -> AsyncGenerator[Stall]:
     """Every `event` (INSERT, UPDATE) of a row of `table` waits until the block is left.
 
@@ -96,9 +104,20 @@ async def stalled(event: str, table: str) -> AsyncGenerator[Stall]:
                 " FOR EACH ROW EXECUTE FUNCTION stall()"
             )
         )
-    async with transaction() as holder:
-        await holder.execute(text(f"SELECT pg_advisory_xact_lock({STALL})"))
-        yield Stall()
+    async with stalling() as stall:
+        yield stall
+
+
+def stalled_before(statement: TextClause, words: str) -> TextClause:
+    """The statement, which waits for the lock STALL before it does what `words` of it say.
+
+    They follow a condition of it. Its snapshot is older than the wait.
+    """
+    before, found, after = statement.text.partition(words)
+    if not found:
+        raise AssertionError(f"the statement has no {words!r}")
+    asks = f"AND EXISTS (SELECT FROM pg_advisory_xact_lock_shared({STALL})) "
+    return text(f"{before}{asks}{words}{after}")
 
 
 _STALLING = f"""

@@ -1,0 +1,24 @@
+"""Who waits for rows that other transactions have locked: one write of a user, few in all."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+WAITING_MAX = 3
+"""Connections of a process that wait for locks; the other ones are for writes that need not."""
+
+
+class LockWaits:
+    """The turns of one process. However much of one user waits, it takes one connection."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(WAITING_MAX)
+        self._of_users: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, user_id: str) -> AsyncGenerator[None]:
+        """Held while one write of the user waits for its locks."""
+        lock = self._of_users.setdefault(user_id, asyncio.Lock())
+        async with lock, self._slots:
+            yield
