@@ -21,6 +21,7 @@ from app.generation.protocol import Generator
 from app.group_commit import SKIPPED
 from app.jobs.attempt import Attempt, InsightOutcome, LeaseLost, Stop, attempt_backoff_s
 from app.jobs.calls import InsightCalls
+from app.jobs.claims import Claims
 from app.jobs.job_writer import JobWriter
 from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.jobs.models import ATTEMPTS_MAX, JobState
@@ -63,6 +64,7 @@ class JobEngine:
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
+        self._claims = Claims(times, notifications)
         self._writer = JobWriter(times, notifications)
         self._calls = InsightCalls(generator, self._writer, limits)
         self._attempts: dict[JobRef, Attempt] = {}
@@ -127,19 +129,19 @@ class JobEngine:
 
     async def _run(self, job: JobRef) -> None:
         """Claims the job once its chat is prepared, and makes an attempt at it."""
-        claim = await self._writer.claim(job)
+        claim = await self._claims.claim(job)
         if claim is None and (chat_id := await find_unprepared(job)) is not None:
             try:
                 await self._preparer.prepare((job[0], chat_id))
             except (PreparationFailed, SealBroken) as failure:
                 # The attempt fails by it, and is counted.
-                claim = await self._writer.claim_unprepared(job)
+                claim = await self._claims.claim_unprepared(job)
                 if claim is not None:
                     await self._run_claimed(claim, failure)
                 return
             except ChatGone:
                 return
-            claim = await self._writer.claim(job)
+            claim = await self._claims.claim(job)
         if claim is not None:
             await self._run_claimed(claim)
 

@@ -1,4 +1,4 @@
-"""Every write of a worker process to its jobs: claim, renew, note, store, requeue, settle.
+"""Every write of a worker process under a lease: renew, note, store, requeue, settle.
 
 Behind each verb stands a group commit, shared by all jobs of the process; none waits for
 another's flush, nor for a row that another transaction has locked.
@@ -16,13 +16,10 @@ from app.group_commit import GroupCommit, Lane, Skipped
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
     ATTEMPT_CLEANUP_S,
-    Claim,
     HeldLease,
-    JobRef,
     LeaseTimes,
     Locking,
     Requeue,
-    claim_jobs,
     renew_leases,
     requeue_jobs,
 )
@@ -53,7 +50,6 @@ class JobWriter:
         self._times = times
         self._notifications = notifications
         self._lock_waits = LockWaits()
-        self._claims = GroupCommit[JobRef, Claim | None](self._flush_claims, kind="claims")
         self._renewals = self._group(self._flush_renewals, "renewals", lambda held: held.user_id)
         self._notes = self._group(store_sent, "sent", _owner)
         self._results = self._group(self._flush_results, "results", _owner)
@@ -63,18 +59,6 @@ class JobWriter:
             kind="settles",
             lane=Lane(self._settle_waiting, lambda one: self._lock_waits.turn(one.user_id)),
         )
-
-    async def claim(self, job: JobRef) -> Claim | None:
-        """The job, if it is due, its chat prepared, and no other worker's.
-
-        Raises Unavailable: there is no lease yet for which it would be worth waiting.
-        """
-        return await self._claims.submit(job)
-
-    async def claim_unprepared(self, job: JobRef) -> Claim | None:
-        """The job, also when its chat could not be prepared."""
-        (claim,) = await self._flush_claims([job], only_prepared=False)
-        return claim
 
     async def renew(self, attempt: Attempt) -> None:
         """Renews the lease, counted from before it was asked for."""
@@ -115,13 +99,6 @@ class JobWriter:
                     raise LeaseLost from error
                 log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
             await asyncio.sleep(DATABASE_RETRY_S)
-
-    async def _flush_claims(
-        self, asked: Sequence[JobRef], *, only_prepared: bool = True
-    ) -> list[Claim | None]:
-        claims = await claim_jobs(asked, self._times, only_prepared=only_prepared)
-        self._notifications.changed(claim.job_id for claim in claims if claim is not None)
-        return claims
 
     async def _flush_renewals(
         self, held: Sequence[HeldLease], *, locking: Locking = Locking.SKIP
