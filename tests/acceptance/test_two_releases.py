@@ -2,7 +2,9 @@
 
 import io
 import subprocess
+import sysconfig
 import tarfile
+import venv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from app.users.auth import issue_token
 from tests.support.processes import (
     DEADLINE_S,
     ROOT,
+    VENV,
     Client,
     Processes,
     assert_healthy,
@@ -48,7 +51,16 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("release-before")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(tree, filter="data")
+    _make_environment(tree)
     return tree
+
+
+def _make_environment(tree: Path) -> None:
+    """An environment of the tree's own, with the packages of this one but for the product."""
+    venv.create(tree / VENV, symlinks=True)
+    [own] = (tree / VENV).glob("lib/python*/site-packages")
+    packages = sysconfig.get_path("purelib")
+    (own / "release.pth").write_text(f"{tree}\n{packages}\n")
 
 
 @asynccontextmanager
@@ -91,7 +103,10 @@ async def test_two_releases_serve_one_database(
         assert await other.unlock(chat["id"], key="once") == job
         done = await alice.finished(job)
         assert (done["state"], done["progress"]["completed"]) == ("succeeded", 6)
-        assert await other.finished(job) == done
+        seen = await other.finished(job)
+        both = done.keys() & seen.keys()  # A release may add fields.
+        assert len(both) == min(len(done), len(seen))
+        assert {name: seen[name] for name in both} == {name: done[name] for name in both}
         assert await alice.charges() == [50]
     assert processes.terminate(running) == 0
     for tree in (ROOT, release_before):

@@ -30,6 +30,10 @@ MODEL_KEY = "sk-acceptance-tests"
 Json = dict[str, Any]
 
 
+VENV = "own-python"
+"""Of a tree that is another release: its environment, in a folder of this name."""
+
+
 class Processes:
     """Starts `python …` commands in process groups of their own, and ends what is left."""
 
@@ -42,7 +46,7 @@ class Processes:
         """The code in `tree` is what runs."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *argv],
+                [python_of(tree), *argv],
                 cwd=tree,
                 env=self._environment | environment,
                 stdin=subprocess.DEVNULL,
@@ -176,12 +180,18 @@ def make_client(api: httpx2.AsyncClient, settings: Settings) -> MakeClient:
     return lambda user: Client(api, issue_token(settings, user, (), 600))
 
 
+def python_of(tree: Path) -> str:
+    """The interpreter that finds this tree's code, in isolated mode too."""
+    own = tree / VENV / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
 async def run_sixfold(
     environment: dict[str, str], *argv: str, tree: Path = ROOT
 ) -> tuple[int, bytes]:
     """The exit code and standard output of a `sixfold` command."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", *argv),
+        *(python_of(tree), "-m", "app.cli", *argv),
         cwd=tree,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
