@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -56,6 +57,13 @@ def test_every_row_is_a_class_or_a_code_of_a_class_that_has_a_row() -> None:
     assert follows("57014") is Follows.SLOW
     assert follows("23505") is Follows.BUG
     assert follows("ZZ999") is Follows.BUG
+
+
+def test_every_class_that_the_driver_knows_has_a_row() -> None:
+    known = {getattr(one, "sqlstate", None) for one in vars(asyncpg.exceptions).values()}
+    classes = {state[:2] for state in known if isinstance(state, str)}
+    assert len(classes) > 30
+    assert classes <= set(ROWS)
 
 
 @pytest.mark.parametrize(("state", "raised"), RAISED.items())
