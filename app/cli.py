@@ -21,7 +21,7 @@ from app.credits.invariants import check_invariants
 from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.errors import DomainError
+from app.errors import DomainError, TooSlow
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
 from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
@@ -276,7 +276,8 @@ def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     try:
         return asyncio.run(_with_engine(work))
     except DomainError as error:
-        detail = _explained(error.__cause__) if error.__cause__ else error.detail
+        cause = None if isinstance(error, TooSlow) else error.__cause__
+        detail = error.detail if cause is None else _explained(cause)
         typer.echo(f"{error.code}: {detail}", err=True)
         raise typer.Exit(1) from error
 
@@ -290,7 +291,8 @@ def _explained(error: BaseException) -> str:
 async def _with_engine(work: Callable[[], Awaitable[Result]]) -> Result:
     settings = load_settings()
     configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
-    await open_engine(settings.database_url, pool_size=2)
+    # A whole ledger is read for as long as it takes: Ctrl-C ends it.
+    await open_engine(settings.database_url, pool_size=2, statement_timeout_s=None)
     try:
         return await work()
     finally:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import MetaData, Row, TextClause, event
+from sqlalchemy import ExceptionContext, MetaData, Row, TextClause, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,7 +25,7 @@ from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
 from app.errors import Busy, TooSlow, Unavailable
 from app.faults import Moment, Step
-from app.sqlstates import ENDS_CONNECTION, Follows, follows
+from app.sqlstates import ENDS_CONNECTIONS, Follows, follows
 
 metadata = MetaData(
     naming_convention={
@@ -50,6 +50,8 @@ _POOLED = "sixfold_pooled"
 """Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
+_LOST = (InterfaceError, OperationalError)
+"""What SQLAlchemy makes of a connection that is gone."""
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -69,6 +71,7 @@ async def open_engine(
     overflow: int = 0,
     recycle_s: float = 300,
     pool_wait_s: float = POOL_WAIT_S,
+    statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
 ) -> None:
     """Makes the process's engine; no connection is opened before the first use.
 
@@ -87,12 +90,14 @@ async def open_engine(
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
         database_url,
+        statement_timeout_s=statement_timeout_s,
         pool_size=pool_size,
         max_overflow=overflow,
         pool_recycle=int(recycle_s),
         pool_timeout=pool_wait_s,
     )
     event.listen(_engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(_engine.sync_engine, "handle_error", _drop_connections)
 
 
 def make_engine(
@@ -156,7 +161,7 @@ async def transaction(*, step: Step | None = None) -> AsyncGenerator[AsyncConnec
         try:
             await connection.commit()
         except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
-            if not _has_sqlstate(error) or is_away(error):
+            if sqlstate(error) is None or _follows(error) is Follows.AWAY:
                 raise CommitUnknown from error
             raise
         for effect in connection.info.pop(_EFFECTS, ()):
@@ -266,23 +271,22 @@ async def lone_read() -> AsyncGenerator[AsyncConnection]:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may go through when it is tried again."""
-    if isinstance(error, CommitUnknown | Unavailable):
-        return True
-    state = sqlstate(error)
-    return is_away(error) or (state is not None and follows(state) is not Follows.BUG)
+    return isinstance(error, CommitUnknown | Unavailable) or _follows(error) is not Follows.BUG
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database could not be reached, ended the connection, or cannot do it now."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
+def _follows(error: BaseException) -> Follows:
+    """What follows from an error of the driver or of the server."""
     state = sqlstate(error)
-    if state is not None:
-        return follows(state) is Follows.AWAY
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return isinstance(
-        cause, PoolTimeoutError | OSError | TimeoutError | asyncpg.InterfaceError
-    ) or isinstance(error, InterfaceError | OperationalError)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Follows.AWAY
+    if state is not None:
+        return follows(state)
+    # The driver has waited for a reply long enough; a socket that did has an errno.
+    if isinstance(cause, TimeoutError) and cause.errno is None:
+        return Follows.SLOW
+    is_lost = isinstance(cause, OSError | asyncpg.InterfaceError)
+    return Follows.AWAY if is_lost or isinstance(error, _LOST) else Follows.BUG
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -303,8 +307,10 @@ def _refuse_closed(connection: Any, *_: Any) -> None:
         raise DisconnectionError
 
 
-def _has_sqlstate(error: BaseException) -> bool:
-    return sqlstate(error) is not None
+def _drop_connections(context: ExceptionContext) -> None:
+    """Of a pool that leads to a server which does not do what it did: all of them are replaced."""
+    if sqlstate(context.original_exception) in ENDS_CONNECTIONS:
+        context.is_disconnect = True
 
 
 async def _let_statements_commit(connection: AsyncConnection) -> None:
@@ -332,12 +338,13 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
         reachability.database.found()
         try:
             yield connection
-        except (DBAPIError, PoolTimeoutError, OSError, asyncpg.PostgresError) as error:
-            state = sqlstate(error)
-            if state in ENDS_CONNECTION:
-                await connection.invalidate(error)
-            if state is not None and follows(state) is Follows.SLOW:
-                raise TooSlow from error
-            if is_transient(error):
-                raise Unavailable from error
-            raise
+        except (DBAPIError, OSError, asyncpg.PostgresError) as error:
+            match _follows(error):
+                case Follows.SLOW:
+                    if sqlstate(error) is None:  # The server may not even be there any more.
+                        await connection.invalidate(error)
+                    raise TooSlow from error
+                case Follows.AGAIN | Follows.AWAY:
+                    raise Unavailable from error
+                case Follows.BUG:
+                    raise

@@ -27,7 +27,7 @@ class NotFound(DomainError):
 
 
 class Unavailable(DomainError):
-    """The database cannot be reached just now; nothing was changed, try again."""
+    """The database cannot be used just now; nothing was changed, try again."""
 
     code, http_status = "unavailable", 503
     retry_after_s: ClassVar[int] = 2

@@ -71,8 +71,8 @@ ROWS: Mapping[str, tuple[str, Follows]] = {
     "XX": ("internal error", Follows.BUG),
 }
 
-ENDS_CONNECTION = frozenset({"25006"})
-"""The connection is closed too: it may lead to the server from before a failover."""
+ENDS_CONNECTIONS = frozenset({"25006"})
+"""All connections are replaced, too: they may lead to the server from before a failover."""
 
 
 def follows(sqlstate: str) -> Follows:
@@ -83,5 +83,11 @@ def follows(sqlstate: str) -> Follows:
 
 def to_markdown() -> str:
     """The table of docs/faults.md."""
-    rows = (f"| `{state}` | {name} | {then} |" for state, (name, then) in ROWS.items())
+    rows = (
+        f"| `{state}` | {name} | {then}{_and_more(state)} |" for state, (name, then) in ROWS.items()
+    )
     return "\n".join(["| SQLSTATE | What | What follows |", "|---|---|---|", *rows])
+
+
+def _and_more(state: str) -> str:
+    return "; every connection is replaced" if state in ENDS_CONNECTIONS else ""

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from app.db import is_transient
+from app.db import is_transient, sqlstate
 from app.group_commit import GroupCommit, Lane, Skipped
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
@@ -97,7 +97,11 @@ class JobWriter:
                     raise
                 if attempt.remaining_s < -ATTEMPT_CLEANUP_S:
                     raise LeaseLost from error
-                log.warning("insight_job.database_away", job_id=str(attempt.claim.job_id))
+                log.warning(
+                    "insight_job.write_delayed",
+                    job_id=str(attempt.claim.job_id),
+                    sqlstate=sqlstate(error.__cause__ or error),
+                )
             await asyncio.sleep(DATABASE_RETRY_S)
 
     async def _flush_renewals(

@@ -1,6 +1,5 @@
 """Orders to unlock that come together, and are written together: the usual case of T1."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +16,7 @@ from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.group_commit import GroupCommit
 from app.jobs.leases import Locking
+from app.jobs.lock_waits import LockWaits
 from app.jobs.models import JobState
 from app.unlocks.sql import UNLOCK
 
@@ -95,8 +95,8 @@ class UnlockBatcher:
             self._write, kind="unlocks", batch_max=TOGETHER_MAX
         )
         self._of_users: dict[str, GroupCommit[Opening, Outcome]] = {}
-        self.waiting = asyncio.Semaphore(WAITING_MAX)
-        """To be held while locking an account that may be busy."""
+        self.lock_waits = LockWaits(WAITING_MAX)
+        """A turn of it is held while an account is locked that may be busy."""
 
     async def submit(self, opening: Opening) -> Outcome:
         """What became of the order; UNDECIDED only if its user has no account."""
@@ -136,7 +136,7 @@ class UnlockBatcher:
             written = await connection.execute(UNLOCK[Locking.SKIP], values)
             return outcomes_of(openings, written)
 
-        async with self.waiting:
+        async with self.lock_waits.turn(user_id):
             return await in_transaction(write, step=Step.UNLOCK)
 
 

@@ -85,7 +85,7 @@ async def unlock_category(
     job_id = job_id_of(order)
     unlocked = await _write(order, job_id, batcher) if sells else None
     if unlocked is None:
-        async with batcher.waiting:
+        async with batcher.lock_waits.turn(order.user_id):
             unlocked = await _look_closer(order, job_id, batcher.terms, sells=sells)
     # For a replay too: the first answer may have been lost before a worker was woken.
     await reach(Spot.WAKE)

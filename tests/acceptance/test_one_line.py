@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.support.environment import AUTH_SECRET
@@ -79,6 +80,26 @@ async def test_a_command_without_its_database_says_why(
         assert code == 1, command
         assert output == "", command
         assert _is_one_line(errors, why), (command, errors)
+
+
+async def test_a_check_that_is_cut_short_does_not_say_that_the_database_cannot_be_reached(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    url = environment["SIXFOLD_DATABASE_URL"]
+    slow = environment | {
+        "SIXFOLD_DATABASE_URL": f"{url}?options=-c%20statement_timeout%3D50",
+        "SIXFOLD_DATA_DIR": str(tmp_path),
+    }
+    stranger = await asyncpg.connect(url)
+    try:
+        async with stranger.transaction():
+            await stranger.execute("LOCK TABLE accounts")
+            code, output, errors = await _ended(slow, "-m", "app.cli", "check")
+    finally:
+        await stranger.close()
+    assert (code, output) == (1, "")
+    assert _is_one_line(errors, "took too long")
+    assert "reach" not in errors
 
 
 @pytest.mark.parametrize("process", ["api", "worker", "scheduler"])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import db, faults
 from app.db import close_engine, in_statement, in_transaction, lone_read, open_engine, snapshot
 from app.errors import Busy, TooSlow, Unavailable
-from app.faults import Step
+from app.faults import Spot, Step
 from app.sqlstates import ROWS, Follows, follows
 from tests.support.jobs import MakeEngine, ScriptedGenerator, assert_healthy, job_row, unlock
 
@@ -58,6 +59,13 @@ def test_every_row_is_a_class_or_a_code_of_a_class_that_has_a_row() -> None:
     assert follows("ZZ999") is Follows.BUG
 
 
+def test_every_class_that_the_driver_knows_has_a_row() -> None:
+    known = {getattr(one, "sqlstate", None) for one in vars(asyncpg.exceptions).values()}
+    classes = {state[:2] for state in known if isinstance(state, str)}
+    assert len(classes) > 30
+    assert classes <= set(ROWS)
+
+
 @pytest.mark.parametrize(("state", "raised"), RAISED.items())
 async def test_what_a_transaction_raises(
     engine: None, monkeypatch: pytest.MonkeyPatch, state: str, raised: type[Exception]
@@ -79,17 +87,43 @@ async def test_what_a_transaction_raises(
             await connection.exec_driver_sql(raising(state))
 
 
-async def test_a_read_only_server_loses_its_connection(engine: None) -> None:
-    async def pid() -> int:
-        async with lone_read() as connection:
-            return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+async def _pid(connection: AsyncConnection) -> int:
+    return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
 
-    before = await pid()
-    assert await pid() == before
+
+async def _pids() -> set[int]:
+    """The server's processes of two pooled connections."""
+    async with lone_read() as one, lone_read() as other:
+        return {await _pid(one), await _pid(other)}
+
+
+async def test_a_read_only_server_loses_every_connection_of_the_pool(engine: None) -> None:
+    """They lead to the server from before a failover, all of them."""
+    before = await _pids()
+    assert await _pids() == before
     with pytest.raises(Unavailable):
         async with snapshot() as connection:
             await connection.exec_driver_sql(raising("25006"))
-    assert await pid() != before
+    assert await _pids() & before == set()
+
+
+async def test_a_reply_that_takes_too_long_is_not_asked_for_again(database_url: str) -> None:
+    await open_engine(database_url, pool_size=1, statement_timeout_s=0.05)
+    tries = 0
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.exec_driver_sql("SELECT pg_sleep(600)")
+
+    try:
+        with pytest.raises(TooSlow):
+            await in_transaction(work)
+        assert tries == 1
+        with pytest.raises(TooSlow):
+            await in_statement(text("SELECT pg_sleep(600)"), {}, step=Step.STORE)
+    finally:
+        await close_engine()
 
 
 async def test_a_full_pool_is_told_at_once(database_url: str) -> None:
@@ -153,3 +187,18 @@ async def test_a_job_keeps_its_results_while_the_server_refuses_them(
     assert (job.state, job.attempt, len(generator.calls)) == ("succeeded", 1, 6)
     assert set(refusals.values()) == {0}
     await assert_healthy()
+
+
+async def test_an_attempt_is_given_back_when_the_server_cannot_do_it_now(
+    make_engine: MakeEngine, chat: UUID, hook: Any
+) -> None:
+    async def refuse(point: str, _: object) -> None:
+        if point == Spot.CONTEXT:
+            async with snapshot() as connection:
+                await connection.exec_driver_sql(raising("53200"))
+
+    job_id = (await unlock("alice", chat)).job_id
+    hook(refuse)
+    await make_engine().run_job("alice", job_id)
+    job = await job_row("alice", job_id)
+    assert (job.state, job.attempt, job.error_code) == ("queued", 0, "database_away")

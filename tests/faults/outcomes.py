@@ -21,7 +21,10 @@ class Fault(StrEnum):
     DEADLOCK = "40P01"
     SERIALIZATION = "40001"
     LOCK_TIMEOUT = "55P03"
+    READ_ONLY = "25006"
+    DISK_FULL = "53100"
     FULL = "cut, then 53300"
+    CUT_SHORT = "57014"
     AWAY = "database away"
 
 
@@ -87,6 +90,8 @@ _RETRIED = dict.fromkeys(
         Fault.DEADLOCK,
         Fault.SERIALIZATION,
         Fault.LOCK_TIMEOUT,
+        Fault.READ_ONLY,
+        Fault.DISK_FULL,
         Fault.FULL,
     ),
     Outcome.ONCE,
@@ -105,6 +110,7 @@ _USUAL: dict[Caller, dict[Fault, Outcome]] = {
         Fault.RAISE: Outcome.FAILED,
         Fault.RAISE_AFTER: Outcome.FAILED_APPLIED,
         Fault.HANG: Outcome.GIVEN_UP,
+        Fault.CUT_SHORT: Outcome.REFUSED,
         Fault.AWAY: Outcome.REFUSED,
     },
     Caller.WORKER: _RETRIED
@@ -113,6 +119,7 @@ _USUAL: dict[Caller, dict[Fault, Outcome]] = {
         Fault.RAISE: Outcome.ANOTHER,
         Fault.RAISE_AFTER: Outcome.ANOTHER,
         Fault.HANG: Outcome.FROZEN,
+        Fault.CUT_SHORT: Outcome.ONCE,
         Fault.AWAY: Outcome.ONCE,
     },
     Caller.SWEEP: _RETRIED
@@ -121,6 +128,7 @@ _USUAL: dict[Caller, dict[Fault, Outcome]] = {
         Fault.RAISE: Outcome.NEXT,
         Fault.RAISE_AFTER: Outcome.NOTED,
         Fault.HANG: Outcome.FROZEN,
+        Fault.CUT_SHORT: Outcome.NEXT,
         Fault.AWAY: Outcome.NEXT,
     },
 }
@@ -135,12 +143,14 @@ _SPECIAL: dict[Step | Spot, dict[Fault, Outcome]] = {
     Step.PREPARE: {
         Fault.RAISE: Outcome.LEFT,
         Fault.RAISE_AFTER: Outcome.LEFT,
+        Fault.CUT_SHORT: Outcome.LEFT,
         Fault.AWAY: Outcome.LEFT,
     },
-    Step.STORE_PREPARED: {Fault.AWAY: Outcome.LEFT},
+    Step.STORE_PREPARED: {Fault.CUT_SHORT: Outcome.LEFT, Fault.AWAY: Outcome.LEFT},
     Step.CLAIM: {
         Fault.RAISE: Outcome.LEFT,
         Fault.RAISE_AFTER: Outcome.HELD,
+        Fault.CUT_SHORT: Outcome.LEFT,
         Fault.AWAY: Outcome.LEFT,
     },
     # The next beat comes long before the lease ends.
@@ -153,6 +163,7 @@ _SPECIAL: dict[Step | Spot, dict[Fault, Outcome]] = {
     Step.POSTPONE: {
         Fault.RAISE: Outcome.HELD,
         Fault.RAISE_AFTER: Outcome.POSTPONED,
+        Fault.CUT_SHORT: Outcome.HELD,
         Fault.AWAY: Outcome.HELD,
     },
 }

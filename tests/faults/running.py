@@ -30,6 +30,9 @@ _SQLSTATES = {
     Fault.DEADLOCK: "40P01",
     Fault.SERIALIZATION: "40001",
     Fault.LOCK_TIMEOUT: "55P03",
+    Fault.READ_ONLY: "25006",
+    Fault.DISK_FULL: "53100",
+    Fault.CUT_SHORT: "57014",
 }
 
 _MOMENTS = {

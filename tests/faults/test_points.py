@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app import faults
+from app.db import in_statement
+from app.faults import Moment, Step
+from tests.support.jobs import execute
 
 APP = Path(__file__).resolve().parents[2] / "app"
 
@@ -43,3 +47,20 @@ def test_nothing_in_the_product_sets_the_hook() -> None:
     ]
     assert setting == []
     assert faults.hook is None
+
+
+@pytest.mark.parametrize("is_hooked", [False, True])
+async def test_a_statement_that_commits_itself_has_no_transaction_around_it_with_a_hook_either(
+    engine: None, monkeypatch: pytest.MonkeyPatch, is_hooked: bool
+) -> None:
+    """What is tested is what runs: the procedure's COMMIT is refused after a BEGIN."""
+    reached: list[str] = []
+
+    async def hook(point: str, _: object) -> None:
+        reached.append(point)
+
+    await execute("CREATE PROCEDURE alone(INOUT n int) LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$")
+    monkeypatch.setattr(faults, "hook", hook if is_hooked else None)
+    (row,) = await in_statement(text("CALL alone(7)"), {}, step=Step.STORE)
+    assert row.n == 7
+    assert reached == [f"{Step.STORE}.{moment}" for moment in Moment if is_hooked]

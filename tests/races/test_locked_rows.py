@@ -1,6 +1,7 @@
 """A row that a stranger has locked holds up its own job and no other."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -8,7 +9,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.catalog.categories import CATEGORIES
 from app.credits.accounts import opened_balance
+from app.credits.service import InsufficientCoins
 from app.crypto import KeyRing
 from app.db import transaction
 from app.generation.protocol import GenerationFailed
@@ -16,8 +19,9 @@ from app.group_commit import SKIPPED
 from app.jobs.leases import LeaseTimes, claim_jobs, renew_leases
 from app.jobs.rescue import end_abandoned_jobs
 from app.jobs.sweeps import retry_payment
-from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
-from app.unlocks.unlock import unlock_category
+from app.unlocks.batch import UnlockBatcher, Unlocked, UnlockOrder, UnlockTerms
+from app.unlocks.unlock import UnlockInProgress, unlock_category
+from tests.support.barriers import until_transaction_waits
 from tests.support.jobs import (
     MakeEngine,
     ScriptedGenerator,
@@ -160,6 +164,30 @@ async def test_categories_are_unlocked_while_a_row_of_another_is_locked(
         await asyncio.gather(orders["bob"], orders["carol"])
         assert not orders["alice"].done()
     assert (await orders["alice"]).held == 50
+    await assert_healthy()
+
+
+async def test_orders_of_a_locked_chat_do_not_hold_up_the_refusal_of_another_user(
+    engine: None, keyring: KeyRing
+) -> None:
+    """Both are looked at alone: whoever has to wait there takes one connection."""
+    batcher = UnlockBatcher(UnlockTerms(3600))
+    chats = {user: await store_chat(keyring, user) for user in USERS}
+
+    async def order(user: str, category: str) -> Unlocked:
+        asked = UnlockOrder(user, chats[user], category)
+        return await unlock_category(asked, batcher=batcher, wake=no_wake)
+
+    await opened_balance("alice")
+    await order("bob", "friendship")
+    async with locked("chat"):
+        waiting = [asyncio.create_task(order("alice", key)) for key in CATEGORIES]
+        await until_transaction_waits()
+        with pytest.raises(UnlockInProgress):
+            await order("bob", "friendship")
+        assert not any(one.done() for one in waiting)
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert Counter(map(type, answers)) == {Unlocked: 1, InsufficientCoins: len(CATEGORIES) - 1}
     await assert_healthy()
 
 

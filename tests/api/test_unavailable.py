@@ -1,0 +1,72 @@
+"""What a database that cannot do it just now is answered with: 503, and when to come back."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from app.db import lone_read
+from app.settings import Settings
+from tests.support.api import CHAT, Client, Reply, balance, refusal, unlock, upload
+
+POOL_SIZE = 2
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"db_pool_size": POOL_SIZE})
+
+
+@pytest.fixture
+async def chat_id(alice: Client) -> str:
+    return (await upload(alice, CHAT.encode())).json()["id"]
+
+
+def assert_unavailable(reply: Reply) -> None:
+    assert refusal(reply) == (503, "unavailable")
+    assert int(reply.headers["retry-after"]) >= 1
+
+
+async def test_a_database_that_became_read_only_sells_again_when_it_writes(
+    alice: Client, chat_id: str, settings: Settings
+) -> None:
+    """Its sessions stay read-only, as those of a server that was demoted: they are replaced."""
+    before = await balance(alice)
+    name = urlsplit(settings.database_url).path[1:]
+    server = await asyncpg.connect(settings.database_url)
+    await server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await server.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    )
+    assert_unavailable(await unlock(alice, chat_id))
+    assert await balance(alice) == before
+    await server.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await server.close()
+    assert (await unlock(alice, chat_id)).status_code == 202
+
+
+@pytest.mark.parametrize("state", ["53100", "57014", "58030"])
+async def test_a_server_that_cannot_do_it_now_is_no_error_of_the_program(
+    alice: Client, chat_id: str, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    async def refuse(point: str, connection: Any) -> None:
+        if point == "unlock.before_commit":
+            await connection.exec_driver_sql(
+                f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$"
+            )
+
+    monkeypatch.setattr("app.faults.hook", refuse)
+    assert_unavailable(await unlock(alice, chat_id))
+    monkeypatch.setattr("app.faults.hook", None)
+    assert (await unlock(alice, chat_id)).status_code == 202
+
+
+async def test_while_all_connections_are_taken_requests_are_refused(
+    alice: Client, chat_id: str
+) -> None:
+    async with lone_read(), lone_read():
+        assert_unavailable(await unlock(alice, chat_id))
+        assert_unavailable(await alice.get("/api/credits"))
+    assert (await unlock(alice, chat_id)).status_code == 202
