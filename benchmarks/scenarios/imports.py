@@ -8,13 +8,12 @@ import sys
 import tempfile
 import time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx2
 import orjson
 
-from app.chats.formats.text import decode_text
-from app.chats.formats.whatsapp.export import parse_export
+from app.chats.formats.format import ReadingOptions
+from app.chats.formats.registry import read_export
 from app.chats.transcript import DateOrder
 from app.frames import encoded
 from benchmarks import machine
@@ -22,6 +21,8 @@ from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
 from benchmarks.http_load import Plan, run_plan
 from benchmarks.seed import SAMPLE, export_of
+from tests.support.exports import LAYOUTS as EXPORTS
+from tests.support.exports import TITLE, Layout, chat_of
 
 SIZES = (1_000, 10_000, 100_000, 500_000)
 SIZES_IF_QUICK = (100_000,)
@@ -60,10 +61,11 @@ async def run(bench: Bench) -> dict[str, Any]:
                 f" {row['upload_s']:.2f} s"
             )
     layouts = {name: _parse_rate(_laid_out(header)) for name, header in LAYOUTS.items()}
+    messengers = {name: _parse_rate(_of_messenger(layout)) for name, layout in EXPORTS.items()}
     reader_mb = await asyncio.to_thread(_reader_mb, export_of(READER_MESSAGES))
     bench.say(
         "parsed by layout: "
-        + ", ".join(f"{name} {rate:,.0f}/s" for name, rate in layouts.items())
+        + ", ".join(f"{name} {rate:,.0f}/s" for name, rate in (layouts | messengers).items())
         + f"; {READER_MESSAGES:,} messages take {reader_mb:,.0f} MB in the reader"
     )
     return {
@@ -71,6 +73,7 @@ async def run(bench: Bench) -> dict[str, Any]:
         f" answer. blocked_ms: the slowest of {PROBES_S} health checks a second meanwhile.",
         "rows": rows,
         "layouts_parsed_s": layouts,
+        "messengers_parsed_s": messengers,
         "reader_mb": reader_mb,
     }
 
@@ -79,13 +82,17 @@ def _laid_out(header: bytes) -> bytes:
     return _HEADER.sub(header, export_of(LAYOUT_MESSAGES))
 
 
+def _of_messenger(layout: Layout) -> bytes:
+    return layout.render(chat_of(LAYOUT_MESSAGES, people=(layout.own, TITLE))).encode()
+
+
 def _reader_mb(export: bytes) -> float:
     """The most memory that the process which reads uploads has held when it has read `export`."""
     order = orjson.dumps(
         {"filename": "chat.txt", "date_order": "dmy", "timezone": "UTC", "bytes_max": 1 << 30}
     )
     with tempfile.TemporaryFile() as given:
-        given.writelines(encoded([order, export]))
+        given.writelines(encoded([order, b"", export]))
         given.seek(0)
         reader = subprocess.Popen(
             [sys.executable, "-m", "app.chats.import_process"],
@@ -99,9 +106,8 @@ def _reader_mb(export: bytes) -> float:
 
 
 def _parse_rate(export: bytes) -> float:
-    text, _ = decode_text(export)
     started = time.process_time()
-    parsed = parse_export(text, date_order=DateOrder.DMY, tz=ZoneInfo("UTC"))
+    parsed = read_export(export, ReadingOptions(DateOrder.DMY))
     return len(parsed.messages) / (time.process_time() - started)
 
 

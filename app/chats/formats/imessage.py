@@ -52,8 +52,9 @@ _SETTING = re.compile(
     r"background|kept an audio message|group photo|name)"
 )
 _PARTS_MAX = 1_000
-# A text of one line in which none of these stands is as it was typed.
-_SUSPECT = re.compile(r"[/!]|\.\w{2,5}$|Sticker from|Sent with|unsent|^Edited |^Ended|^    ")
+# A text of one line that has none of these is as it was typed.
+_ODD_BEGINNINGS = ("Edited ", "Ended", "Sent with", "SharePlay", "    ")
+_END_CHARS = 6
 
 
 def _recognises(head: bytes) -> bool:
@@ -80,7 +81,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 def _words(text: str) -> Words:
     """A message out of its parts."""
     text = text.removeprefix("\n")
-    if "\n" not in text and not _SUSPECT.search(text):
+    if "\n" not in text and _is_typed(text):
         return Words(text)
     if text.count("\n") > _PARTS_MAX:
         return Words(text)  # No export has so many parts in a message: it was typed, or pasted.
@@ -96,6 +97,18 @@ def _words(text: str) -> Words:
     kind = MessageKind.MEDIA if len(texts) < len(kept) else MessageKind.TEXT
     said, edited = _last_version([t for t in texts if not _SENT_WITH.fullmatch(t)])
     return Words(said, kind, edited)
+
+
+def _is_typed(line: str) -> bool:
+    """The line can be no mark and no file."""
+    return (
+        "/" not in line
+        and "." not in line[-_END_CHARS:]
+        and not line.endswith("!")
+        and not line.startswith(_ODD_BEGINNINGS)
+        and "unsent" not in line
+        and "Sticker from" not in line
+    )
 
 
 def _last_version(texts: list[str]) -> tuple[str, bool]:

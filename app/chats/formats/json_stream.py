@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-WINDOW_BYTES = 128 * 1024
-ELEMENT_BYTES_MAX = 1 << 20
+WINDOW_BYTES = 64 * 1024
+ELEMENT_BYTES_MAX = 1 << 18  # Parsing takes twelve times as much.
 _SHOWN_BYTES_MAX = 400
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)

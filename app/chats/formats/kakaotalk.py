@@ -46,6 +46,7 @@ _PC = re.compile(
     rf"(?m)\n(?:\[(?P<who>[^\n]{{1,100}}?)\] \[{_TIME}\](?: |$)"
     rf"|(?P<frame>{_PC_DAY})$|(?=(?P<event>{_EVENT})$))"
 )
+_PC_DAYS = re.compile(rf"(?m)\n{_PC_DAY}$")
 _PHONE = re.compile(
     rf"(?m)\n(?:{_KO_DAY}|{_EN_DAY})(?:(?: |, | at ){_TIME}(?:, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
     r"|(?: [월화수목금토일]요일)?$)"
@@ -58,17 +59,15 @@ _MOVED = re.compile(
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
 _HIDDEN = "메시지를 가렸습니다"
 
-_MEDIA = re.compile(
-    r"사진(?: \d{1,3}장)?|동영상|이모티콘|음성메시지|샵검색: .*|파일: .*|카카오톡 프로필: .*"
-    r"|Photos?|\d{1,3} photos?|Video|Emoticons?|Voice (?:Note|Message)|File: .*|Contact: .*"
-    r"|<사진 읽지 않음>|[0-9a-f]{64}\.(?:jpe?g|png|gif|mp4|m4a)"
+_MARK = re.compile(
+    r"(?P<media>사진(?: \d{1,3}장)?|동영상|이모티콘|음성메시지|샵검색: .*|파일: .*"
+    r"|카카오톡 프로필: .*|Photos?|\d{1,3} photos?|Video|Emoticons?|Voice (?:Note|Message)"
+    r"|File: .*|Contact: .*|<사진 읽지 않음>|[0-9a-f]{64}\.(?:jpe?g|png|gif|mp4|m4a))"
+    r"|(?P<deleted>(?:삭제된 메시지입니다|This message (?:was|has been) deleted)\.?)"
+    r"|(?P<call>(?:보이스톡|페이스톡|라이브톡|그룹콜|Voice Call|Video Call)"
+    r"(?: (?:해요|시작|종료|부재중|취소|응답 없음|Ended|Missed|Canceled|No Answer).*)?)"
+    r"|(?:지도|위치|Map|Location): (?P<location>(?:.|\n)*)"
 )
-_DELETED = re.compile(r"(?:삭제된 메시지입니다|This message (?:was|has been) deleted)\.?")
-_CALL = re.compile(
-    r"(?:보이스톡|페이스톡|라이브톡|그룹콜|Voice Call|Video Call)"
-    r"(?: (?:해요|시작|종료|부재중|취소|응답 없음|Ended|Missed|Canceled|No Answer).*)?"
-)
-_LOCATION = re.compile(r"(?:지도|위치|Map|Location): (?P<place>.*)", re.DOTALL)
 _MARK_CHARS_MAX = 200
 
 _Day = tuple[int, int, int]
@@ -79,7 +78,7 @@ def _recognises(head: bytes) -> bool:
     first = text.split("\n", _PREFACE_LINES_MAX + 1)[1:]
     if any(map(_SAVED.fullmatch, first)) or "카카오톡 대화" in first[0] or "KakaoTalk" in first[0]:
         return _PC.search(text) is not None or _PHONE.search(text) is not None
-    return re.search(rf"(?m)^{_PC_DAY}$", text) is not None and _PC.search(text) is not None
+    return _PC_DAYS.search(text) is not None and _PC.search(text) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
@@ -93,7 +92,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
             preface = number
     chat.lacks("time_zone")
     grammar = Grammar(_PHONE, partial(_read_phone, options.tz), _words, _notice)
-    if re.search(rf"(?m)^{_PC_DAY}$", text):
+    if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
         grammar = Grammar(_PC, _PcHeaders(options.tz).read, _words, _notice)
     read_lines(chat, text, grammar, preface_lines=preface)
@@ -148,16 +147,9 @@ def _time(met: re.Match[str], day: _Day, tz: tzinfo) -> datetime | None:
 
 
 def _words(text: str) -> Words:
-    if len(text) < _MARK_CHARS_MAX:
-        if _MEDIA.fullmatch(text):
-            return Words("", MessageKind.MEDIA)
-        if _DELETED.fullmatch(text):
-            return Words("", MessageKind.DELETED)
-        if _CALL.fullmatch(text):
-            return Words("", MessageKind.CALL)
-    if found := _LOCATION.fullmatch(text):
-        return Words(found["place"], MessageKind.LOCATION)
-    return Words(text)
+    if len(text) > _MARK_CHARS_MAX or (mark := _MARK.fullmatch(text)) is None:
+        return Words(text)
+    return Words(mark["location"] or "", MessageKind(mark.lastgroup))
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:

@@ -39,7 +39,7 @@ _YEAR_LAST = (
     r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<year>\d{4})[ \t]*"
 )
 _DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
-_DAYS = re.compile(rf"(?m)^(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
+_DAYS = re.compile(rf"(?m)\n(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
 _PERIODS = {"上午": 0, "午前": 0, "am": 0, "下午": 12, "午後": 12, "pm": 12}
 _TIME = (
     r"(?:(?P<before>[上下]午|午[前後]) ?)?(?P<h>\d{1,2}):(?P<n>\d{2})(?: ?(?P<after>[AaPp][Mm]))?"
@@ -63,6 +63,7 @@ _UNSENT = re.compile(
     r"(?:Message unsent\.?|.{1,60} unsent a message\.?|.{0,60}已收回訊息|.{0,60}撤回了一[条則]消息"
     r"|.{0,60}(?:メッセージの)?送信を取り消しました)"
 )
+_UNSENT_WORDS = ("unsent", "收回", "撤回", "取り消し")
 _CALL_MARK = "☎"
 _JOINED = re.compile(
     r"(?:joined the (?:group|chat)|added .+ to the group|が(?:グループに)?参加しました"
@@ -142,7 +143,7 @@ def _as_fact(written: list[re.Match[str]], order: DateOrder) -> dict[str, str | 
         "date_order": order.value,
         "first_at": days[0].isoformat() if days else None,
         "last_at": days[-1].isoformat() if days else None,
-        "line": written[0][0][:EXAMPLE_CHARS_MAX],
+        "line": written[0][0][1 : EXAMPLE_CHARS_MAX + 1],
         "line_at": shown.isoformat() if shown else None,
     }
 
@@ -201,7 +202,7 @@ def _words(text: str) -> Words:
         return Words(text.partition("]")[2].strip(), MessageKind.LOCATION)
     if text.startswith(_CALL_MARK):
         return Words("", MessageKind.CALL)
-    if len(text) < 100 and _UNSENT.fullmatch(text):
+    if any(word in text for word in _UNSENT_WORDS) and _UNSENT.fullmatch(text):
         return Words("", MessageKind.DELETED)
     return Words(text)
 

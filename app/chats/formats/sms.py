@@ -70,56 +70,57 @@ def _texts(text: str) -> Iterator[_Text]:
     names: dict[str, str] = {}
     mms: dict[str, str] | None = None
     parts: list[dict[str, str]] = []
-    for record in _RECORD.finditer(text):
-        fields = _fields(text, record.end())
-        match record["tag"]:
-            case "part" | "addr":
-                parts.append(fields)
-            case tag:
-                if mms is not None:
-                    yield _mms(mms, parts, names)
-                mms = None
-                if tag == "mms":
-                    mms, parts = fields, []
-                else:
-                    yield _sms(fields, names)
+    for tag, fields in _records(text):
+        if tag in ("part", "addr"):
+            parts.append(fields)
+            continue
+        if mms is not None:
+            yield _mms(mms, parts, names)
+        mms, parts = (fields if tag == "mms" else None), []
+        if tag == "sms":
+            yield _sms(fields, names)
     if mms is not None:
         yield _mms(mms, parts, names)
 
 
-def _fields(text: str, at: int) -> dict[str, str]:
-    """The attributes of an element; of those whose content is long and never read, nothing."""
-    fields: dict[str, str] = {}
-    while found := _ATTRIBUTE.match(text, at):
-        at = found.end()
-        if found[1] != "data":
-            fields[found[1]] = found[2][1:-1]
-    return fields
+def _records(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Tags and attributes, these with their quotation marks."""
+    tag, start = "", 0
+    for record in _RECORD.finditer(text):
+        if tag:
+            yield tag, dict(_ATTRIBUTE.findall(text, start, record.start()))
+        tag, start = record[1], record.end()
+    if tag:
+        yield tag, dict(_ATTRIBUTE.findall(text, start))
+
+
+def _value(fields: dict[str, str], name: str) -> str:
+    return fields.get(name, '""')[1:-1]
 
 
 def _sms(fields: dict[str, str], names: dict[str, str]) -> _Text:
-    address, kind = fields.get("address", ""), fields.get("type")
+    address, kind = _value(fields, "address"), _value(fields, "type")
     chat = _number(address)
-    name = _named(names, chat, fields.get("contact_name", ""), address)
+    name = _named(names, chat, _value(fields, "contact_name"), address)
     sender = None if kind != _RECEIVED else name
     return _Text(
-        chat, name, fields.get("date", ""), sender, _plain(fields.get("body", "")), MessageKind.TEXT
+        chat, name, _value(fields, "date"), sender, _plain(_value(fields, "body")), MessageKind.TEXT
     )
 
 
 def _mms(fields: dict[str, str], parts: list[dict[str, str]], names: dict[str, str]) -> _Text:
-    address = fields.get("address", "")
+    address = _value(fields, "address")
     chat = "~".join(sorted(_number(each) for each in address.split("~")))
-    title = _named(names, chat, fields.get("contact_name", ""), address)
-    texts = [_plain(part["text"]) for part in parts if part.get("ct") == "text/plain"]
+    title = _named(names, chat, _value(fields, "contact_name"), address)
+    texts = [_plain(_value(part, "text")) for part in parts if _value(part, "ct") == "text/plain"]
     written = "\n".join(text for text in texts if text not in _NO_VALUES)
-    is_media = any(_MEDIA.match(part.get("ct", "")) for part in parts)
+    is_media = any(_MEDIA.match(_value(part, "ct")) for part in parts)
     sender = None
-    if fields.get("msg_box") == _RECEIVED:
-        by = next((p.get("address", "") for p in parts if p.get("type") == _FROM_TYPE), "")
+    if _value(fields, "msg_box") == _RECEIVED:
+        by = next((_value(p, "address") for p in parts if _value(p, "type") == _FROM_TYPE), "")
         sender = names.get(_number(by), by) if "~" in chat and by else title
     kind = MessageKind.MEDIA if is_media else MessageKind.TEXT
-    return _Text(chat, title, fields.get("date", ""), sender, written, kind)
+    return _Text(chat, title, _value(fields, "date"), sender, written, kind)
 
 
 def _named(names: dict[str, str], chat: str, told: str, address: str) -> str:

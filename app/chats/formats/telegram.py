@@ -16,8 +16,11 @@ from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
 _LEAVES = frozenset({"remove_members"})
 _CALLS = frozenset({"phone_call", "group_call", "conference_call"})
-_MEDIA = ("photo", "file", "media_type", "contact_information", "game_title", "invoice_information")
-_LOCATIONS = ("location_information", "place_name")
+_LOCATIONS = frozenset({"location_information", "place_name"})
+_MEDIA = frozenset(
+    {"photo", "file", "media_type", "contact_information", "game_title", "invoice_information"}
+)
+_MARKED = _LOCATIONS | _MEDIA | {"poll"}
 _SAVED_MESSAGES = "Saved Messages"
 _CHAT_TYPES = (
     rb"personal_chat|bot_chat|saved_messages|replies|verification_codes|private_group|"
@@ -110,14 +113,14 @@ def _joined(parts: Any) -> str:
 
 
 def _kind_of(told: Any, text: str) -> tuple[MessageKind, str]:
+    if _MARKED.isdisjoint(told):
+        return MessageKind.TEXT, text
     if "poll" in told:
         return MessageKind.POLL, _poll(told["poll"])
-    if any(name in told for name in _LOCATIONS):
+    if not _LOCATIONS.isdisjoint(told):
         place = " ".join(filter(None, (told.get("place_name"), told.get("address"))))
         return MessageKind.LOCATION, place or text
-    if any(name in told for name in _MEDIA):
-        return MessageKind.MEDIA, text
-    return MessageKind.TEXT, text
+    return MessageKind.MEDIA, text
 
 
 def _poll(poll: Any) -> str:
