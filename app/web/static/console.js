@@ -204,7 +204,6 @@ function showJob(job) {
   const card = jobCard({
     jobId: job.job_id,
     title,
-    chatId: job.chat_id,
     onCancel: (current) => attempt(async () => {
       await call("POST", `/api/insights/jobs/${current.job_id}/cancel`);
     }),

@@ -7,7 +7,7 @@ import { sentDisclosure } from "/static/sent.js";
 const CANCELLABLE = new Set(["queued", "running"]);
 
 /** The card of a job; it shows each snapshot it is given. */
-export function jobCard({ jobId, title, chatId, onCancel }) {
+export function jobCard({ jobId, title, onCancel }) {
   const root = element("section", { class: "job" });
   let titles = new Map();
   const sent = sentDisclosure(jobId, (key) => titles.get(key) ?? key);
@@ -26,7 +26,7 @@ export function jobCard({ jobId, title, chatId, onCancel }) {
       max: job.progress.total, value: job.progress.completed, "aria-label": "Insights ready",
     }),
     element("p", { class: "quiet", "aria-live": "polite" }, job.message),
-    element("div", { class: "six" }, job.insights.map((insight) => insightCard(insight, chatId))),
+    element("div", { class: "six" }, job.insights.map((insight) => insightCard(insight, job))),
   ];
   return { root, show };
 }
@@ -38,7 +38,7 @@ function stateOf(job) {
   return job.state;
 }
 
-function insightCard(insight, chatId) {
+function insightCard(insight, job) {
   const took = insight.duration_ms == null ? null : ` · ${insight.duration_ms < 1000 ? `${insight.duration_ms} ms` : `${(insight.duration_ms / 1000).toFixed(1)} s`}`;
   const head = [
     element("h3", {}, insight.title),
@@ -54,25 +54,26 @@ function insightCard(insight, chatId) {
   return element("article", { class: "insight" }, head,
     element("p", { class: "headline" }, content.headline),
     element("p", {}, content.summary),
-    element("ul", {}, content.findings.map((finding) => findingItem(finding, chatId))),
+    element("ul", {}, content.findings.map((finding) => findingItem(finding, job))),
     metricList(content.metrics),
     element("p", { class: "quiet" }, `Confidence ${Math.round(content.confidence * 100)} %`));
 }
 
-function findingItem(finding, chatId) {
+function findingItem(finding, job) {
   const quotes = element("div");
   const numbers = finding.evidence.map((number) => element("button", {
     class: "evidence", type: "button", title: `Show message ${number}`,
-    onclick: () => toggleQuotes(quotes, chatId, finding.evidence),
+    onclick: () => toggleQuotes(quotes, job, finding.evidence),
   }, `#${number}`));
   return element("li", {}, finding.claim, " ", numbers, quotes);
 }
 
-async function toggleQuotes(place, chatId, numbers) {
+async function toggleQuotes(place, job, numbers) {
   if (place.hasChildNodes()) return place.replaceChildren();
   place.append(element("p", { class: "quiet" }, "Looking up …"));
   try {
-    const { items } = await read(`/api/chats/${chatId}/messages?numbers=${numbers.join(",")}`);
+    const { items } = await read(
+      `/api/chats/${job.chat_id}/messages?numbers=${numbers.join(",")}&revision=${job.chat_revision}`);
     place.replaceChildren(...items.map((message) => element("blockquote", { class: "quote" },
       element("span", { class: "quiet" }, `#${message.number} ${message.author}, ${moment(message.at)}\n`),
       message.text || `(${message.kind})`)));
