@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app import process_pool
+from app.chats.blocks import encode_block
 from app.process_pool import ProcessFailed, ProcessPool
+from tests.support.jobs import small_chat
 
-MODULE = "app.chats.import_process"
-UNKNOWN = [b"{}", b""]
+MODULE = "app.generation.preparing_process"
+UNKNOWN = [b"{}"]
 
 
 @pytest.fixture
@@ -22,8 +24,7 @@ async def pool() -> AsyncIterator[ProcessPool]:
 
 
 async def asked(pool: ProcessPool) -> list[bytes]:
-    order = b'{"filename": "a.txt", "date_order": null, "timezone": "UTC", "bytes_max": 99}'
-    return await pool.ask([order, b"Dear diary"], within_s=60)
+    return await pool.ask([encode_block(small_chat())], within_s=60)
 
 
 def pids() -> list[int]:
@@ -43,9 +44,9 @@ linux_only = pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="r
 
 
 async def test_a_failure_says_where_and_the_next_request_is_answered(pool: ProcessPool) -> None:
-    with pytest.raises(ProcessFailed, match=r"KeyError at .*import_process\.py:\d+"):
+    with pytest.raises(ProcessFailed, match=r"KeyError at .*blocks\.py:\d+"):
         await pool.ask(UNKNOWN, within_s=60)
-    assert b"unrecognised" in (await asked(pool))[0]
+    assert b"friendship" in (await asked(pool))[0]
 
 
 @linux_only
