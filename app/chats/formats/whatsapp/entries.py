@@ -83,8 +83,8 @@ def _split(text: str, layout: Layout) -> tuple[list[str], list[str], list[str], 
         if layout.time_first:
             firsts, seconds = seconds, firsts
         # The same few thousand strings over and over: one of each is kept.
-        days += [shared(written, written) for written in firsts]
-        clocks += [shared(written, written) for written in seconds]
+        days += map(shared, firsts, firsts)
+        clocks += map(shared, seconds, seconds)
         rests += pieces[3::3]
     return preamble, days, clocks, rests
 

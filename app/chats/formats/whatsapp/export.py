@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import accumulate, takewhile
-from operator import sub
+from itertools import accumulate, count, repeat, takewhile
+from operator import attrgetter, sub
 
 from app.chats.formats.text import clean_text
 from app.chats.formats.whatsapp.bodies import (
@@ -28,7 +28,7 @@ from app.chats.formats.whatsapp.entries import Entries, read_entries
 from app.chats.formats.whatsapp.headers import Layout, foreign_headers, sniff
 from app.chats.formats.whatsapp.names import Names
 from app.chats.formats.whatsapp.notices import group_name, kind_of, people_of
-from app.chats.formats.whatsapp.titles import shared_bodies, titles
+from app.chats.formats.whatsapp.titles import shared_bodies, suspects, titles
 from app.chats.message import Message, MessageKind
 from app.chats.transcript import (
     EXAMPLE_CHARS_MAX,
@@ -86,7 +86,7 @@ def parse_export(
     reader.read(entries)
     if not reader.messages:
         raise EmptyChat
-    participants = dict(Counter(m.author for m in reader.messages).most_common())
+    participants = dict(Counter(map(attrgetter("author"), reader.messages)).most_common())
     if len(participants) > PARTICIPANTS_MAX:
         raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
     return Transcript(
@@ -180,11 +180,13 @@ class _Reader:
 
     def read(self, entries: Entries) -> None:
         rests = entries.rests
-        self._shared = shared_bodies(rests, self.layout)
+        suspected = suspects(rests)
+        self._shared = shared_bodies(suspected, self.layout)
         if self.layout.is_ios:
-            self._titles = titles(rests, self.layout)
-            self._is_unmarked = not any(map(has_own_mark, rests))
-            if sum(RIGHT_TO_LEFT in r for r in rests) > sum(LEFT_TO_RIGHT in r for r in rests):
+            self._titles = titles(rests, suspected, self.layout)
+            self._is_unmarked = not any(map(has_own_mark, suspected))
+            leftward = sum(RIGHT_TO_LEFT in rest for rest in suspected)
+            if leftward > sum(LEFT_TO_RIGHT in rest for rest in suspected):
                 self._mark = RIGHT_TO_LEFT
         number = 1
         for start in range(0, len(rests), _PART_ENTRIES):
@@ -192,15 +194,16 @@ class _Reader:
         self._place_lines(entries)
 
     def _read_part(self, entries: Entries, start: int, number: int) -> int:
-        # The hot loop of an import: a plain message takes no call but the one that makes it.
+        # The hot loop of an import. A message is made as the tuple that it is: its own __new__,
+        # which would name its fields, takes as long again.
         names, author_end = self.names.known, self.layout.author_end
         append, titled = self.messages.append, self._titles
         edges, heads, head = ODD_EDGES, ODD_HEADS, HEAD
         unmarked, mark = self._is_unmarked, self._mark
-        text_kind, make = MessageKind.TEXT, Message.__new__
+        text_kind, make, message = MessageKind.TEXT, tuple.__new__, Message
         part = entries.rests[start : start + _PART_ENTRIES]
         ats = entries.ats[start : start + _PART_ENTRIES]
-        for index, (at, rest) in enumerate(zip(ats, part, strict=True), start):
+        for index, at, rest in zip(count(start), ats, part, strict=False):
             raw, end, body = rest.partition(author_end)
             author = names.get(raw)
             if author is None or not end:
@@ -223,9 +226,9 @@ class _Reader:
                 if odd is None:
                     self._note(index, at, body)
                     continue
-                append(make(Message, number, at, author, *odd))
+                append(make(message, (number, at, author, *odd)))
             else:
-                append(make(Message, number, at, author, body, text_kind, False))
+                append(make(message, (number, at, author, body, text_kind, False)))
             number += 1
         return number
 
@@ -278,7 +281,7 @@ class _Reader:
     def _place_lines(self, entries: Entries) -> None:
         """Every line of the file is of a message, of a notice, or one that looks like a header
         and is not: those are counted on their own."""
-        lines = [rest.count("\n") + 1 for rest in entries.rests]
+        lines = [1 + more for more in map(str.count, entries.rests, repeat("\n"))]
         own = list(map(sub, lines, entries.inside)) if entries.inside else lines
         in_notices = sum(own[entry] for entry in self._notice_entries)
         self.notice_lines += in_notices

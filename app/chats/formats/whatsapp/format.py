@@ -3,12 +3,12 @@
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import decode_text, head_text
 from app.chats.formats.whatsapp.export import parse_export
-from app.chats.formats.whatsapp.headers import sniff
+from app.chats.formats.whatsapp.headers import has_header
 from app.chats.transcript import Transcript
 
 
 def _recognises(head: bytes) -> bool:
-    return sniff("\n" + head_text(head)) is not None
+    return has_header("\n" + head_text(head))
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:

@@ -74,6 +74,7 @@ _LIKE_HEADER = re.compile(
     rf"[^\n\[\]]{{0,24}}?(?:\]|{_SPACE}[-–—]{_SPACE})"
 )
 
+_ASCII_DIGITS = str.maketrans("123456789", "0" * 9)
 _AUTHOR_LINE = re.compile(r"[^:：\n]{1,255}(?P<end>: |:(?=\S)|：)")
 
 
@@ -93,6 +94,12 @@ class Layout:
         return self.name.startswith("ios")
 
 
+def has_header(text: str) -> bool:
+    """`sniff` finds a layout in `text`, which begins with a newline."""
+    found = _ANY_HEADER.finditer(text, 0, _SAMPLE_CHARS_MAX)
+    return any(_shape(header) is not None for header in found)
+
+
 def sniff(text: str) -> Layout | None:
     """The layout of most headers near the start of `text`; None if there is no header.
 
@@ -101,9 +108,13 @@ def sniff(text: str) -> Layout | None:
     shapes: Counter[str] = Counter()
     examples: dict[str, re.Match[str]] = {}
     ends: Counter[str] = Counter()
+    shape_of: dict[str, str | None] = {}
     for found in _ANY_HEADER.finditer(text, 0, _SAMPLE_CHARS_MAX):
-        shape = _shape(found)
-        if shape is None:
+        # Headers that differ in the digits alone have one shape.
+        undated = found[0].translate(_ASCII_DIGITS)
+        if undated not in shape_of:
+            shape_of[undated] = _shape(found)
+        if (shape := shape_of[undated]) is None:
             continue
         shapes[shape] += 1
         examples.setdefault(shape, found)

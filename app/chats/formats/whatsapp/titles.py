@@ -22,13 +22,16 @@ _OFTEN = 3
 _OTHERS_MAX = 2
 
 
-def shared_bodies(rests: Sequence[str], layout: Layout) -> frozenset[str]:
+def suspects(rests: Sequence[str]) -> list[str]:
+    """The few entries that hold one of WhatsApp's marks, or end as what it puts in brackets."""
+    return [r for r in rests if r.endswith((">", "›")) or LEFT_TO_RIGHT in r or RIGHT_TO_LEFT in r]
+
+
+def shared_bodies(suspected: Sequence[str], layout: Layout) -> frozenset[str]:
     """Bodies with the structure of a mark that several authors have, or one author often."""
     authors: dict[str, set[str]] = {}
     counts: dict[str, int] = {}
-    for rest in [
-        r for r in rests if r.endswith((">", "›")) or LEFT_TO_RIGHT in r or RIGHT_TO_LEFT in r
-    ]:
+    for rest in suspected:
         author, end, body = rest.partition(layout.author_end)
         if end and could_be_shared(body):
             authors.setdefault(body, set()).add(author)
@@ -38,16 +41,14 @@ def shared_bodies(rests: Sequence[str], layout: Layout) -> frozenset[str]:
     )
 
 
-def titles(rests: Sequence[str], layout: Layout) -> frozenset[str]:
-    """The names that are a group's and no person's.
+def titles(rests: Sequence[str], suspected: Sequence[str], layout: Layout) -> frozenset[str]:
+    """The names that are a group's and no person's; `suspected` are the suspects of `rests`.
 
     A candidate stands over the encryption notice or is named by an event. It is a group's name
     if it never has the body of a person, or in a chat of several people seldom.
     """
     candidates: set[str] = set()
-    for index, rest in enumerate(rests):
-        if index >= _UNMARKED_MAX and not has_own_mark(rest):
-            continue
+    for rest in [*rests[:_UNMARKED_MAX], *filter(has_own_mark, suspected)]:
         author, end, body = rest.partition(layout.author_end)
         if end and is_encryption_notice(body):
             candidates.add(clean(author))
