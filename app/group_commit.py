@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from app import telemetry
 from app.db import is_transient
@@ -14,6 +14,9 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 BATCH_MAX = 500
+AGAIN_S = (0.005, 0.01, 0.02, 0.04)
+"""Pauses before an item that was skipped goes into a batch once more. Most locks are those of other
+writes of this process to the same job, and last as long as a commit."""
 
 
 class Skipped(Enum):
@@ -42,7 +45,8 @@ class GroupCommit(Generic[Item, Outcome]):
     back: one made an idle system slower and a busy one no faster. A batch that the database
     refuses is flushed again item by item, so that a bad row fails alone; one that could not
     reach the database fails whole, since its items would fare no better alone. What a flush skips
-    waits for its lock in a lane: a locked row holds up no other item of its batch.
+    goes into some more batches, then waits for its lock in a lane: a locked row holds up no other
+    item of its batch.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class GroupCommit(Generic[Item, Outcome]):
         self._flush = flush
         self._lane = lane
         self._in_lane: set[asyncio.Task[None]] = set()
+        self._again: set[asyncio.Future[Any]] = set()
+        """Of items that were skipped before: they hear of it when they are once more."""
         self._sizes = telemetry.batch_size.labels(kind)
         self._batch_max = batch_max
         self._idle = idle
@@ -74,15 +80,18 @@ class GroupCommit(Generic[Item, Outcome]):
         A submitter that is cancelled does not take back what is flushed already.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush_all())
+        self._add(item, future)
         return await future
 
     async def close(self) -> None:
         """Waits for what was submitted."""
         while under_way := [task for task in (self._flushing, *self._in_lane) if task]:
             await asyncio.wait(under_way)
+
+    def _add(self, item: Item, future: asyncio.Future[Any]) -> None:
+        self._waiting.append((item, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all())
 
     async def _flush_all(self) -> None:
         try:
@@ -115,10 +124,11 @@ class GroupCommit(Generic[Item, Outcome]):
             _fail(batch, RuntimeError(f"{len(outcomes)} outcomes for {len(batch)} items"))
             return
         for entry, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Skipped):
+            if isinstance(outcome, Skipped) and entry[1] not in self._again:
                 self._skip(entry)
             elif not entry[1].done():
-                entry[1].set_result(outcome)
+                future: asyncio.Future[Any] = entry[1]
+                future.set_result(outcome)
 
     def _skip(self, entry: tuple[Item, asyncio.Future[Outcome]]) -> None:
         if self._lane is None:
@@ -133,15 +143,34 @@ class GroupCommit(Generic[Item, Outcome]):
     ) -> None:
         item, future = entry
         try:
-            async with lane.turn(item):
-                if future.done():  # Its submitter gave up.
-                    return
-                outcome = await lane.write(item)
+            outcome = await self._flush_again(entry)
+            if isinstance(outcome, Skipped):
+                async with lane.turn(item):
+                    if future.done():  # Its submitter gave up.
+                        return
+                    outcome = await lane.write(item)
         except Exception as error:  # noqa: BLE001 (handed to the submitter, never swallowed)
             _fail([entry], error)
             return
         if not future.done():
             future.set_result(outcome)
+
+    async def _flush_again(self, entry: tuple[Item, asyncio.Future[Outcome]]) -> Outcome | Skipped:
+        """What the next batches make of an item that was skipped."""
+        for pause_s in AGAIN_S:
+            await asyncio.sleep(pause_s)
+            if entry[1].done():
+                break
+            again: asyncio.Future[Outcome | Skipped] = asyncio.get_running_loop().create_future()
+            self._again.add(again)
+            try:
+                self._add(entry[0], again)
+                outcome = await again
+            finally:
+                self._again.discard(again)
+            if not isinstance(outcome, Skipped):
+                return outcome
+        return SKIPPED
 
 
 def _fail(batch: Sequence[tuple[Item, asyncio.Future[Outcome]]], error: Exception) -> None:
