@@ -1,8 +1,10 @@
 """One message of a chat: what the importer yields and everything else reads."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 CONVERSATION_SILENCE_S = 6 * 3600
 """After so long a silence the next message starts a conversation; sooner, it may be a reply.
@@ -36,3 +38,10 @@ class Message(NamedTuple):
     text: str
     kind: MessageKind = MessageKind.TEXT
     edited: bool = False
+
+
+make_message: Callable[[tuple[int, datetime, str, str, MessageKind, bool]], Message] = partial(
+    tuple[Any, ...].__new__, Message
+)
+"""A message of all its fields, for hot loops: in a third of the time of calling the class, whose
+own `__new__` takes them by their names."""

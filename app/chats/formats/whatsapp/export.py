@@ -29,7 +29,7 @@ from app.chats.formats.whatsapp.headers import Layout, foreign_headers, sniff
 from app.chats.formats.whatsapp.names import Names
 from app.chats.formats.whatsapp.notices import group_name, kind_of, people_of
 from app.chats.formats.whatsapp.titles import shared_bodies, suspects, titles
-from app.chats.message import Message, MessageKind
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import (
     EXAMPLE_CHARS_MAX,
     EXAMPLES_MAX,
@@ -194,13 +194,12 @@ class _Reader:
         self._place_lines(entries)
 
     def _read_part(self, entries: Entries, start: int, number: int) -> int:
-        # The hot loop of an import. A message is made as the tuple that it is: its own __new__,
-        # which would name its fields, takes as long again.
+        # The hot loop of an import.
         names, author_end = self.names.known, self.layout.author_end
         append, titled = self.messages.append, self._titles
         edges, heads, head = ODD_EDGES, ODD_HEADS, HEAD
         unmarked, mark = self._is_unmarked, self._mark
-        text_kind, make, message = MessageKind.TEXT, tuple.__new__, Message
+        text_kind, make = MessageKind.TEXT, make_message
         part = entries.rests[start : start + _PART_ENTRIES]
         ats = entries.ats[start : start + _PART_ENTRIES]
         for index, at, rest in zip(count(start), ats, part, strict=False):
@@ -226,9 +225,9 @@ class _Reader:
                 if odd is None:
                     self._note(index, at, body)
                     continue
-                append(make(message, (number, at, author, *odd)))
+                append(make((number, at, author, odd.text, odd.kind, odd.edited)))
             else:
-                append(make(message, (number, at, author, body, text_kind, False)))
+                append(make((number, at, author, body, text_kind, False)))
             number += 1
         return number
 
