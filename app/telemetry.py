@@ -36,7 +36,7 @@ insight_duration = Histogram(
 )
 batch_size = Histogram(
     "sixfold_batch_rows",
-    "Rows that one statement of the group-commit writer carried.",
+    "Rows that one statement of a group commit carried.",
     ["kind"],
     buckets=_BATCH_BUCKETS,
 )

@@ -26,7 +26,7 @@ from app.jobs.job_writer import JobWriter
 from app.jobs.leases import Claim, JobRef, LeaseTimes, Requeue, renew_leases
 from app.jobs.models import ATTEMPTS_MAX, JobState
 from app.jobs.notifications import Notifications
-from app.jobs.prepared_chats import ChatGone, NotPrepared, find_unprepared, open_context
+from app.jobs.prepared_chats import ChatGone, NotPrepared, PreparedParts, find_unprepared
 from app.jobs.preparer import NoRoom, PreparationFailed, Preparer
 from app.jobs.settle import Ending, Guard, postpone_payment
 from app.jobs.spending import count_uncharged
@@ -59,12 +59,12 @@ class JobEngine:
         limits: CallLimits | None = None,
     ) -> None:
         """`limits` are the provider's; None for a generator that asks none."""
-        self._generator = generator
         self._preparer = preparer
         self._keyring = keyring
         self._times = times
         self._heartbeat_s = heartbeat_s
         self._claims = Claims(times, notifications)
+        self._parts = PreparedParts(generator.reads)
         self._writer = JobWriter(times, notifications)
         self._calls = InsightCalls(generator, self._writer, limits)
         self._attempts: dict[JobRef, Attempt] = {}
@@ -180,7 +180,7 @@ class JobEngine:
                 return []
             if failure is not None:
                 raise failure
-            context = await open_context(claim, key, self._generator.reads)
+            context = await self._parts.open_context(claim, key)
             calls = [
                 asyncio.create_task(self._calls.write(attempt, key, spec, context))
                 for spec in missing

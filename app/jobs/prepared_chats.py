@@ -4,7 +4,7 @@ One worker at a time prepares a chat: it takes it for a while, by `chats.prepari
 two do it after all, the second finds what the first has stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from app.crypto import ChatKey, SealBroken
 from app.db import in_statement, in_transaction, lone_read
 from app.faults import Spot, Step, reach
 from app.generation.context import VERSION, InsightContext, Part
+from app.group_commit import GroupCommit
 from app.jobs.leases import DUE, IS_PREPARED, Claim, JobRef
 
 TAKEN_S_MAX = 600
@@ -24,8 +25,13 @@ TAKEN_S_MAX = 600
 OTHER_VERSION_HOURS = 24
 """What another release has prepared is kept as long as both may run side by side."""
 
+PARTS_MAX = 50
+"""Read by one statement: some ten kilobytes each, which all are in memory at once."""
+
 ChatRef = tuple[str, UUID]
 """(user id, chat id)"""
+CategoryRef = tuple[str, UUID, str]
+"""(user id, chat id, category)"""
 
 log = structlog.get_logger()
 
@@ -49,26 +55,48 @@ class TakenChat:
     sealed_key: bytes = field(repr=False)
 
 
-async def open_context(claim: Claim, key: ChatKey, part: Part) -> InsightContext:
-    """What a job's insights are written from. Raises ChatGone and NotPrepared."""
-    await reach(Spot.CONTEXT)
-    if claim.message_count is None:
-        raise ChatGone
-    chat, category = (claim.user_id, claim.chat_id), claim.category
-    async with lone_read() as connection:
-        found = await connection.execute(
-            _PART, _named(chat) | {"category": category, "part": part.value}
+class PreparedParts:
+    """Reads what jobs are written from: the parts that a process's jobs ask for at one moment come
+    by one statement."""
+
+    def __init__(self, part: Part) -> None:
+        """`part` is what the process's generator reads."""
+        self._part = part
+        self._group = GroupCommit[CategoryRef, bytes | None](
+            self._read, kind="parts", batch_max=PARTS_MAX
         )
-        sealed = found.scalar_one_or_none()
-    if sealed is None:
-        raise NotPrepared
-    try:
-        plain = opened_part(key, chat, category, part, sealed)
-    except SealBroken as error:
-        log.warning("prepared.unreadable", job_id=str(claim.job_id), reason=error.reason)
-        await in_statement(_FORGET, _named(chat), step=Step.PREPARE)
-        raise NotPrepared from error
-    return InsightContext(claim.message_count, {part: plain})
+
+    async def open_context(self, claim: Claim, key: ChatKey) -> InsightContext:
+        """What a job's insights are written from. Raises ChatGone, NotPrepared and Unavailable."""
+        await reach(Spot.CONTEXT)
+        if claim.message_count is None:
+            raise ChatGone
+        chat, category, part = (claim.user_id, claim.chat_id), claim.category, self._part
+        sealed = await self._group.submit((*chat, category))
+        if sealed is None:
+            raise NotPrepared
+        try:
+            plain = opened_part(key, chat, category, part, sealed)
+        except SealBroken as error:
+            log.warning("prepared.unreadable", job_id=str(claim.job_id), reason=error.reason)
+            await in_statement(_FORGET, _named(chat), step=Step.PREPARE)
+            raise NotPrepared from error
+        return InsightContext(claim.message_count, {part: plain})
+
+    async def _read(self, asked: Sequence[CategoryRef]) -> list[bytes | None]:
+        user_ids, chat_ids, categories = zip(*asked, strict=True)
+        async with lone_read() as connection:
+            found = await connection.execute(
+                PARTS,
+                {
+                    "user_ids": list(user_ids),
+                    "chat_ids": list(chat_ids),
+                    "categories": list(categories),
+                    "part": self._part.value,
+                },
+            )
+            sealed = {(row.user_id, row.chat_id, row.category): row.sealed for row in found}
+        return [sealed.get(one) for one in asked]
 
 
 async def find_unprepared(job: JobRef) -> UUID | None:
@@ -150,10 +178,15 @@ def _binding(chat: ChatRef, category: str, part: Part) -> tuple[str, ...]:
     return ("prepared", user_id, str(chat_id), VERSION, category, part.value)
 
 
-_PART = text(f"""
-    SELECT sealed FROM prepared_chats
-    WHERE user_id = :user_id AND chat_id = :chat_id AND version = '{VERSION}'
-      AND category = :category AND part = :part
+PARTS = text(f"""
+    SELECT p.user_id, p.chat_id, p.category, p.sealed
+    FROM unnest(CAST(:user_ids AS text[]), CAST(:chat_ids AS uuid[]), CAST(:categories AS text[]))
+        AS t (user_id, chat_id, category)
+    CROSS JOIN LATERAL (
+        SELECT * FROM prepared_chats p
+        WHERE p.user_id = t.user_id AND p.chat_id = t.chat_id AND p.version = '{VERSION}'
+          AND p.category = t.category AND p.part = :part
+    ) p
 """)
 
 _UNPREPARED = text(f"""

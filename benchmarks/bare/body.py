@@ -9,13 +9,13 @@ from typing import Self
 from app.catalog.categories import CATEGORIES, InsightSpec
 from app.catalog.content import checked_evidence
 from app.crypto import ChatKey, KeyRing
-from app.generation.context import VERSION, InsightContext, Part
+from app.generation.context import InsightContext
 from app.jobs.models import InsightState
 from app.jobs.prepared_chats import opened_part
 from app.jobs.results import InsightResult, insight_binding
 from app.settings import parse_master_key
 from benchmarks.bare.grouped import BatchedSteps, SingleSteps
-from benchmarks.bare.steps import Claimed, Connections, PlainSteps, Steps
+from benchmarks.bare.steps import PART, Claimed, Connections, PlainSteps, Steps
 from benchmarks.contestant import Job, Load
 from benchmarks.model import StubModel
 
@@ -71,11 +71,12 @@ class Body:
 
     async def _context(self, claimed: Claimed, key: ChatKey) -> InsightContext:
         """Read and opened as the product does it."""
-        chat, part = (claimed.held.user_id, claimed.chat_id), Part.DISCLOSURE
-        async with self._connections.taken() as connection:
-            row = await connection.fetchrow(_PART, *chat, VERSION, claimed.category, part.value)
-        plain = opened_part(key, chat, claimed.category, part, row["sealed"])
-        return InsightContext(row["message_count"], {part: plain})
+        sealed = await self._steps.read(claimed)
+        if sealed is None:
+            raise RuntimeError(f"chat {claimed.chat_id} is not prepared")
+        chat = (claimed.held.user_id, claimed.chat_id)
+        plain = opened_part(key, chat, claimed.category, PART, sealed)
+        return InsightContext(claimed.message_count, {PART: plain})
 
     async def _write(
         self, claimed: Claimed, key: ChatKey, spec: InsightSpec, context: InsightContext
@@ -100,10 +101,3 @@ class Body:
         )
         if not await self._steps.store(result):
             raise RuntimeError(f"job {held.job_id} was lost")
-
-
-_PART = """
-    SELECT p.sealed, c.message_count
-    FROM prepared_chats p JOIN chats c ON c.user_id = p.user_id AND c.id = p.chat_id
-    WHERE p.user_id = $1 AND p.chat_id = $2 AND p.version = $3 AND p.category = $4 AND p.part = $5
-"""

@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from app.credits.models import ReservationState
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
-from app.jobs import leases, results, settle
-from app.jobs.leases import HeldLease
+from app.jobs import leases, prepared_chats, results, settle
+from app.jobs.leases import HeldLease, Locking
 from app.jobs.models import JobState
 from app.jobs.results import InsightResult
 from app.jobs.settle import Guard
 from benchmarks.bare.statements import Statement
-from benchmarks.bare.steps import ATTEMPT_S, LEASE_S, Claimed, Connections
+from benchmarks.bare.steps import ATTEMPT_S, LEASE_S, PART, Claimed, Connections
 from benchmarks.contestant import Job
 
 BATCH_MAX = 500
@@ -25,17 +25,20 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _CLAIM = Statement(leases._CLAIM)
-_STORE = Statement(results._STORE[leases.Locking.SKIP])
+_PARTS = Statement(prepared_chats.PARTS)
+_STORE = {locking: Statement(one) for locking, one in results._STORE.items()}
 _LOCK_ACCOUNTS = Statement(LOCK_ACCOUNTS)
-_END = Statement(settle._END[leases.Locking.SKIP])
+_END = {locking: Statement(one) for locking, one in settle._END.items()}
 _SETTLE = Statement(SETTLE)
 
 
 class Flushes:
     """One transaction for any number of jobs."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, locking: Locking) -> None:
+        """`locking` is for those that write to jobs under their leases."""
         self._connections = connections
+        self._store, self._end = _STORE[locking], _END[locking]
 
     async def claim(self, jobs: Sequence[Job]) -> list[Claimed | None]:
         asked = {
@@ -50,11 +53,25 @@ class Flushes:
         claimed = {(row["user_id"], row["id"]): Claimed.of(row) for row in rows}
         return [claimed.pop(job, None) for job in jobs]
 
+    async def read(self, claimed: Sequence[Claimed]) -> list[bytes | None]:
+        asked = {
+            "user_ids": [one.held.user_id for one in claimed],
+            "chat_ids": [one.chat_id for one in claimed],
+            "categories": [one.category for one in claimed],
+            "part": PART.value,
+        }
+        async with self._connections.taken() as connection:
+            rows = await connection.fetch(_PARTS.sql, *_PARTS.values(asked))
+        sealed = {(row["user_id"], row["chat_id"], row["category"]): row["sealed"] for row in rows}
+        return [sealed.get((one.held.user_id, one.chat_id, one.category)) for one in claimed]
+
     async def store(self, stored: Sequence[InsightResult]) -> list[bool]:
         async with self._connections.taken() as connection:
-            rows = await connection.fetch(_STORE.sql, *_STORE.values(results.bound(stored)))
-        owned = {(row["user_id"], row["id"]) for row in rows}
-        return [(one.lease.user_id, one.lease.job_id) in owned for one in stored]
+            rows = await connection.fetch(
+                self._store.sql, *self._store.values(results.bound(stored))
+            )
+        written = {(row["user_id"], row["id"], row["ord"]) for row in rows}
+        return [(one.lease.user_id, one.lease.job_id, one.ord) in written for one in stored]
 
     async def settle(self, held: Sequence[HeldLease]) -> list[bool]:
         count = len(held)
@@ -70,7 +87,7 @@ class Flushes:
         users = {"user_ids": sorted(set(ending["user_ids"]))}
         async with self._connections.transaction() as connection:
             await connection.fetch(_LOCK_ACCOUNTS.sql, *_LOCK_ACCOUNTS.values(users))
-            rows = await connection.fetch(_END.sql, *_END.values(ending))
+            rows = await connection.fetch(self._end.sql, *self._end.values(ending))
             ended = {(row["user_id"], row["id"]) for row in rows if row["state"] == _SUCCEEDED}
             paid = await connection.fetch(_SETTLE.sql, *_SETTLE.values(_settlements(list(ended))))
             if {(row["user_id"], row["id"]) for row in paid} != ended:
@@ -82,10 +99,14 @@ class SingleSteps:
     """Each step of each job by itself."""
 
     def __init__(self, connections: Connections) -> None:
-        self._flushes = Flushes(connections)
+        # The six results of a job wait for each other: they write to one row.
+        self._flushes = Flushes(connections, Locking.WAIT)
 
     async def claim(self, job: Job) -> Claimed | None:
         return (await self._flushes.claim([job]))[0]
+
+    async def read(self, claimed: Claimed) -> bytes | None:
+        return (await self._flushes.read([claimed]))[0]
 
     async def store(self, result: InsightResult) -> bool:
         return (await self._flushes.store([result]))[0]
@@ -130,13 +151,17 @@ class BatchedSteps:
     """What is ready, of all jobs, in one statement: the product's group commit."""
 
     def __init__(self, connections: Connections) -> None:
-        flushes = Flushes(connections)
+        flushes = Flushes(connections, Locking.SKIP)
         self._claims = Group[Job, Claimed | None](flushes.claim)
+        self._parts = Group[Claimed, bytes | None](flushes.read)
         self._results = Group[InsightResult, bool](flushes.store)
         self._settles = Group[HeldLease, bool](flushes.settle)
 
     async def claim(self, job: Job) -> Claimed | None:
         return await self._claims.submit(job)
+
+    async def read(self, claimed: Claimed) -> bytes | None:
+        return await self._parts.submit(claimed)
 
     async def store(self, result: InsightResult) -> bool:
         return await self._results.submit(result)

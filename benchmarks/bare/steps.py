@@ -1,6 +1,7 @@
 """The steps of a job by bare asyncpg: one transaction each, statement after statement.
 
-A job takes 36 round trips: five to claim it, four for each result, seven to settle it.
+A job takes 37 round trips: five to claim it, one to read what it is written from, four for each
+result, seven to settle it.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.generation.context import VERSION, Part
 from app.jobs.leases import LEASE_OVER, HeldLease
 from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB
 from app.jobs.results import InsightResult
@@ -19,6 +21,8 @@ from benchmarks.contestant import Job
 
 LEASE_S = 45.0
 ATTEMPT_S = 120.0
+PART = Part.DISCLOSURE
+"""What the benchmark's model is shown, of every contestant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +33,23 @@ class Claimed:
     chat_id: UUID
     category: str
     prompt_version: int
+    message_count: int
     key_id: str
     sealed_key: bytes = field(repr=False)
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> Self:
         held = HeldLease(row["user_id"], row["id"], row["fence"])
-        rest = ("chat_id", "category", "prompt_version", "key_id", "sealed_key")
+        rest = ("chat_id", "category", "prompt_version", "message_count", "key_id", "sealed_key")
         return cls(held, *(row[name] for name in rest))
 
 
 class Steps(Protocol):
-    """What is written of a job, by whichever statements."""
+    """What is read and written of a job, by whichever statements."""
 
     async def claim(self, job: Job) -> Claimed | None: ...
+
+    async def read(self, claimed: Claimed) -> bytes | None: ...
 
     async def store(self, result: InsightResult) -> bool: ...
 
@@ -94,9 +101,15 @@ class PlainSteps:
         return Claimed(
             HeldLease(*job, claimed["fence"]),
             *(claimed[name] for name in names),
+            seen["message_count"],
             seen["key_id"],
             seen["sealed_key"],
         )
+
+    async def read(self, claimed: Claimed) -> bytes | None:
+        chat = (claimed.held.user_id, claimed.chat_id)
+        async with self._connections.taken() as connection:
+            return await connection.fetchval(_PART, *chat, VERSION, claimed.category, PART.value)
 
     async def store(self, result: InsightResult) -> bool:
         lease = result.lease
@@ -158,6 +171,11 @@ _SIGHT = """
                    WHERE earlier.user_id = $1 AND earlier.chat_id = $3 AND earlier.category = $4
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
     FROM chats chat WHERE chat.user_id = $1 AND chat.id = $3
+"""
+
+_PART = """
+    SELECT sealed FROM prepared_chats
+    WHERE user_id = $1 AND chat_id = $2 AND version = $3 AND category = $4 AND part = $5
 """
 
 _PROGRESS = """

@@ -65,7 +65,7 @@ async def test_the_offline_generator_serves_a_job(chat: UUID, make_engine: MakeE
     assert (await job_row("alice", unlocked.job_id)).state == "succeeded"
 
 
-async def test_jobs_of_many_users_share_their_writes(
+async def test_jobs_of_many_users_share_their_statements(
     engine: None, keyring: KeyRing, make_engine: MakeEngine, generator: ScriptedGenerator
 ) -> None:
     job_engine = make_engine()
@@ -79,12 +79,19 @@ async def test_jobs_of_many_users_share_their_writes(
         await asyncio.gather(*running)
     for user in users:
         assert await opened_balance(user) == Balance(0, 0)
-    claims, results, endings = (
+    claims, parts, results, endings = (
         sum(written in one.text for one in statements)
-        for written in ("SET state = 'running'", "SET state = r.state", "UPDATE reservations")
+        for written in (
+            *(
+                "SET state = 'running'",
+                "FROM prepared_chats p\n        WHERE p.user_id = t.user_id",
+            ),
+            *("SET state = r.state", "UPDATE reservations"),
+        )
     )
-    # By itself each job would write once, six times and once.
+    # By itself each job would claim once, read once, store six times and end once.
     assert 1 <= claims <= 5
+    assert 1 <= parts <= 5
     assert 1 <= results <= 15
     assert 1 <= endings <= 5
     await assert_healthy()
