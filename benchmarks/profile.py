@@ -1,10 +1,10 @@
 """Where the time goes: a process of the product under load, by function.
 
-python -m benchmarks.profile --what worker|api|idle [--seconds 10] [--write]
+python -m benchmarks.profile --what worker|chats|api|idle [--seconds 10] [--write]
 
-`worker`: jobs with LLM 0, 64 in flight. `api`: unlocks over 32 connections. `idle`: a worker that
-gets one job after another. `--write` puts the tables into
-docs/performance.md.
+`worker`: jobs with LLM 0, 64 in flight. `chats`: jobs on chats of 4,000 messages, LLM 1 s ± 0.5 s.
+`api`: unlocks over 32 connections. `idle`: a worker that gets one job after another. `--write` puts
+the tables into docs/performance.md.
 """
 
 import argparse
@@ -22,19 +22,39 @@ from benchmarks.contestant import Contestant, Job, Load
 from benchmarks.http_load import Plan, run_plan
 from benchmarks.pages import PERFORMANCE, fill
 from benchmarks.sampling import Samples, sample, tables
-from benchmarks.seed import CATEGORY, encoded_chat, release_jobs, seed_chats
+from benchmarks.scenarios import chats
+from benchmarks.seed import (
+    CATEGORY,
+    SMALL,
+    Work,
+    encoded_chat,
+    release_jobs,
+    seed_chats,
+    seed_work,
+)
 from benchmarks.services import Services, services
-from benchmarks.throughput import seeded_jobs
 
 SECONDS = 10.0
 WARM_UP_S = 1.0
 JOBS_S_MAX = 1_500
 UNLOCKS_S_MAX = 3_500
+CHATS_JOBS_S_MAX = 250
 IDLE_JOBS_S_MAX = 60
 CONNECTIONS = 32
 MESSAGES = 24
 POLL_S = 0.002
 NO_WAIT = Load(llm_s=0.0, llm_spread_s=0.0, seed=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Jobs that a worker is watched with; `jobs_s_max` of them a second are more than it ends."""
+
+    about: str
+    tasks: int
+    load: Load
+    jobs_s_max: int
+    work: Work = SMALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +76,19 @@ class Profile:
 
 
 async def profile_worker(servers: Services, seconds: float) -> Profile:
-    return await _of_worker(
-        servers, seconds, NO_WAIT, JOBS_S_MAX, "Jobs, LLM 0, 64 in flight", _all_at_once
-    )
+    jobs = Watched("Jobs, LLM 0, 64 in flight", roster.OVERHEAD_IN_FLIGHT, NO_WAIT, JOBS_S_MAX)
+    return await _of_worker(servers, seconds, jobs, _all_at_once)
+
+
+async def profile_chats(servers: Services, seconds: float) -> Profile:
+    about = f"Jobs on chats of 4,000 messages, LLM 1 s ± 0.5 s, {roster.REAL_IN_FLIGHT} in flight"
+    jobs = Watched(about, roster.REAL_IN_FLIGHT, chats.LOAD, CHATS_JOBS_S_MAX, chats.EVEN)
+    return await _of_worker(servers, seconds, jobs, _all_at_once)
 
 
 async def profile_idle(servers: Services, seconds: float) -> Profile:
-    return await _of_worker(
-        servers, seconds, NO_WAIT, IDLE_JOBS_S_MAX, "Jobs, one at a time", _one_by_one
-    )
+    jobs = Watched("Jobs, one at a time", roster.OVERHEAD_IN_FLIGHT, NO_WAIT, IDLE_JOBS_S_MAX)
+    return await _of_worker(servers, seconds, jobs, _one_by_one)
 
 
 async def profile_api(servers: Services, seconds: float) -> Profile:
@@ -72,11 +96,11 @@ async def profile_api(servers: Services, seconds: float) -> Profile:
         connection = await asyncpg.connect(database_url)
         try:
             count = int(UNLOCKS_S_MAX * (seconds + 2 * WARM_UP_S))
-            chats = await seed_chats(
+            seeded = await seed_chats(
                 connection, servers.master_key, encoded_chat(MESSAGES), users=count
             )
             async with running_api(servers, database_url) as api:
-                orders = [(one.user_id, str(one.chat_id)) for one in chats]
+                orders = [(one.user_id, str(one.chat_id)) for one in seeded]
                 requests = unlocks(api, orders, CATEGORY.key)
                 plan = Plan(api.port, CONNECTIONS, seconds + 2 * WARM_UP_S, None, requests)
                 loading = asyncio.create_task(run_plan(plan))
@@ -97,6 +121,7 @@ async def profile_api(servers: Services, seconds: float) -> Profile:
 
 PROFILES: Mapping[str, Callable[[Services, float], Awaitable[Profile]]] = {
     "worker": profile_worker,
+    "chats": profile_chats,
     "api": profile_api,
     "idle": profile_idle,
 }
@@ -104,21 +129,19 @@ PROFILES: Mapping[str, Callable[[Services, float], Awaitable[Profile]]] = {
 Feed = Callable[[asyncpg.Connection, Contestant, list[Job]], Awaitable[None]]
 
 
-async def _of_worker(
-    servers: Services, seconds: float, load: Load, jobs_s_max: int, about: str, feed: Feed
-) -> Profile:
-    worker = roster.product(servers, tasks=roster.OVERHEAD_IN_FLIGHT)
+async def _of_worker(servers: Services, seconds: float, watched: Watched, feed: Feed) -> Profile:
+    worker = roster.product(servers, tasks=watched.tasks)
     async with servers.database() as database_url:
         connection = await asyncpg.connect(database_url)
         feeder = await asyncpg.connect(database_url)
         try:
-            count = int(jobs_s_max * (seconds + 2 * WARM_UP_S))
-            jobs = await seeded_jobs(connection, servers, count)
+            count = int(watched.jobs_s_max * (seconds + 2 * WARM_UP_S))
+            jobs = await seed_work(connection, servers.master_key, watched.work, jobs=count)
             worker.start(
                 database_url=database_url,
                 redis_url=servers.redis_url,
                 master_key=servers.master_key,
-                load=load,
+                load=watched.load,
             )
             feeding = asyncio.create_task(feed(feeder, worker, jobs))
             try:
@@ -127,7 +150,7 @@ async def _of_worker(
                     connection,
                     _process_at_work(worker),
                     seconds,
-                    about=about,
+                    about=watched.about,
                     counted="SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL",
                 )
             finally:

@@ -57,9 +57,11 @@ class InsightContext:
         """Raises pydantic's ValidationError on what `encoded_insights` did not write."""
         return _insights().validate_json(self.parts[Part.INSIGHTS])
 
-    @cached_property
     def disclosure(self) -> Disclosure:
-        """Raises ValueError or TypeError on what `encoded_disclosure` did not write."""
+        """Read anew each time: it takes several times the room of what it is read from.
+
+        Raises ValueError or TypeError on what `encoded_disclosure` did not write.
+        """
         return Disclosure(**orjson.loads(self.parts[Part.DISCLOSURE]))
 
 

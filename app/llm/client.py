@@ -147,16 +147,14 @@ class ModelClient:
     def _ask(self, prompt: Prompt, form: type[AnswerT]) -> Ask:
         learnt = self.learnt
         asked = learnt.format_now()
-        merged = learnt.merges_system
         return Ask(
             learnt.dialect,
             self._model,
-            messages_of(prompt, form, asked, merged=merged),
+            messages_of(prompt, form, asked, merged=learnt.merges_system),
             form,
             asked,
             learnt.limit_name,
             learnt.tokens_max,
-            shared_chars=len(prompt.shared) + (len(prompt.system) + 2 if merged else 0),
             extras=learnt.extras(prompt.cache_key),
         )
 

@@ -19,7 +19,7 @@ from app.llm.usage import usage_of
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call, before it is put into a dialect. `shared_chars` of the first user turn are shared.
+    """One call, before it is put into a dialect.
 
     `extras` are parameters a server may not know, by their names.
     """
@@ -31,7 +31,6 @@ class Ask:
     format: Format
     limit_name: str
     tokens_max: int
-    shared_chars: int = 0
     extras: Mapping[str, str] | None = None
 
 
@@ -185,10 +184,10 @@ class Anthropic(Dialect):
             body["system"] = [_block(text) for text in system]
         turns = [one for one in ask.messages if one.role != "system"]
         body["messages"] = [{"role": one.role, "content": [_block(one.content)]} for one in turns]
-        if ask.shared_chars:
-            first = turns[0].content
-            shared = _block(first[: ask.shared_chars]) | {"cache_control": {"type": "ephemeral"}}
-            body["messages"][0]["content"] = [shared, _block(first[ask.shared_chars :])]
+        first = turns[0]
+        if first.shared:
+            shared = _block(first.shared) | {"cache_control": {"type": "ephemeral"}}
+            body["messages"][0]["content"] = [shared, _block(first.own)]
         if ask.format is Format.JSON_SCHEMA:
             form = {"type": "json_schema", "schema": strict_schema(ask.form)}
             body["output_config"] = {"format": form}

@@ -32,9 +32,11 @@ def messages_of(
     if asked is not Format.JSON_SCHEMA:
         schema = orjson.dumps(strict_schema(form)).decode()
         question += f"\n\nAnswer with one JSON object of this schema and nothing else:\n{schema}"
-    user = Message("user", f"{prompt.shared}\n\n{question}")
-    system = Message("system", prompt.system)
-    told = (Message("user", f"{prompt.system}\n\n{user.content}"),) if merged else (system, user)
+    if merged:
+        told = (Message("user", f"\n\n{question}", f"{prompt.system}\n\n{prompt.shared}"),)
+    else:
+        system = Message("system", prompt.system)
+        told = (system, Message("user", f"\n\n{question}", prompt.shared))
     if prompt.repair is None:
         return told
     return (

@@ -39,10 +39,18 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of what is sent; `role` is system, user or assistant."""
+    """One turn of what is sent; `role` is system, user or assistant.
+
+    What it begins with may be `shared` by several prompts: a hundred kilobytes, held once.
+    """
 
     role: str
-    content: str
+    own: str
+    shared: str = ""
+
+    @property
+    def content(self) -> str:
+        return self.shared + self.own
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tests.support.models import attempt
 async def test_a_context_read_back_writes_the_same_insights(key: str):
     context = build_context(friends(), CATEGORIES[key])
     again = InsightContext(context.message_count, dict(context.parts))
-    assert again.disclosure == context.disclosure
+    assert again.disclosure() == context.disclosure()
     for spec in CATEGORIES[key].insights:
         fresh = await attempt(OfflineGenerator()).write(spec, context)
         opened = await attempt(OfflineGenerator()).write(spec, again)
@@ -41,7 +41,7 @@ def test_a_prepared_chat_holds_what_each_category_is_built_from(key: str):
 
 def test_what_is_shown_are_real_messages_within_the_budget_of_words():
     messages = friends()
-    disclosure = build_context(messages, CATEGORIES["friendship"]).disclosure
+    disclosure = build_context(messages, CATEGORIES["friendship"]).disclosure()
     assert disclosure.numbers == sorted(set(disclosure.numbers))
     assert 0 < sum(len(text.split()) for text in disclosure.texts) <= 6 * WORDS_MAX
     aliases = {alias: name for alias, name in disclosure.originals.items() if alias[0] == "P"}
@@ -58,13 +58,13 @@ def test_what_is_shown_are_real_messages_within_the_budget_of_words():
 
 
 def test_the_quarrel_is_shown():
-    disclosure = build_context(friends(), CATEGORIES["friendship"]).disclosure
+    disclosure = build_context(friends(), CATEGORIES["friendship"]).disclosure()
     assert "leave me alone, you don't care" in disclosure.texts
 
 
 def test_people_and_span_are_those_of_the_whole_chat():
     messages = friends()
-    people, whole, *_ = build_context(messages, CATEGORIES["work"]).disclosure.preface
+    people, whole, *_ = build_context(messages, CATEGORIES["work"]).disclosure().preface
     counts = [int(count) for count in re.findall(r"P[12]: (\d+) messages", people)]
     assert sum(counts) == len(messages)
     days = f"{messages[0].at.date()} to {messages[-1].at.date()}"

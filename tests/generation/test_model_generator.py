@@ -55,7 +55,7 @@ async def test_an_insight_names_people_cites_messages_and_has_measured_metrics(
     draft = await written(model, context)
     assert draft.content.headline == "Ben writes most"
     assert draft.content.summary == "Ben and Ana write to each other."
-    shown = set(context.disclosure.numbers)
+    shown = set(context.disclosure().numbers)
     assert {number for each in draft.content.findings for number in each.evidence} <= shown
     assert draft.content.metrics["opened"] == {"Ben": 12, "Ana": 34}
     assert "generator" not in draft.content.metrics

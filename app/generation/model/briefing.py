@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import Metric
@@ -64,7 +64,10 @@ class Briefing:
     shared: str
     shown: frozenset[int]
     """Numbers of the messages that are shown."""
-    disclosure: Disclosure
+    originals: dict[str, str] = field(repr=False)
+    """What aliases and placeholders stand for."""
+    measured: dict[str, dict[str, Metric]] = field(repr=False)
+    """For each insight."""
 
     def prompt(self, spec: InsightSpec, *, language: str | None) -> Prompt:
         """The prompt of one insight."""
@@ -79,11 +82,11 @@ class Briefing:
 
     def restored(self, text: str) -> str:
         """`text` with what its aliases and placeholders stand for."""
-        return restored(text, self.disclosure.originals)
+        return restored(text, self.originals)
 
     def metrics(self, key: str) -> dict[str, Metric]:
         """What was measured for the insight `key`."""
-        return dict(self.disclosure.metrics.get(key, {}))
+        return dict(self.measured.get(key, {}))
 
 
 def brief(
@@ -93,13 +96,14 @@ def brief(
 
     Without a `mark` of its job it has one that only this process could make.
     """
-    disclosure = context.disclosure
+    disclosure = context.disclosure()
     shown, lines = _messages(disclosure, chars_max)
     text = "\n".join([*disclosure.preface, "", "Messages:", *_compact(lines)])
     return Briefing(
         shared=_between_marks(text, mark, shown=len(shown), of=context.message_count),
         shown=frozenset(shown),
-        disclosure=disclosure,
+        originals=disclosure.originals,
+        measured=disclosure.metrics,
     )
 
 
