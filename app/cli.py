@@ -21,7 +21,7 @@ from app.credits.invariants import check_invariants
 from app.credits.service import Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.errors import DomainError, TooSlow
+from app.errors import DomainError, Locked, TooSlow
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
 from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
@@ -276,7 +276,7 @@ def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     try:
         return asyncio.run(_with_engine(work))
     except DomainError as error:
-        cause = None if isinstance(error, TooSlow) else error.__cause__
+        cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
         detail = error.detail if cause is None else _explained(cause)
         typer.echo(f"{error.code}: {detail}", err=True)
         raise typer.Exit(1) from error

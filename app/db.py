@@ -1,16 +1,17 @@
 """The one async engine of a process, and the only place that commits.
 
-`transaction()`, `in_transaction(work)` and `in_statement(one)` are READ COMMITTED and write;
-`snapshot()` is REPEATABLE READ and only reads; so does `lone_read()`, a single statement. The
-engine belongs to the event loop of the start-up that made it. Behind a pooler nothing of a
-session is relied on (`app.database_connect`): there each of them is a transaction.
+`transaction()`, `in_transaction(work)`, `in_turn(user, work)` and `in_statement(one)` are READ
+COMMITTED and write; `snapshot()` is REPEATABLE READ and only reads; so does `lone_read()`, a single
+statement. The engine belongs to the event loop of the start-up that made it. Behind a pooler
+nothing of a session is relied on (`app.database_connect`): there each of them is a transaction.
 """
 
 import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -23,8 +24,9 @@ from sqlalchemy.util import await_
 from app import faults, reachability
 from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
-from app.errors import Busy, TooSlow, Unavailable
+from app.errors import Busy, Locked, TooSlow, Unavailable
 from app.faults import Moment, Step
+from app.lock_waits import WAITING_MAX, LockWaits
 from app.sqlstates import ENDS_CONNECTIONS, Follows, follows
 
 metadata = MetaData(
@@ -42,6 +44,8 @@ ATTEMPTS_MAX = 5
 BACKOFF_FIRST_S = 0.05
 RETRIES_S = 15.0
 """After so many seconds nothing is tried once more, whatever it failed by."""
+LOCK_LOOK_MS, LOCK_TURN_MS = 20, 2_000
+"""For a locked row of a user, before a connection waits for it in turn; and in that turn."""
 POOL_WAIT_S = 10.0
 STATEMENTS_KEPT = 100
 """Prepared, of one connection."""
@@ -50,6 +54,9 @@ _POOLED = "sixfold_pooled"
 """Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
+_AT_ONCE = (Busy, TooSlow)
+"""Not tried again: it would take as long."""
+_LOCKED = "55P03"
 _LOST = (InterfaceError, OperationalError)
 """What SQLAlchemy makes of a connection that is gone."""
 
@@ -62,6 +69,7 @@ class CommitUnknown(Exception):
 
 
 _engine: AsyncEngine | None = None
+_lock_waits = LockWaits()
 
 
 async def open_engine(
@@ -85,7 +93,7 @@ async def open_engine(
     has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
     the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
-    global _engine
+    global _engine, _lock_waits
     if _engine is not None:
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
@@ -96,6 +104,7 @@ async def open_engine(
         pool_recycle=int(recycle_s),
         pool_timeout=pool_wait_s,
     )
+    _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
     event.listen(_engine.sync_engine, "checkout", _refuse_closed)
     event.listen(_engine.sync_engine, "handle_error", _drop_connections)
 
@@ -190,12 +199,32 @@ async def in_transaction(
 
     Raises Unavailable after `attempts_max` tries or RETRIES_S; Busy and TooSlow at once.
     """
+    return await _again(partial(_run, work, step), attempts_max)
 
-    async def run() -> Result:
-        async with transaction(step=step) as connection:
+
+async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
+    """As `in_transaction`, for work on rows of one user that other transactions may have locked.
+
+    One at a time of a user. Whoever meets a locked row waits for it in one of the few slots of
+    LockWaits, the user's others in memory: whatever one user asks for takes one connection.
+    Raises Locked when a row stays locked for LOCK_TURN_MS, or no turn came within RETRIES_S.
+    """
+    deadline = time.monotonic() + RETRIES_S
+
+    async def attempt(lock_ms: int) -> Result:
+        async def limited(connection: AsyncConnection) -> Result:
+            await wait_at_most(connection, ms=lock_ms)
             return await work(connection)
 
-    return await _again(run, attempts_max)
+        return await _again(
+            partial(_run, limited, step), at_once=(*_AT_ONCE, Locked), deadline=deadline
+        )
+
+    async with _lock_waits.of_user(user_id, within_s=RETRIES_S):
+        with suppress(Locked):
+            return await attempt(LOCK_LOOK_MS)
+        async with _lock_waits.slot(within_s=deadline - time.monotonic()):
+            return await attempt(LOCK_TURN_MS)
 
 
 async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
@@ -225,20 +254,34 @@ async def in_statement(
                 await _reach(step, Moment.AFTER_COMMIT, connection)
             return rows
 
-    return await _again(alone, ATTEMPTS_MAX)
+    return await _again(alone)
 
 
-async def _again(run: Callable[[], Awaitable[Result]], attempts_max: int) -> Result:
-    deadline = time.monotonic() + RETRIES_S
+async def _run(work: Work[Result], step: Step | None) -> Result:
+    async with transaction(step=step) as connection:
+        return await work(connection)
+
+
+async def _again(
+    run: Callable[[], Awaitable[Result]],
+    attempts_max: int = ATTEMPTS_MAX,
+    *,
+    at_once: tuple[type[Unavailable], ...] = _AT_ONCE,
+    deadline: float | None = None,
+) -> Result:
+    if deadline is None:
+        deadline = time.monotonic() + RETRIES_S
     for attempt in range(1, attempts_max + 1):
         try:
             return await run()
-        except (Busy, TooSlow):
+        except at_once:
             raise
         except (CommitUnknown, Unavailable, DBAPIError) as error:
             if not is_transient(error):
                 raise
             if attempt == attempts_max or time.monotonic() >= deadline:
+                if isinstance(error, Locked):
+                    raise
                 raise Unavailable from error
         backoff_s = BACKOFF_FIRST_S * 2 ** (attempt - 1)
         await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 (spreads retries)
@@ -344,6 +387,8 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
                     if sqlstate(error) is None:  # The server may not even be there any more.
                         await connection.invalidate(error)
                     raise TooSlow from error
+                case Follows.AGAIN if sqlstate(error) == _LOCKED:
+                    raise Locked from error
                 case Follows.AGAIN | Follows.AWAY:
                     raise Unavailable from error
                 case Follows.BUG:

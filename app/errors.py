@@ -54,6 +54,10 @@ class Busy(Unavailable):
     """All slots are taken just now; nothing was changed, try again."""
 
 
+class Locked(Unavailable):
+    """Another transaction works on the same rows just now; nothing was changed, try again."""
+
+
 class TooSlow(Unavailable):
     """The database took too long and was told to stop; nothing was changed, try again later."""
 

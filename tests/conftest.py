@@ -6,7 +6,7 @@ processes through the environment; each test gets a clone of the template.
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,33 @@ from app.db import close_engine, open_engine
 from app.local.embedded import Postgres, Valkey, start_postgres, start_valkey
 from app.logging import configure_logging
 from app.settings import Settings
+from tests.chaos.network import can_drop_packets
 from tests.database import bouncer
 from tests.provider_stub import ProviderStub
 from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
+from tests.support.history import has_history
 
 pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
 
-NEEDS = {"test_pgbouncer.py": ("pgbouncer", bouncer.PROGRAM)}
-"""Files of tests, the package their program is in, and where it is on this machine."""
+
+@dataclass(frozen=True)
+class Need:
+    """What some tests need of a machine; without it a file of that name is not collected."""
+
+    tests: str
+    lacking: str
+    is_met: Callable[[], bool]
+
+
+NEEDS = (
+    Need(
+        "test_pgbouncer.py",
+        "Its program is in the package pgbouncer.",
+        lambda: bouncer.PROGRAM is not None,
+    ),
+    Need("test_two_releases.py", "It needs git and the history of the project.", has_history),
+    Need("test_network.py [packets]", "It needs root and network namespaces.", can_drop_packets),
+)
 
 
 @dataclass
@@ -66,17 +85,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    return True if collection_path.name in _without_their_program() else None
+    unmet = any(need.tests == collection_path.name and not need.is_met() for need in NEEDS)
+    return True if unmet else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for file, package in _without_their_program().items():
-        terminalreporter.write_line(f"Not run: {file}. Its program is in the package {package}.")
-
-
-def _without_their_program() -> dict[str, str]:
-    """Files of tests whose program is missing on this machine, and the package that brings it."""
-    return {file: name for file, (name, is_there) in NEEDS.items() if not is_there}
+    for need in NEEDS:
+        if not need.is_met():
+            terminalreporter.write_line(f"Not run: {need.tests}. {need.lacking}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

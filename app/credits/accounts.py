@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import Balance, CreditService, Entry
-from app.db import in_transaction, snapshot
+from app.db import in_turn, snapshot
 from app.faults import Step
 
 
@@ -13,7 +13,7 @@ async def ensure_account(user_id: str) -> None:
     async def open_it(connection: AsyncConnection) -> bool:
         return await CreditService(connection).open_account(user_id)
 
-    await in_transaction(open_it, step=Step.OPEN_ACCOUNT)
+    await in_turn(user_id, open_it, step=Step.OPEN_ACCOUNT)
 
 
 async def opened_balance(user_id: str) -> Balance:
@@ -41,7 +41,7 @@ async def grant_coins(
         )
 
     await ensure_account(user_id)
-    return await in_transaction(grant, step=Step.GRANT)
+    return await in_turn(user_id, grant, step=Step.GRANT)
 
 
 async def adjust_coins(
@@ -58,7 +58,7 @@ async def adjust_coins(
         )
 
     await ensure_account(user_id)
-    return await in_transaction(adjust, step=Step.ADJUST)
+    return await in_turn(user_id, adjust, step=Step.ADJUST)
 
 
 async def read_statement(user_id: str, *, limit: int, before_seq: int | None = None) -> list[Entry]:

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
-from app.db import in_transaction, snapshot
+from app.db import in_turn, snapshot
+from app.errors import Locked
 from app.faults import Step
 
 MONTHS_KEPT = 12
@@ -34,15 +35,22 @@ async def archive_jobs(*, months_kept: int = MONTHS_KEPT) -> AsyncIterator[Archi
     """What was moved, month by month, the oldest first; the last `months_kept` whole ones stay.
 
     A chat's month is the one in which its last job ended. May be ended and repeated at any time:
-    what has moved is not found again.
+    what has moved is not found again. Chats of a user whose rows are locked stay until then.
     """
+    locked: set[str] = set()
     for start, end in await _months(months_kept):
         month = {"start": start, "end": end}
         jobs = chats = 0
-        while found := await _chats_of(month):
+        while found := [one for one in await _chats_of(month) if one[0] not in locked]:
             for user_id, chat_id in found:
-                jobs += await _archive(month | {"user_id": user_id, "chat_id": chat_id})
-            chats += len(found)
+                if user_id in locked:
+                    continue
+                try:
+                    jobs += await _archive(month | {"user_id": user_id, "chat_id": chat_id})
+                except Locked:
+                    locked.add(user_id)
+                else:
+                    chats += 1
         if jobs:
             yield ArchivedMonth(f"{start:%Y-%m}", jobs, chats)
 
@@ -70,7 +78,7 @@ async def _archive(chat: dict[str, Any]) -> int:
             await connection.execute(statement, jobs)
         return len(jobs["ids"])
 
-    return await in_transaction(move, step=Step.ARCHIVE)
+    return await in_turn(chat["user_id"], move, step=Step.ARCHIVE)
 
 
 # By UTC, as the bill.

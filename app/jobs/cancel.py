@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
 from app.credits.sql import EVERY_ROW
-from app.db import in_transaction
+from app.db import in_turn
 from app.errors import DomainError, NotFound
 from app.faults import Step
 from app.jobs.models import JobState
@@ -40,7 +40,7 @@ async def cancel_job(user_id: str, job_id: UUID) -> None:
         state = found.scalar()
         return None if state is None else JobState(state)
 
-    state = await in_transaction(cancel, step=Step.CANCEL)
+    state = await in_turn(user_id, cancel, step=Step.CANCEL)
     if state is None:
         raise NotFound
     if state is not JobState.CANCELLED:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
-from app.db import in_transaction
+from app.db import in_turn
 from app.errors import NotFound
 from app.faults import Step
 from app.jobs.leases import JobRef
@@ -20,7 +20,7 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
 
     Jobs, insight rows and the ledger stay. A writer of results rechecks its job's state in its
     own transaction, so nothing comes back. Raises NotFound, also when `unused_days` is given and
-    the chat was used since.
+    the chat was used since; and Locked.
     """
 
     ended: list[UUID] | None = None
@@ -42,7 +42,7 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
         ended = [ending.job_id for ending in endings]
         uncharged = states
 
-    await in_transaction(delete, step=Step.DELETE_CHAT)
+    await in_turn(user_id, delete, step=Step.DELETE_CHAT)
     if ended is None:
         raise NotFound
     for (_, job_id), state in uncharged.items():

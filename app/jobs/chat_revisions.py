@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.chats.revisions import ChatChanged
 from app.chats.storage import SealedRevision, insert_blocks
 from app.credits.service import CreditService
-from app.db import in_statement, in_transaction
+from app.db import in_turn
 from app.errors import DomainError, NotFound
 from app.faults import Step
 
@@ -56,7 +56,7 @@ async def store_revision(chat: SealedRevision) -> None:
         )
         await insert_blocks(connection, chat)
 
-    await in_transaction(store, step=Step.STORE_CHAT)
+    await in_turn(chat.user_id, store, step=Step.STORE_CHAT)
 
 
 async def store_meta(user_id: str, chat_id: UUID, sealed_meta: bytes, *, revision: int) -> None:
@@ -67,7 +67,11 @@ async def store_meta(user_id: str, chat_id: UUID, sealed_meta: bytes, *, revisio
         "sealed_meta": sealed_meta,
         "revision": revision,
     }
-    if not await in_statement(_DESCRIBE, described, step=Step.STORE_CHAT):
+
+    async def store(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_DESCRIBE, described)).first() is not None
+
+    if not await in_turn(user_id, store, step=Step.STORE_CHAT):
         raise ChatChanged
 
 

@@ -23,12 +23,12 @@ from app.jobs.leases import (
     renew_leases,
     requeue_jobs,
 )
-from app.jobs.lock_waits import LockWaits
 from app.jobs.models import JobState
 from app.jobs.notifications import Notifications
 from app.jobs.prompt_log import SentCall, store_sent
 from app.jobs.results import InsightResult, store_results
 from app.jobs.settle import Ending, settle_free, settle_waiting
+from app.lock_waits import LockWaits
 
 DATABASE_RETRY_S = 0.5
 

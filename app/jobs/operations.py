@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService
 from app.credits.sql import EVERY_ROW
-from app.db import in_transaction, snapshot
+from app.db import in_turn, snapshot
 from app.errors import DomainError, NotFound
 from app.faults import Step
 from app.jobs.models import JobState
@@ -70,7 +70,7 @@ async def requeue_job(job_id: UUID) -> JobSummary:
         due = await connection.execute(_DUE_NOW, {"user_id": job.user_id, "id": job_id})
         return due.first() is not None
 
-    is_due = await in_transaction(requeue, step=Step.START_NOW)
+    is_due = await in_turn(job.user_id, requeue, step=Step.START_NOW)
     if not is_due and job.state is not JobState.RUNNING:
         raise JobEnded(state=job.state)
     return await find_job(job_id)
@@ -104,7 +104,7 @@ async def release_job(job_id: UUID, *, reason: str) -> JobSummary:
         found = await connection.execute(_ERROR_CODE, {"user_id": job.user_id, "id": job_id})
         return was_tried and found.scalar() == _RELEASED
 
-    if not await in_transaction(release, step=Step.RELEASE):
+    if not await in_turn(job.user_id, release, step=Step.RELEASE):
         raise JobEnded(state=job.state)
     return await find_job(job_id)
 

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.crypto import ChatKey, SealBroken
-from app.db import in_statement, in_transaction, lone_read
+from app.db import in_statement, in_transaction, lone_read, wait_at_most
 from app.faults import Spot, Step, reach
 from app.generation.context import VERSION, InsightContext, Part
 from app.group_commit import GroupCommit
-from app.jobs.leases import DUE, IS_PREPARED, Claim, JobRef
+from app.jobs.leases import DUE, IS_PREPARED, LOCK_WAIT_MS, Claim, JobRef
 
 TAKEN_S_MAX = 600
 """A chat that is taken for longer than this was taken before the database's clock jumped back."""
@@ -123,8 +123,8 @@ async def take_chat(chat: ChatRef, *, seconds: float) -> TakenChat | None:
 
 
 async def leave_chat(chat: ChatRef) -> None:
-    """Another worker may take it at once."""
-    await in_statement(_LEAVE, _named(chat), step=Step.PREPARE)
+    """Another worker may take it at once; one that is locked, when its time is over."""
+    await in_statement(_LEAVE_FREE, _named(chat), step=Step.PREPARE)
 
 
 def seal_parts(
@@ -146,9 +146,10 @@ async def store_prepared(
     chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes], *, revision: int
 ) -> None:
     """Stores all parts of a chat at once, and leaves it; of a revision that another has followed
-    meanwhile, nothing. Raises ChatGone."""
+    meanwhile, nothing. Raises ChatGone, and Locked while another transaction keeps the chat."""
 
     async def store(connection: AsyncConnection) -> bool:
+        await wait_at_most(connection, ms=LOCK_WAIT_MS)
         # Locks the chat, so that its deletion and its next revision come before or after.
         left = (await connection.execute(_LEAVE, _named(chat))).first()
         if left is None or left.revision != revision:
@@ -221,6 +222,16 @@ _TAKE = text(f"""
 _LEAVE = text("""
     UPDATE chats SET preparing_until = NULL WHERE user_id = :user_id AND id = :chat_id
     RETURNING revision
+""")
+
+_LEAVE_FREE = text("""
+    WITH free AS (
+        SELECT user_id, id FROM chats WHERE user_id = :user_id AND id = :chat_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE chats c SET preparing_until = NULL
+    FROM free WHERE c.user_id = free.user_id AND c.id = free.id
+    RETURNING c.id
 """)
 
 _FORGET_OLD = text(f"""

@@ -7,7 +7,7 @@ release that prepares otherwise, does.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import orjson
 import structlog
@@ -29,6 +29,7 @@ from app.jobs.prepared_chats import (
     take_chat,
 )
 from app.jobs.turns import Turns
+from app.lock_waits import WAITING_MAX
 from app.process_pool import ProcessPool
 
 PREPARE_S_MAX = 120.0
@@ -54,6 +55,7 @@ class Preparer:
         self._keyring = keyring
         self._pool = ProcessPool("app.generation.preparing_process", processes)
         self._turns = Turns(processes)
+        self._stores = asyncio.Semaphore(WAITING_MAX)
         self._under_way: dict[ChatRef, asyncio.Task[None]] = {}
         self._waiting = 0
         self._waiting_max = waiting_max
@@ -97,14 +99,16 @@ class Preparer:
 
     async def _prepare(self, chat: ChatRef) -> None:
         while (messages := await find_size(chat)) is not None:
-            async with self._turns.turn(messages):
+            async with AsyncExitStack() as turn:
+                await turn.enter_async_context(self._turns.turn(messages))
                 taken = await take_chat(chat, seconds=TAKEN_S + messages / MESSAGES_A_SECOND)
                 if taken is not None:
-                    await self._prepare_taken(taken)
+                    await self._prepare_taken(taken, turn)
                     return
             await asyncio.sleep(ELSEWHERE_POLL_S)
 
-    async def _prepare_taken(self, taken: TakenChat) -> None:
+    async def _prepare_taken(self, taken: TakenChat, turn: AsyncExitStack) -> None:
+        """Computes in `turn`, which ends before what may wait for the chat's row."""
         chat, outcome = (taken.user_id, taken.id), "failed"
         try:
             key = self._keyring.unwrap(taken.key_id, taken.sealed_key, *chat)
@@ -112,7 +116,9 @@ class Preparer:
                 blocks = await read_blocks(connection, *chat, taken.revision)
             parts = await self._computed(key, chat, blocks)
             sealed = await asyncio.to_thread(seal_parts, key, chat, parts)
-            await store_prepared(chat, sealed, revision=taken.revision)
+            async with self._stores:
+                await turn.aclose()
+                await store_prepared(chat, sealed, revision=taken.revision)
             outcome = "done"
         except (ChatGone, SealBroken, Unavailable):
             raise

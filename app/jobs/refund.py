@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.service import CreditService, Entry
-from app.db import in_transaction
+from app.db import in_turn
 from app.errors import DomainError, NotFound
 from app.faults import Step
 
@@ -43,7 +43,7 @@ async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> 
             await connection.execute(_CHANGED, job)
         return refunded
 
-    return await in_transaction(refund, step=Step.REFUND)
+    return await in_turn(user_id, refund, step=Step.REFUND)
 
 
 async def _refunded_before(connection: AsyncConnection, job: dict[str, Any]) -> tuple[Entry, bool]:

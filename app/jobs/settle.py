@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.db import in_transaction, is_transient, wait_at_most
+from app.errors import Locked
 from app.faults import Step
 from app.group_commit import SKIPPED, Skipped
 from app.jobs.leases import LEASE_OVER, LOCK_WAIT_MS, JobRef, Locking, each_locking
@@ -159,7 +160,10 @@ async def settle_alone(ending: Ending, *, step: Step) -> JobState | Skipped | No
         log.exception("job.settle_refused", user_id=ending.user_id, job_id=str(ending.job_id))
     else:
         return state
-    await postpone_payment(ending.user_id, ending.job_id, error_code="charge_refused")
+    try:
+        await postpone_payment(ending.user_id, ending.job_id, error_code="charge_refused")
+    except Locked:
+        return SKIPPED
     return None
 
 
@@ -170,9 +174,11 @@ async def postpone_payment(
 
     A transaction of its own; no lease is kept. With `fence`, for the worker that holds it;
     without, only if no worker holds its lease. False if that is not so, or six do not exist.
+    Raises Locked while another transaction keeps the job.
     """
 
     async def postpone(connection: AsyncConnection) -> bool:
+        await wait_at_most(connection, ms=LOCK_WAIT_MS)
         postponed = await connection.execute(
             _POSTPONE,
             {

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
-from app.errors import NotFound, Unavailable
+from app.errors import Locked, NotFound, Unavailable
 from app.faults import Step
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.leases import LEASE_OVER, JobRef
@@ -88,15 +88,24 @@ async def retry_payment() -> int:
 
 
 async def delete_unused_chats() -> int:
-    """Deletes chats unused for RETENTION_DAYS, as their users would; how many."""
+    """Deletes chats unused for RETENTION_DAYS, as their users would; how many.
+
+    Those of a user whose rows are locked wait for the next round.
+    """
     await _note("delete_unused_chats")
     deleted = 0
+    locked: set[str] = set()
     for user_id, chat_id in await _scan(_UNUSED):
+        if user_id in locked:
+            continue
         try:
             # Rechecked under the locks: an unlock meanwhile keeps its chat.
             await delete_chat(user_id, chat_id, unused_days=RETENTION_DAYS)
         except NotFound:
             continue  # Its user was quicker.
+        except Locked:
+            locked.add(user_id)
+            continue
         except Exception as error:
             if is_transient(error):
                 raise
@@ -190,7 +199,7 @@ _POSTPONE = text(f"""
         SELECT user_id, id,
                extract(epoch FROM clock_timestamp() - coalesce(attempt_until, created_at)) AS age_s
         FROM jobs WHERE user_id = :user_id AND id = :id AND state = 'settling'
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE jobs j
     SET next_run_at = CASE WHEN job.age_s > :given_up_s THEN 'infinity'::timestamptz

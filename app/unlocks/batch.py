@@ -16,8 +16,8 @@ from app.db import in_statement, in_transaction
 from app.faults import Step
 from app.group_commit import GroupCommit
 from app.jobs.leases import Locking
-from app.jobs.lock_waits import LockWaits
 from app.jobs.models import JobState
+from app.lock_waits import LockWaits
 from app.unlocks.sql import UNLOCK
 
 TOGETHER_MAX = 64

@@ -1,7 +1,6 @@
 """Expand and contract: the code before the newest migration works beside today's, on its tables."""
 
 import io
-import subprocess
 import sysconfig
 import tarfile
 import venv
@@ -16,6 +15,7 @@ from app.api.health import code_revision
 from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
+from tests.support.history import git
 from tests.support.processes import (
     DEADLINE_S,
     ROOT,
@@ -30,10 +30,6 @@ from tests.support.processes import (
 RELEASED = ("app", "workers", "migrations", "alembic.ini", "samples")
 
 
-def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
-
-
 def commit_before_the_newest_migration() -> str:
     """The last commit without it; HEAD while it is not committed."""
     newest = f"migrations/versions/{code_revision()}_*.py"
@@ -44,10 +40,7 @@ def commit_before_the_newest_migration() -> str:
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree of that commit."""
-    try:
-        archive = git("archive", commit_before_the_newest_migration(), *RELEASED)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs git and the history of the project")
+    archive = git("archive", commit_before_the_newest_migration(), *RELEASED)
     tree = tmp_path_factory.mktemp("release-before")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(tree, filter="data")

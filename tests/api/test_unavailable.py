@@ -1,5 +1,6 @@
 """What a database that cannot do it just now is answered with: 503, and when to come back."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,3 +71,33 @@ async def test_while_all_connections_are_taken_requests_are_refused(
         assert_unavailable(await unlock(alice, chat_id))
         assert_unavailable(await alice.get("/api/credits"))
     assert (await unlock(alice, chat_id)).status_code == 202
+
+
+async def test_a_locked_account_is_told_and_takes_no_connection_of_others(
+    alice: Client, bob: Client, chat_id: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.LOCK_TURN_MS", 100)
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    bobs = (await upload(bob, CHAT.encode())).json()["id"]
+    await balance(bob)
+    stranger = await asyncpg.connect(settings.database_url)
+    async with stranger.transaction():
+        await stranger.execute("SELECT FROM accounts WHERE user_id = 'alice' FOR UPDATE")
+        asked = [
+            asyncio.ensure_future(one)
+            for _ in range(4 * POOL_SIZE)
+            for one in (
+                alice.post(f"/api/insights/jobs/{job_id}/cancel"),
+                alice.delete(f"/api/chats/{chat_id}"),
+            )
+        ]
+        while not any(one.done() for one in asked):
+            assert (await balance(bob))["available"] == 50
+            await asyncio.wait(asked, timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
+        assert (await bob.delete(f"/api/chats/{bobs}")).status_code == 204
+        for done in [one for one in asked if one.done()]:
+            assert_unavailable(done.result())
+    statuses = {reply.status_code for reply in await asyncio.gather(*asked)}
+    await stranger.close()
+    assert statuses & {200, 204}
+    assert (await balance(alice))["available"] == 50

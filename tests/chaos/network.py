@@ -13,6 +13,7 @@ import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -189,6 +190,15 @@ def _namespace() -> Namespace | None:
         return Namespace()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+@cache
+def can_drop_packets() -> bool:
+    """Whether network namespaces can be made on this machine."""
+    namespace = _namespace()
+    if namespace is not None:
+        namespace.remove()
+    return namespace is not None
 
 
 def _listening(address: str) -> socket.socket:

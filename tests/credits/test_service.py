@@ -35,6 +35,7 @@ async def reserve(user_id: str, coins: int, **ids: Any) -> Any:
     return reservation_id
 
 
+@pytest.mark.usefixtures("several_processes")
 async def test_a_new_user_gets_fifty_coins_once() -> None:
     balances = await asyncio.gather(*(opened_balance("alice") for _ in range(8)))
     assert set(balances) == {Balance(50, 0)}

@@ -22,7 +22,7 @@ def _calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
                 yield path, node
 
 
-@pytest.mark.parametrize("opens", ["in_transaction", "transaction"])
+@pytest.mark.parametrize("opens", ["in_transaction", "in_turn", "transaction"])
 def test_every_transaction_of_the_product_names_its_step(opens: str) -> None:
     unnamed = [
         f"{path}:{call.lineno}"

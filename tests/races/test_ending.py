@@ -216,6 +216,7 @@ async def test_a_worker_that_comes_during_a_claim_leaves_the_job_alone(
     await _assert_ended(job_id, JobState.SUCCEEDED)
 
 
+@pytest.mark.usefixtures("several_processes")
 async def test_a_chat_used_at_the_last_moment_is_kept(chat: UUID, barriers: Barriers) -> None:
     await execute("UPDATE chats SET used_at = clock_timestamp() - interval '1000 days'")
     deleting = barriers.hold(Step.DELETE_CHAT, Moment.BEGIN)

@@ -76,6 +76,7 @@ async def test_a_revision_that_comes_during_an_unlock_is_refused(
     assert (await job_row("alice", job_id)).revision == 1
 
 
+@pytest.mark.usefixtures("several_processes")
 async def test_of_two_revisions_at_once_the_second_is_refused(chat: UUID, keyring: KeyRing) -> None:
     content = await load_content(keyring, "alice", chat)
     tries = await asyncio.gather(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from app import db
 from app.catalog.categories import InsightSpec
 from app.catalog.content import Finding, InsightContent
 from app.chats.message import Message
@@ -29,6 +30,7 @@ from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import Notifications
 from app.jobs.prepared_chats import seal_parts, store_prepared
 from app.jobs.preparer import Preparer
+from app.lock_waits import LockWaits
 from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher, Unlocked, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
@@ -145,6 +147,19 @@ async def make_engine(
             return job_engine
 
         yield make
+
+
+class _OfSeveralProcesses(LockWaits):
+    def of_user(
+        self, user_id: str, *, within_s: float | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
+@pytest.fixture
+def several_processes(engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one user does at once meets in the database, as that of several processes does."""
+    monkeypatch.setattr(db, "_lock_waits", _OfSeveralProcesses())
 
 
 async def no_wake(user_id: str, job_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.jobs.lock_waits import WAITING_MAX, LockWaits
+from app.lock_waits import WAITING_MAX, LockWaits
 
 
 class Writes:
