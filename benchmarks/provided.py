@@ -13,6 +13,9 @@ from benchmarks.bench import SEED
 from benchmarks.product import Product
 from benchmarks.services import ROOT, Services
 
+CALLS_MAX = 10_000
+"""At once: what is measured is the worker, not a limit of a provider."""
+
 
 class Own(Product):
     """Workers as an operator starts them: insights are written offline."""
@@ -42,6 +45,7 @@ class Provided(Own):
             "SIXFOLD_LLM_BASE_URL": base_url,
             "SIXFOLD_LLM_API_KEY": "sk-benchmark",
             "SIXFOLD_LLM_MODEL": "gpt-4.1-mini",
+            "SIXFOLD_LLM_CONCURRENCY": str(CALLS_MAX),
         }
 
 

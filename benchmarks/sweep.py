@@ -20,7 +20,7 @@ MEMORY_SHARE = 0.6
 """Of the memory that is free, what the next step may be expected to take."""
 SECONDS_MAX = 60.0
 SWEEP_S_MAX = 110.0
-"""A sweep ends then, whatever is left of its ladders, and says so: a run has fifteen minutes."""
+"""A sweep ends by then, whatever is left of its ladders, and says so: a run has fifteen minutes."""
 
 
 @dataclass
@@ -45,10 +45,17 @@ class Sweep:
         return [row for row in self.rows if row["contestant"] != named]
 
 
-async def swept(bench: Bench, load: Load, work: Work, ladders: Sequence[Ladder]) -> Sweep:
+async def swept(
+    bench: Bench,
+    load: Load,
+    work: Work,
+    ladders: Sequence[Ladder],
+    *,
+    seconds_max: float = SWEEP_S_MAX,
+) -> Sweep:
     """Climbs each ladder, one try a setting, four fillings of its slots each."""
     sweep = Sweep()
-    ends = time.monotonic() + SWEEP_S_MAX
+    ends = time.monotonic() + seconds_max
     for ladder in ladders:
         if time.monotonic() < ends:
             await _climb(bench, load, work, ladder, sweep, ends)

@@ -206,6 +206,11 @@ TARGETS = (
         _row("waiting", "product", "peak_mb"),
     ),
     Target(
+        "memory of a worker, 300 jobs on chats of 40,000 messages with a provider",
+        (AT_MOST, 600, "MB"),
+        _row("whole_job", "large", "peak_mb"),
+    ),
+    Target(
         "claim with a backlog of 100k against one of 100",
         (AT_MOST, BACKLOG_TOLERANCE, "×"),
         _backlog("claim_one_ms", "claim_batch_ms"),

@@ -30,7 +30,7 @@ from app.llm.protocol import (
     Usage,
 )
 from app.llm.shapes import first_of
-from app.llm.tokens import estimated_tokens
+from app.llm.tokens import estimated_tokens, shared_tokens
 from app.llm.told import told_by
 from app.llm.usage import thought_tokens
 
@@ -92,9 +92,9 @@ class ModelClient:
     def host(self) -> str:
         return self._host
 
-    def tokens(self, text: str) -> int:
-        """By its scripts, corrected by what was billed before."""
-        return self.learnt.tokens.tokens(estimated_tokens(text))
+    def tokens(self, estimated: float) -> int:
+        """Corrected by what was billed before."""
+        return self.learnt.tokens.tokens(estimated)
 
     def caches_from(self) -> int | None:
         """By its family; None once calls that should have met a cache did not."""
@@ -124,7 +124,7 @@ class ModelClient:
                 ask, told = await self._adapted(prompt, form, note)
         except TimeoutError:
             raise LLMFailed("provider_timeout", is_outage=True) from None
-        completion = self._completion(ask, told, form)
+        completion = self._completion(prompt, ask, told, form)
         if prompt.cache_key is not None:
             self.learnt.met(prompt.cache_key, completion.usage, is_expected=is_expected)
         return completion
@@ -193,11 +193,11 @@ class ModelClient:
         return _Adapted(failure) if self.learnt.adapt(told, ask) else failure
 
     def _completion(
-        self, ask: Ask, told: dict[str, Any], form: type[AnswerT]
+        self, prompt: Prompt, ask: Ask, told: dict[str, Any], form: type[AnswerT]
     ) -> Completion[AnswerT]:
         """What the provider told, checked. Raises LLMFailed."""
         reply = ask.dialect.reply(told)
-        usage = self._usage(ask, reply)
+        usage = self._usage(prompt, ask, reply)
         if reply.reason.startswith(_BROKEN):
             raise LLMFailed("provider_unavailable", is_outage=True, usage=usage)
         if reply.refusal or reply.reason.startswith(_REFUSED):
@@ -214,8 +214,11 @@ class ModelClient:
         text = reply.text or reply.thought
         return Completion(answer, text, reply.model or self._model, usage)
 
-    def _usage(self, ask: Ask, reply: Reply) -> Usage:
-        estimated = sum(estimated_tokens(one.content) for one in ask.messages)
+    def _usage(self, prompt: Prompt, ask: Ask, reply: Reply) -> Usage:
+        own = [one.own for one in ask.messages]
+        if self.learnt.merges_system:
+            own.append(prompt.system)
+        estimated = shared_tokens(prompt) + sum(map(estimated_tokens, own))
         answer = estimated_tokens(reply.text) + estimated_tokens(reply.thought)
         return self.learnt.count(reply.usage, estimated=estimated, answer=answer)
 

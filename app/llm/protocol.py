@@ -30,6 +30,8 @@ class Prompt:
     repair: Repair | None = None
     cache_key: str | None = None
     """The same for prompts that share their beginning; says nothing of what they hold."""
+    shared_tokens: float | None = None
+    """`app.llm.tokens.estimated_tokens` of `shared`, where they were counted before."""
 
     @property
     def chars(self) -> int:
@@ -152,8 +154,8 @@ class LLM(Protocol):
         """The model that is asked for."""
         ...
 
-    def tokens(self, text: str) -> int:
-        """About how many tokens `text` has for this model."""
+    def tokens(self, estimated: float) -> int:
+        """About how many tokens of this model `app.llm.tokens.estimated_tokens` of a text are."""
         ...
 
     def caches_from(self) -> int | None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.llm.protocol import Prompt
+
 _LEARNT_SHARE = 0.3
 """Of the newest bill in what is known of a model."""
 FACTOR_MIN, FACTOR_MAX = 0.3, 4.0
@@ -51,6 +53,12 @@ def estimated_tokens(text: str) -> float:
             tokens += found / script.chars_a_token
             left -= found
     return tokens + max(0, left) / _LATIN_A_TOKEN
+
+
+def shared_tokens(prompt: Prompt) -> float:
+    """Of the part that several prompts share, counted once for all that were told of it."""
+    known = prompt.shared_tokens
+    return estimated_tokens(prompt.shared) if known is None else known
 
 
 @dataclass

@@ -30,8 +30,8 @@ async def run(bench: Bench) -> dict[str, Any]:
     ]
     by_processes = [await _row(bench, entry, OVERHEAD) for entry in entries]
     return {
-        "about": "LLM 1 s ± 0.5 s and context 1 s by jobs in flight in one process;"
-        " then LLM 0 by worker processes on the same cores.",
+        "about": "Chats of 60 messages. LLM 2 s ± 0.5 s by jobs in flight in one process; then"
+        " LLM 0 by worker processes on the same cores.",
         "by_width": dict(zip(map(str, widths), by_width, strict=True)),
         "rows": [*by_width, *by_processes],
     }

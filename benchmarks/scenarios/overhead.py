@@ -14,6 +14,7 @@ JOBS = 2_000
 PEER_JOBS = 400
 ROUNDS = 2
 SECONDS_MAX = 60.0
+SWEEP_S_MAX = 30.0
 LOSING_JOBS, LOSING_TRIES = 100, 3
 LOSING_S = 25.0
 """A failed charge is tried again after 5 s and once more after 10 s: what has not ended by then,
@@ -32,10 +33,11 @@ async def run(bench: Bench) -> dict[str, Any]:
         "batched": Entry(roster.ceilings()["batched"], jobs, SECONDS_MAX),
         "stock": Entry(roster.stock_queue(), jobs, SECONDS_MAX),
     }
-    sweeps = {"sync_best": await swept(bench, LOAD, SMALL, _ladders(bench, one_task=False))}
+    ladders = _ladders(bench, one_task=False)
+    sweeps = {"sync_best": await swept(bench, LOAD, SMALL, ladders, seconds_max=SWEEP_S_MAX)}
     if not bench.quick:
         ladders = _ladders(bench, one_task=True)
-        sweeps["rewritten_best"] = await swept(bench, LOAD, SMALL, ladders)
+        sweeps["rewritten_best"] = await swept(bench, LOAD, SMALL, ladders, seconds_max=SWEEP_S_MAX)
     for name, sweep in sweeps.items():
         if sweep.best is not None:
             named[name] = entry_of(sweep.best, SMALL)

@@ -18,6 +18,8 @@ LOAD = Load(llm_s=LATENCY_S, llm_spread_s=0.0, seed=SEED)
 JOBS = {200: 160, 4_000: 160, 40_000: 80, 100_000: 40}
 IN_FLIGHT = 8
 SECONDS_MAX = 60.0
+LARGE_CHATS, LARGE_LATENCY_S = 40_000, 6.0
+"""For memory: calls that last so long that all jobs wait for theirs at the same time."""
 
 
 async def run(bench: Bench) -> dict[str, Any]:
@@ -38,14 +40,27 @@ async def run(bench: Bench) -> dict[str, Any]:
                 row["contestant"] += f", {messages:,} messages"
                 row["preparing_ms"] = once_ms
                 rows[f"{name}_{messages}"] = row
+    rows["large"] = await _large(bench)
     return {
         "about": f"Chats of four lengths, prepared at their upload, all four categories of each,"
         f" {IN_FLIGHT} jobs in flight, a model that answers in {LATENCY_S:g} s: in the process of"
         " the worker, behind HTTP and the provider's SDK, and none. cpu_ms_job is the worker's."
-        " preparing_ms is the processor time of preparing such a chat, once.",
+        " preparing_ms is the processor time of preparing such a chat, once. In the last row"
+        f" {roster.REAL_IN_FLIGHT} jobs wait at the same time, for answers that take"
+        f" {LARGE_LATENCY_S:g} s: peak_mb tells.",
         **rows,
         "rows": list(rows.values()),
     }
+
+
+async def _large(bench: Bench) -> Row:
+    """The memory of a worker whose jobs all wait for a provider."""
+    tasks, work = roster.REAL_IN_FLIGHT, Work((LARGE_CHATS,), ALL)
+    with provider_stub(LARGE_LATENCY_S, 0.0) as base_url:
+        worker = Provided(bench.services, base_url, tasks=tasks)
+        [row] = await interleaved(bench, LOAD, [Entry(worker, tasks, SECONDS_MAX, work)], rounds=1)
+    row["contestant"] += f", {LARGE_CHATS:,} messages"
+    return row
 
 
 def _preparing_ms(messages: int) -> float:

@@ -40,8 +40,8 @@ class Scripted:
     def name(self) -> str:
         return self._name
 
-    def tokens(self, text: str) -> int:
-        return len(text) // CHARS_A_TOKEN
+    def tokens(self, estimated: float) -> int:
+        return round(estimated)
 
     def caches_from(self) -> int | None:
         """It caches nothing."""

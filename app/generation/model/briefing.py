@@ -17,6 +17,7 @@ from app.catalog.content import Metric
 from app.generation.context import Disclosure, InsightContext
 from app.generation.model.redaction import restored
 from app.llm.protocol import Prompt
+from app.llm.tokens import estimated_tokens
 
 SHARED_CHARS_MAX = 100_000
 TEXT_CHARS_MIN = 80
@@ -62,6 +63,8 @@ class Briefing:
     """The shared part of six prompts, and what is needed to read their answers."""
 
     shared: str
+    shared_tokens: float
+    """Before what is known of a model corrects it."""
     shown: frozenset[int]
     """Numbers of the messages that are shown."""
     originals: dict[str, str] = field(repr=False)
@@ -78,7 +81,7 @@ class Briefing:
             key=spec.key,
             language=_language_rule(language),
         )
-        return Prompt(SYSTEM, self.shared, question)
+        return Prompt(SYSTEM, self.shared, question, shared_tokens=self.shared_tokens)
 
     def restored(self, text: str) -> str:
         """`text` with what its aliases and placeholders stand for."""
@@ -99,8 +102,10 @@ def brief(
     disclosure = context.disclosure()
     shown, lines = _messages(disclosure, chars_max)
     text = "\n".join([*disclosure.preface, "", "Messages:", *_compact(lines)])
+    shared = _between_marks(text, mark, shown=len(shown), of=context.message_count)
     return Briefing(
-        shared=_between_marks(text, mark, shown=len(shown), of=context.message_count),
+        shared=shared,
+        shared_tokens=estimated_tokens(shared),
         shown=frozenset(shown),
         originals=disclosure.originals,
         measured=disclosure.metrics,

@@ -38,6 +38,7 @@ from app.llm.protocol import (
     Usage,
 )
 from app.llm.rejections import Rejections
+from app.llm.tokens import estimated_tokens, shared_tokens
 
 BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
 MODEL_CHARS_MAX = 200
@@ -101,7 +102,7 @@ class ModelGenerator:
 
     def warms(self, briefing: Briefing) -> bool:
         """Whether one call goes first, so that the others find its beginning cached."""
-        least, tokens = self._llm.caches_from(), self._llm.tokens(briefing.shared)
+        least, tokens = self._llm.caches_from(), self._llm.tokens(briefing.shared_tokens)
         if least is None or tokens < least:
             return False
         fresh, cached, _ = self._price.snapshot
@@ -122,9 +123,9 @@ class ModelGenerator:
 
     def tokens(self, prompt: Prompt) -> int:
         """About how many tokens a call with `prompt` will be billed for, its answer included."""
-        texts = (prompt.system, prompt.shared, prompt.question)
         repair = prompt.repair.answer if prompt.repair else ""
-        return sum(self._llm.tokens(text) for text in (*texts, repair)) + ANSWER_TOKENS
+        own = sum(map(estimated_tokens, (prompt.system, prompt.question, repair)))
+        return self._llm.tokens(own + shared_tokens(prompt)) + ANSWER_TOKENS
 
     async def briefing(self, context: InsightContext, mark: str) -> Briefing:
         """The briefing of `context`, made once for the six calls that come together.
