@@ -110,7 +110,7 @@ _STORE = each_locking(
     ), asked AS (
         SELECT DISTINCT user_id, job_id AS id, fence FROM result
     ), {held_ctes(locking)}, free AS (
-        SELECT n.user_id, n.job_id, n.ord
+        SELECT r.*, h.prompt_version
         FROM insights n JOIN result r USING (user_id, job_id, ord)
         JOIN held h ON h.user_id = n.user_id AND h.id = n.job_id
         ORDER BY n.user_id, n.job_id, n.ord
@@ -131,10 +131,9 @@ _STORE = each_locking(
             price_input = coalesce(r.price_input, n.price_input),
             price_cached = coalesce(r.price_cached, n.price_cached),
             price_output = coalesce(r.price_output, n.price_output),
-            prompt_version = h.prompt_version,
+            prompt_version = r.prompt_version,
             error_code = r.error_code, adopted_from = r.adopted_from
-        FROM result r JOIN free f USING (user_id, job_id, ord)
-        JOIN held h ON h.user_id = r.user_id AND h.id = r.job_id
+        FROM free r
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
           AND n.state <> 'completed'
         RETURNING n.user_id, n.job_id
