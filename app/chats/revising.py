@@ -19,6 +19,7 @@ from app.chats.reading import (
     membership_of,
     read_file,
 )
+from app.chats.renames import under_one_name
 
 MESSAGES_MAX = 2_000_000
 """A chat does not grow beyond this."""
@@ -26,7 +27,7 @@ MESSAGES_MAX = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A chat as it is to be stored, and what of it is new; None if its messages are the same."""
+    """A chat as it is to be stored, and what of it is new; None if it is the same."""
 
     chat: EncodedChat | None
     changes: Changes
@@ -35,27 +36,27 @@ class Revision:
 def revise(
     raw: bytes, order: ReadingOrder, meta: ChatMeta, blocks: Sequence[bytes], *, bytes_max: int
 ) -> Revision:
-    """The chat with what an export adds to it; wall times are of the chat's own zone if the order
-    names none.
+    """The chat with what an export adds to it, each person under the name of the later one; wall
+    times are of the chat's own zone if the order names none.
 
     Raises what `read_chat` raises, OtherChat and TooLarge.
     """
     if not order.timezone:
         order = replace(order, timezone=time_zone_of(blocks[0]))
     parsed = read_file(raw, order, bytes_max=bytes_max)
-    new = [m._replace(author=meta.joined.get(m.author, m.author)) for m in parsed.messages]
-    old = _messages(blocks)
-    merged = merge(old, new)
+    named = under_one_name(_messages(blocks), parsed.messages, meta.joined)
+    merged = merge(named.old, named.new)
+    changes = replace(merged.changes, renamed=named.names)
     if len(merged.messages) > MESSAGES_MAX:
         raise TooLarge("The chat would hold too many messages.", messages_max=MESSAGES_MAX)
-    if not merged.changes.added and not merged.changes.changed:
-        return Revision(None, merged.changes)
+    if not changes.added and not changes.changed and not named.is_stored:
+        return Revision(None, changes)
     told = clean_title(parsed.title or "")
     title = told if told and not meta.is_renamed else meta.title
     membership = _union(meta.membership, membership_of(parsed))
     described = describe(merged.messages, title, asdict(parsed.report), membership)
-    kept = replace(described, joined=meta.joined, is_renamed=meta.is_renamed)
-    return Revision(encode_chat(kept, merged.messages), merged.changes)
+    kept = replace(described, joined=named.joined, is_renamed=meta.is_renamed)
+    return Revision(encode_chat(kept, merged.messages), changes)
 
 
 def join(names: Mapping[str, str], meta: ChatMeta, blocks: Sequence[bytes]) -> Revision:
