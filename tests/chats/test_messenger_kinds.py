@@ -489,9 +489,8 @@ def test_more_people_than_a_chat_can_hold_are_refused(name):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_time_outside_of_all_chats_is_no_message(name):
     layout = LAYOUTS[name]
-    if name in ("line-english", "kakaotalk-english"):
-        pytest.skip("its weekdays and periods contradict the moved year")
     raw = layout.render(chat_of(6, people=(layout.own, TITLE)))
     odd = raw.replace("2024", "1024").replace("17078", "97078999")
-    with contextlib.suppress(EmptyChat):
+    # Weekdays that contradict the moved year leave the order of the dates open.
+    with contextlib.suppress(EmptyChat, AmbiguousDates):
         assert all(1990 <= m.at.year <= 2100 for m in read(odd).messages)
