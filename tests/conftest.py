@@ -25,11 +25,15 @@ from app.logging import configure_logging
 from app.settings import Settings
 from tests.database import bouncer
 from tests.provider_stub import ProviderStub
+from tests.support import browser
 from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
 
 pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
 
-NEEDS = {"test_pgbouncer.py": ("pgbouncer", bouncer.PROGRAM)}
+NEEDS = {
+    "test_pgbouncer.py": ("pgbouncer", bouncer.PROGRAM),
+    "test_console.py": ("chromium", browser.PROGRAM),
+}
 """Files of tests, the package their program is in, and where it is on this machine."""
 
 
