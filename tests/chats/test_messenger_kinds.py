@@ -405,6 +405,40 @@ def test_kakaotalk_tells_media_deletions_calls_and_who_came_and_went():
     assert [m.at.hour for m in chat.messages] == [9, 12, 15, 15, 15]
 
 
+def test_kakaotalk_of_the_mac_tells_the_same_in_csv():
+    chat = read(
+        "Date,User,Message\n"
+        '2024-03-11 09:12:01,"니아","사진"\n'
+        '"2024-03-11 15:12:02","니아","안녕\n하세요, ""친구"""\n'
+        '2024-03-11 15:12:03,"올로","올로님이 나갔습니다."\n'
+        '2024-03-11 15:12:04,"니아","니아님이 피아님과 우나님을 초대했습니다."\n'
+        '2024-03-11 15:12:05,"니아","올로님이 나갔습니다."\n'
+        '2024-03-11 15:12:06,"Nia","Nia left this chatroom."\n'
+        '2024-03-11 15:12:07,"","채팅방 관리자가 메시지를 가렸습니다."\n'
+        '2024-03-11 15:12:08,"니아","삭제된 메시지입니다."\n'
+        '2024-03-11 15:12:09,"니아","보이스톡 해요"\n'
+        '2024-03-11 15:12:10,"니아","(이모티콘) "\n'
+        'yesterday,"니아","no time"\n2024-03-11 15:12:11,"니아"\n'
+    )
+    assert said(chat) == [
+        ("니아", MessageKind.MEDIA, ""),
+        ("니아", MessageKind.TEXT, '안녕\n하세요, "친구"'),
+        ("니아", MessageKind.TEXT, "올로님이 나갔습니다."),
+        ("니아", MessageKind.DELETED, ""),
+        ("니아", MessageKind.CALL, ""),
+        ("니아", MessageKind.MEDIA, ""),
+    ]
+    assert noted(chat) == [
+        (NoticeKind.LEFT, ("올로",)),
+        (NoticeKind.JOINED, ("피아", "우나")),
+        (NoticeKind.LEFT, ("Nia",)),
+        (NoticeKind.SETTING, ()),
+    ]
+    assert [m.at.second for m in chat.messages] == [1, 2, 5, 8, 9, 10]
+    assert (chat.report.format, chat.report.unparsed_lines) == ("kakaotalk-mac", 2)
+    assert [example.line for example in chat.report.examples] == [13, 14]
+
+
 def test_wechat_tells_media_calls_and_events_and_parts_its_chats():
     rows = wechat(chat_of(2)).splitlines()
     rows += [
