@@ -373,6 +373,33 @@ def test_line_s_weekdays_tell_the_order_of_day_and_month(days, order):
     assert (chat.report.date_order, chat.report.order_confidence) == (order, "certain")
 
 
+@pytest.mark.parametrize(
+    "day",
+    ["令和6年2月13日(火)", "令和6年2月13日 火曜日", "令和6/02/13(火)", "R6/02/13(火)", "R6.2.13",
+     "2024年2月13日(火)", "2024/02/13(火)", "2024-02-13", "2567/02/13(อ.)", "พ.ศ. 2567/02/13",
+     "พ.ศ.2567-02-13", "อ., 13/02/2567", "อังคาร, 13/02/2567", "Tue, 13/02/2567 BE",
+     "Tue, 13/02/2567 B.E.", "อ., 13/02/พ.ศ. 2567", "อ., 13/02/2567 พ.ศ.", "Tue, 2/13/2567"],
+)  # fmt: skip
+def test_line_s_years_may_be_buddhist_or_of_a_japanese_era(day):
+    chat = read(line_of(day))
+    assert [m.at for m in chat.messages] == [datetime(2024, 2, 13, 10, 15, tzinfo=UTC)]
+    assert (chat.report.unparsed_lines, chat.report.order_confidence) == (0, "certain")
+
+
+@pytest.mark.parametrize(
+    ("day", "year"),
+    [("平成31年4月30日(火)", 2019), ("令和元年5月1日(水)", 2019), ("H30/1/2", 2018)],
+)
+def test_the_first_year_of_an_era_and_those_of_the_one_before_are_read(day, year):
+    assert read(line_of(day)).messages[0].at.year == year
+
+
+@pytest.mark.parametrize("day", ["令和6年2月31日", "พ.ศ. 2567/02/31", "R99/02/13"])
+def test_a_day_that_no_calendar_has_is_no_day(day):
+    chat = read(line_of("2024/02/12", day))
+    assert [m.at.day for m in chat.messages] == [12]
+
+
 @pytest.mark.parametrize("day", ["พฤ., 01/02/2024", "Wed, 01/02/2024"])
 def test_line_s_dates_that_stay_open_are_refused_with_their_readings(day):
     raw = line_of(day)
