@@ -18,8 +18,9 @@ from app.chats.reading import (
     describe,
     membership_of,
     read_file,
+    title_of,
 )
-from app.chats.renames import under_one_name
+from app.chats.renames import Renamed, under_one_name
 
 MESSAGES_MAX = 2_000_000
 """A chat does not grow beyond this."""
@@ -51,9 +52,8 @@ def revise(
         raise TooLarge("The chat would hold too many messages.", messages_max=MESSAGES_MAX)
     if not changes.added and not changes.changed and not named.is_stored:
         return Revision(None, changes)
-    told = clean_title(parsed.title or "")
-    title = told if told and not meta.is_renamed else meta.title
-    membership = _union(meta.membership, membership_of(parsed))
+    membership = _union(meta.membership, membership_of(parsed), named)
+    title = _title(meta, parsed.title, named)
     described = describe(merged.messages, title, asdict(parsed.report), membership)
     kept = replace(described, joined=named.joined, is_renamed=meta.is_renamed)
     return Revision(encode_chat(kept, merged.messages), changes)
@@ -76,6 +76,35 @@ def _messages(blocks: Sequence[bytes]) -> list[Message]:
     return [message for block in blocks for message in decode_block(block)]
 
 
-def _union(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    seen = {orjson.dumps(event, option=orjson.OPT_SORT_KEYS): event for event in [*old, *new]}
+def _title(meta: ChatMeta, told: str | None, named: Renamed) -> str:
+    """The user's own, that of the export, or the one before; where that names a person, by the
+    name which they have now."""
+    if meta.is_renamed:
+        return meta.title
+    if told and (cleaned := clean_title(told)):
+        return cleaned
+    names: list[str] = [participant["name"] for participant in meta.participants]
+    if not named.is_stored:
+        return meta.title
+    if meta.title == title_of(None, "", names):
+        return title_of(None, "", [named.names.get(name, name) for name in names])
+    return clean_title(named.names.get(meta.title, meta.title))
+
+
+def _union(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], named: Renamed
+) -> list[dict[str, Any]]:
+    if named.is_stored:
+        old = _by(old, named)
+    else:
+        new = _by(new, named)
+    events = [*old, *new]
+    seen = {orjson.dumps(event, option=orjson.OPT_SORT_KEYS): event for event in events}
     return sorted(seen.values(), key=lambda event: str(event["at"]))[:MEMBERSHIP_MAX]
+
+
+def _by(events: list[dict[str, Any]], named: Renamed) -> list[dict[str, Any]]:
+    return [
+        event | {"people": [named.names.get(name, name) for name in event["people"]]}
+        for event in events
+    ]

@@ -90,6 +90,21 @@ async def test_a_contact_who_was_renamed_is_one_person_under_the_newer_name(
     assert (older["revision"], older["message_count"]) == (2, 602)
 
 
+async def test_a_title_that_is_of_people_has_their_newer_names(alice: Client) -> None:
+    async def title(filename: str, **changed: str) -> str:
+        chat_id = (await upload(alice, CHAT.encode(), filename)).json()["id"]
+        if changed:
+            await alice.patch(f"/api/chats/{chat_id}", json=changed)
+        return (await revise(alice, chat_id, CHAT.replace("- Ben:", "- Ben (work):"))).json()[
+            "title"
+        ]
+
+    assert await title("chat.txt") == "Ana, Ben (work)"
+    assert await title("WhatsApp Chat with Ben.txt") == "Ben (work)"
+    assert await title("WhatsApp Chat with Lake house.txt") == "Lake house"
+    assert await title("chat.txt", title="Ben") == "Ben"
+
+
 async def test_another_name_alone_is_a_revision(alice: Client, chat_id: str) -> None:
     reply = await revise(alice, chat_id, CHAT.replace("- Ana:", "- Anna:"))
     assert (reply.status_code, reply.json()["revision"]) == (201, 2)

@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chats.alignment import Changes, OtherChat, merge
+from app.chats.blocks import ChatMeta
 from app.chats.message import Message
+from app.chats.reading import ReadingOrder, read_chat
 from app.chats.renames import find_renames, under_one_name
+from app.chats.revising import revise
 
 START = datetime(2024, 2, 13, 10, tzinfo=UTC)
 PEOPLE = ("Nia", "Olo", "Pia", "Una")
@@ -171,6 +175,22 @@ def test_who_was_joined_by_the_user_is_renamed_as_one():
     assert named.joined == {"Nia 2": "Nia B."}
     assert {m.author for m in grown.messages} == {"Nia B.", "Olo"}
     assert grown.changes.added == 10
+
+
+def test_who_joined_and_left_is_told_once_under_the_newer_name():
+    lines = [f"13/02/2024, 10:{n:02} - {'Nia' if n % 2 else 'Olo'}: line {n}\n" for n in range(20)]
+    older = "13/02/2024, 09:00 - Nia added Olo\n" + "".join(lines)
+    order = ReadingOrder("chat.txt", None, "UTC")
+    chat = read_chat(older.encode(), order, bytes_max=1 << 20)
+    newer = older.replace("Olo", "Olo Berg") + "14/02/2024, 09:00 - Olo Berg left\n"
+    meta = ChatMeta(**orjson.loads(chat.meta))
+    grown = revise(newer.encode(), order, meta, chat.blocks, bytes_max=1 << 20)
+    assert grown.changes.renamed == {"Olo": "Olo Berg"}
+    membership = orjson.loads(grown.chat.meta)["membership"]
+    assert [(e["kind"], e["people"]) for e in membership] == [
+        ("joined", ["Olo Berg"]),
+        ("left", ["Olo Berg"]),
+    ]
 
 
 def test_the_same_words_in_another_chat_make_nobody_of_it_one():
