@@ -94,13 +94,13 @@ const isTooLarge = (error) =>
   (error instanceof Refused ? error.bytes_max !== undefined : error instanceof TypeError);
 
 function tooLarge(file, error) {
-  const limit = error.bytes_max ? ` than ${count(Math.floor(error.bytes_max / 1e6) || 1)} MB` : "";
   const isArchive = file.name.toLowerCase().endsWith(".zip");
   const advice = isArchive ? "Export the chat again, without media." : "Export a shorter time.";
-  const reason = error instanceof Refused
-    ? `This file is larger${limit}, more than can be uploaded.`
-    : "The upload was cut off. The file may be too large.";
-  return `${reason} ${advice}`;
+  if (!(error instanceof Refused)) {
+    return `The upload did not get through. The server is away, or the file is too large. ${advice}`;
+  }
+  const megabytes = count(Math.max(1, Math.floor(error.bytes_max / 1e6)));
+  return `This file is larger than what can be uploaded, ${megabytes} MB. ${advice}`;
 }
 
 /** What to ask, with a button for each answer; null for a refusal that leaves nothing to ask. */
