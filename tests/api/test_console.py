@@ -227,12 +227,19 @@ ARCHIVES = {
     "several folders": zipped(
         A_PICTURE, ("in/nia/message_1.json", NIA), ("in/olo/message_1.json", OLO)
     ),
+    "all information": zipped(
+        A_PICTURE,
+        ("no-data.txt", "x"),
+        ("logins.json", "{}"),
+        ("in/nia/message_1.json", NIA),
+        ("in/olo/message_1.json", OLO),
+    ),
 }
 
 LIGHTENED = """
 import("/static/archive.js").then(async ({ withoutMedia }) => {
   const given = Uint8Array.from(atob("%s"), (char) => char.charCodeAt(0));
-  const light = await withoutMedia(new File([given], "a.zip"));
+  const light = await withoutMedia(new File([given], "a.zip"), %s);
   if (light === null) return null;
   const bytes = new Uint8Array(await light.arrayBuffer());
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
@@ -240,9 +247,9 @@ import("/static/archive.js").then(async ({ withoutMedia }) => {
 """
 
 
-def lightened(page: Page, archive: bytes) -> bytes | None:
+def lightened(page: Page, archive: bytes, chat: str | None = None) -> bytes | None:
     """What the page would send of an archive; None if all of it."""
-    answer = page.evaluate(LIGHTENED % base64.b64encode(archive).decode())
+    answer = page.evaluate(LIGHTENED % (base64.b64encode(archive).decode(), json.dumps(chat)))
     return None if answer is None else base64.b64decode(answer)
 
 
@@ -283,6 +290,18 @@ async def test_only_the_chat_is_sent_where_it_is_told_by_its_name(blank):
         light = lightened(blank, ARCHIVES[name])
         with zipfile.ZipFile(io.BytesIO(light)) as read:
             assert read.namelist() == kept
+
+
+async def test_of_a_download_of_all_information_only_chats_are_sent_and_then_the_chosen_one(blank):
+    await blank.shows("h1")
+    archive = ARCHIVES["all information"]
+    for chat, kept in (
+        (None, ["in/nia", "in/olo"]),
+        ("in/olo", ["in/olo"]),
+        ("x", ["in/nia", "in/olo"]),
+    ):
+        with zipfile.ZipFile(io.BytesIO(lightened(blank, archive, chat))) as read:
+            assert read.namelist() == [f"{folder}/message_1.json" for folder in kept]
 
 
 async def test_what_is_no_archive_or_a_broken_one_is_left_as_it_is(blank):

@@ -22,19 +22,17 @@ const TRANSCRIPTS = [".txt", ".json", ".jsonl", ".csv", ".xml", ".md"];
 const OFFICE_ENTRY = "[Content_Types].xml";
 const PART = /^message_\d{1,4}\.json$/;
 
-/** What the server looks for, in its order (`app/chats/archive.py`). */
+/** The names by which the server knows a chat, in its order (`app/chats/archive.py`). */
 const RANKS = [
   (base) => base === "_chat.txt",
   (base) => base.includes("whatsapp") && base.endsWith(".txt"),
-  (base) => base.endsWith(".txt"),
-  () => true,
 ];
 
-/** `file` with nothing in it but what may be the chat; null if it is no zip that can be read so,
- * or would not be smaller. */
-export async function withoutMedia(file) {
+/** `file` with nothing in it but what may be the chat, or only that which is named `chat`; null if
+ * it is no zip that can be read so, or would not be smaller. */
+export async function withoutMedia(file, chat) {
   try {
-    const kept = transcripts(await directory(file));
+    const kept = transcripts(await directory(file), chat);
     const light = new File(await packed(file, kept), file.name);
     return kept.length && light.size < file.size ? light : null;
   } catch (error) {
@@ -43,27 +41,34 @@ export async function withoutMedia(file) {
   }
 }
 
-/** The only chat, in one file or in its parts; where there are several, all that may be one. */
-export function transcripts(entries) {
+/** The entries of the chat that is named, or of the only one; where there are several, those of
+ * all that may be one. */
+function transcripts(entries, chat) {
   if (entries.some((entry) => entry.name === OFFICE_ENTRY)) return [];
   const possible = entries.filter(({ name }) => {
     const base = baseOf(name);
     return !name.startsWith("__MACOSX/") && !base.startsWith(".")
       && TRANSCRIPTS.some((end) => base.endsWith(end));
   });
+  const named = possible.filter(({ name }) => chatOf(name) === chat);
+  if (named.length) return named;
   for (const fits of RANKS) {
     const found = possible.filter(({ name }) => fits(baseOf(name)));
     const chats = new Set(found.map(({ name }) => chatOf(name)));
-    if (chats.size) return chats.size === 1 ? found : possible;
+    if (chats.size === 1) return found;
+    if (chats.size) break;
   }
-  return [];
+  // Beside the chats, "Download your information" holds all that a person did.
+  const parts = possible.filter(({ name }) => isPart(name));
+  return parts.length ? parts : possible;
 }
 
-const baseOf = (name) => name.slice(name.lastIndexOf("/") + 1).toLowerCase();
+const lastOf = (name) => name.slice(name.lastIndexOf("/") + 1);
+const baseOf = (name) => lastOf(name).toLowerCase();
 
-/** Parts of a long chat stand in one folder. */
-const chatOf = (name) =>
-  PART.test(name.slice(name.lastIndexOf("/") + 1)) ? name.slice(0, name.lastIndexOf("/") + 1) : name;
+/** Parts of a long chat stand in a folder of their own. */
+const isPart = (name) => PART.test(lastOf(name));
+const chatOf = (name) => (isPart(name) ? name.slice(0, Math.max(0, name.lastIndexOf("/"))) : name);
 
 /** The entries of a zip; their names with one character for each byte, whatever they mean. */
 async function directory(file) {

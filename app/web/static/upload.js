@@ -71,11 +71,11 @@ async function upload(answers, show, again) {
 
 /** The new chat; of a large archive only what may be the chat leaves this machine. */
 async function send(file, answers) {
-  const light = file.size > WHOLE_BYTES_MAX ? await withoutMedia(file) : null;
+  const light = file.size > WHOLE_BYTES_MAX ? await withoutMedia(file, answers.chat) : null;
   try {
     return await post(light ?? file, answers);
   } catch (error) {
-    const smaller = isTooLarge(error) && light === null ? await withoutMedia(file) : null;
+    const smaller = isTooLarge(error) && light === null ? await withoutMedia(file, answers.chat) : null;
     if (smaller === null) throw error;
     return post(smaller, answers);
   }
