@@ -58,9 +58,11 @@ function transcripts(entries, chat) {
     if (chats.size === 1) return found;
     if (chats.size) break;
   }
-  // Beside the chats, "Download your information" holds all that a person did.
-  const parts = possible.filter(({ name }) => isPart(name));
-  return parts.length ? parts : possible;
+  // Beside its chats, "Download your information" holds all that a person did.
+  const isDownload = possible.some(({ name }) => isPart(name));
+  return isDownload
+    ? possible.filter(({ name }) => isPart(name) || baseOf(name).endsWith(".txt"))
+    : possible;
 }
 
 const lastOf = (name) => name.slice(name.lastIndexOf("/") + 1);
