@@ -155,6 +155,7 @@ def test_one_message_bears_a_name_out_where_its_neighbours_are_the_same():
         [*renamed(talk(10), {"Nia": "X"}), *talk(20)[10:]],
         # The new name is another's who wrote before.
         renamed(talk(20), {"Nia": "Una"}),
+        [*renamed(talk(20), {"Nia": "Una"}), *chat((30, "New", "hello"))],
         # Few of many messages are the same.
         [*renamed(talk(4), {"Nia": "X"}), *chat(*((n, "X", f"other {n}") for n in range(4, 20)))],
     ],
