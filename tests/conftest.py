@@ -26,6 +26,7 @@ from app.settings import Settings
 from tests.chaos.network import can_drop_packets
 from tests.database import bouncer
 from tests.provider_stub import ProviderStub
+from tests.support import browser
 from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
 from tests.support.history import has_history
 
@@ -46,6 +47,11 @@ NEEDS = (
         "test_pgbouncer.py",
         "Its program is in the package pgbouncer.",
         lambda: bouncer.PROGRAM is not None,
+    ),
+    Need(
+        "test_console.py",
+        "Its program is in the package chromium.",
+        lambda: browser.PROGRAM is not None,
     ),
     Need("test_two_releases.py", "It needs git and the history of the project.", has_history),
     Need("test_network.py [packets]", "It needs root and network namespaces.", can_drop_packets),

@@ -1,8 +1,8 @@
 """Chats that grow: newer exports, joined names, another title."""
 
 import asyncio
-from dataclasses import replace
-from typing import Annotated
+from dataclasses import asdict, replace
+from typing import Annotated, Self
 from uuid import UUID
 
 import orjson
@@ -13,7 +13,7 @@ from app.api.chats import UPLOAD_BODY, ChatBody, chat_body
 from app.api.identity import StoredText, UserId
 from app.api.problems import refusals
 from app.api.state import ApiState, api_state
-from app.chats.alignment import OtherChat
+from app.chats.alignment import Changes, OtherChat
 from app.chats.archive import BadArchive
 from app.chats.blocks import EncodedChat
 from app.chats.form import read_upload_form
@@ -38,14 +38,28 @@ Name = Annotated[StoredText, Field(min_length=1, max_length=AUTHOR_CHARS_MAX)]
 Title = Annotated[StoredText, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
 
 
+class RenamedBody(BaseModel):
+    """One person under two names: `from` stands in the older export, `to` in the later one."""
+
+    from_: str = Field(serialization_alias="from")
+    to: str
+
+
 class ChangesBody(BaseModel):
     """What an export brought: `added` messages were not there, `changed` were edited or deleted
-    since, `known` were there already; `kept` stand in what was stored only."""
+    since, `known` were there already; `kept` stand in what was stored only. `renamed` are those
+    whose name is another one in it; the later export's stays."""
 
     added: int
     changed: int
     known: int
     kept: int
+    renamed: list[RenamedBody]
+
+    @classmethod
+    def of(cls, changes: Changes) -> Self:
+        renamed = [RenamedBody(from_=name, to=other) for name, other in changes.renamed.items()]
+        return cls.model_validate(asdict(changes) | {"renamed": renamed})
 
 
 class RevisionBody(ChatBody):
@@ -98,8 +112,7 @@ async def upload_revision(
         else:
             response.status_code = 200
     chat = chat_body(await load_chat(state.keyring, user_id, chat_id))
-    changes = ChangesBody.model_validate(revision.changes, from_attributes=True)
-    return RevisionBody(**chat.model_dump(by_alias=True), changes=changes)
+    return RevisionBody(**chat.model_dump(by_alias=True), changes=ChangesBody.of(revision.changes))
 
 
 @router.patch(

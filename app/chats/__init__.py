@@ -1,1 +1,1 @@
-"""Import, store and read chats; their statistics and the retrieval of passages."""
+"""Import, store and read chats; their statistics."""

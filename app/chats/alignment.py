@@ -8,7 +8,7 @@ found as a longest increasing subsequence of their places.
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.chats.message import Message, MessageKind
 from app.errors import DomainError
@@ -26,12 +26,14 @@ class OtherChat(DomainError):
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What became of the messages of a new export: `added` were not there, `changed` were edited
-    or deleted since, `known` were there already. `kept` stand in the older revision only."""
+    or deleted since, `known` were there already. `kept` stand in the older revision only.
+    `renamed` maps names in either to those that the same people have in the later export."""
 
     added: int
     changed: int
     known: int
     kept: int
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Merged:
 def merge(old: Sequence[Message], new: Sequence[Message]) -> Merged:
     """The messages of both, each once. Raises OtherChat."""
     places = _places(old, new)
-    anchors = _in_order(places)
+    anchors = in_order(places)
     if len(anchors) < min(RUN_MIN, len(old), len(new)):
         raise OtherChat
     replaced, told = _told_anew(old, new, places)
@@ -64,8 +66,13 @@ def merge(old: Sequence[Message], new: Sequence[Message]) -> Merged:
     )
 
 
+def minute_of(message: Message) -> int:
+    """When it was written, as far as exports of one messenger agree."""
+    return int(message.at.timestamp()) // 60
+
+
 def _key(message: Message) -> Hashable:
-    return int(message.at.timestamp()) // 60, message.author, message.kind, message.text
+    return minute_of(message), message.author, message.kind, message.text
 
 
 def _places(old: Sequence[Message], new: Sequence[Message]) -> list[int | None]:
@@ -85,11 +92,11 @@ def _told_anew(
     loose: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for place, message in enumerate(old):
         if place not in matched:
-            loose[int(message.at.timestamp()) // 60, message.author].append(place)
+            loose[minute_of(message), message.author].append(place)
     replaced: dict[int, Message] = {}
     told: set[int] = set()
     for index, (message, place) in enumerate(zip(new, places, strict=True)):
-        found = loose.get((int(message.at.timestamp()) // 60, message.author))
+        found = loose.get((minute_of(message), message.author))
         if place is not None or not found:
             continue
         if _is_later(message, old[found[0]]):
@@ -107,7 +114,7 @@ def _is_later(message: Message, earlier: Message) -> bool:
     )
 
 
-def _in_order(places: Sequence[int | None]) -> set[int]:
+def in_order(places: Sequence[int | None]) -> set[int]:
     """Indexes of a longest run of `places` that only grows."""
     ends: list[int] = []
     last: list[int] = []

@@ -121,23 +121,47 @@ def _transcript(
         raise BadArchive("This is an office document: save it as plain text (.txt, UTF-8).")
     for rank in (_is_ios_transcript, _is_named_transcript, _is_text, _is_any):
         found = _grouped(entry for entry in candidates if rank(entry))
-        if len(found) > 1:
-            heads = list(found.items())[: limits.looked_into_max]
-            found = {name: parts for name, parts in heads if is_chat(_head(archive, parts[0]))}
+        # A lone text beside other files may be anything.
+        if len(found) > 1 or (rank is _is_text and not all(map(_is_text, candidates))):
+            found = _chats_among(found, limits, lambda part: is_chat(_head(archive, part)))
         if len(found) > 1 and chat not in found:
-            choices = [_choice(name, parts) for name, parts in found.items()]
-            raise SeveralChats(chats=choices[:CHATS_SHOWN_MAX])
+            longest = sorted(found.items(), key=lambda item: _size_of(item[1]), reverse=True)
+            raise SeveralChats(chats=[_choice(*each) for each in longest[:CHATS_SHOWN_MAX]])
         if found:
             return found.get(chat or "") or next(iter(found.values()))
     raise BadArchive("The archive holds no transcript.")
+
+
+def _chats_among(
+    found: dict[str, list[zipfile.ZipInfo]],
+    limits: ArchiveLimits,
+    is_chat: Callable[[zipfile.ZipInfo], bool],
+) -> dict[str, list[zipfile.ZipInfo]]:
+    """Those that are chats. Parts are by their names: "Download your information" holds hundreds
+    of chats, and of other files; of the others the first ones are looked into."""
+    others = [name for name, parts in found.items() if not _is_part(parts[0])]
+    looked_into = set(others[: limits.looked_into_max])
+    return {
+        name: parts
+        for name, parts in found.items()
+        if _is_part(parts[0]) or (name in looked_into and is_chat(parts[0]))
+    }
+
+
+def _is_part(entry: zipfile.ZipInfo) -> bool:
+    return _PART.fullmatch(entry.filename.rpartition("/")[2]) is not None
+
+
+def _size_of(parts: list[zipfile.ZipInfo]) -> int:
+    return sum(part.file_size for part in parts)
 
 
 def _grouped(entries: Iterable[zipfile.ZipInfo]) -> dict[str, list[zipfile.ZipInfo]]:
     """Entries by the name of their chat; Instagram and Messenger part a long one."""
     chats: dict[str, list[zipfile.ZipInfo]] = {}
     for entry in entries:
-        folder, _, base = entry.filename.rpartition("/")
-        chats.setdefault(folder if _PART.fullmatch(base) else entry.filename, []).append(entry)
+        folder = entry.filename.rpartition("/")[0]
+        chats.setdefault(folder if _is_part(entry) else entry.filename, []).append(entry)
     for parts in chats.values():
         parts.sort(key=lambda part: (len(part.filename), part.filename))
     return chats

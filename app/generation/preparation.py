@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
 from app.catalog.content import InsightContent, checked_evidence
 from app.chats.message import Message
-from app.chats.retrieval import ChatIndex, build_index, select_context, whole_chat
 from app.generation.context import (
     InsightContext,
     Part,
@@ -22,6 +21,7 @@ from app.generation.offline.measures.facts import Facts, measure
 from app.generation.offline.measures.lexicon import Lexicon
 from app.generation.offline.measures.transcript import annotate, words_of_messages
 from app.generation.offline.writers import WRITERS
+from app.generation.retrieval import ChatIndex, build_index, select_context, whole_chat
 
 WORDS_MAX = 1500
 """Of the messages that are shown for one insight."""

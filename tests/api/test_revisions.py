@@ -32,7 +32,7 @@ async def test_a_longer_export_adds_what_is_new(alice: Client, chat_id: str) -> 
     reply = await revise(alice, chat_id, CHAT + MORE)
     chat = reply.json()
     assert reply.status_code == 201, reply.text
-    assert chat["changes"] == {"added": 2, "changed": 0, "known": 600, "kept": 0}
+    assert chat["changes"] == {"added": 2, "changed": 0, "known": 600, "kept": 0, "renamed": []}
     assert (chat["id"], chat["revision"], chat["message_count"]) == (chat_id, 2, 602)
     assert chat["statistics"]["total"]["messages"] == 602
     assert chat["created_at"] == before["created_at"]
@@ -48,22 +48,79 @@ async def test_a_longer_export_adds_what_is_new(alice: Client, chat_id: str) -> 
 
 async def test_an_export_that_begins_later_loses_nothing(alice: Client, chat_id: str) -> None:
     chat = (await revise(alice, chat_id, "".join(LINES[300:]) + MORE)).json()
-    assert chat["changes"] == {"added": 2, "changed": 0, "known": 300, "kept": 300}
+    assert chat["changes"] == {"added": 2, "changed": 0, "known": 300, "kept": 300, "renamed": []}
     assert chat["message_count"] == 602
 
 
 async def test_an_older_export_adds_what_came_before(alice: Client) -> None:
     chat_id = (await upload(alice, "".join(LINES[300:]).encode())).json()["id"]
     chat = (await revise(alice, chat_id, "".join(LINES[:310]))).json()
-    assert chat["changes"] == {"added": 300, "changed": 0, "known": 10, "kept": 290}
+    assert chat["changes"] == {"added": 300, "changed": 0, "known": 10, "kept": 290, "renamed": []}
     assert await messages(alice, chat_id, "1,301") == ["Good morning!", "Good morning!"]
 
 
 async def test_the_same_export_again_is_no_revision(alice: Client, chat_id: str) -> None:
     reply = await revise(alice, chat_id, CHAT)
     assert reply.status_code == 200
-    assert reply.json()["changes"] == {"added": 0, "changed": 0, "known": 600, "kept": 0}
+    assert reply.json()["changes"] == {
+        "added": 0,
+        "changed": 0,
+        "known": 600,
+        "kept": 0,
+        "renamed": [],
+    }
     assert reply.json()["revision"] == 1
+
+
+async def test_a_contact_who_was_renamed_is_one_person_under_the_newer_name(
+    alice: Client, chat_id: str
+) -> None:
+    newer = (CHAT + MORE).replace("- Ben:", "- Ben (work):")
+    reply = await revise(alice, chat_id, newer)
+    chat = reply.json()
+    assert reply.status_code == 201, reply.text
+    assert chat["changes"] == {
+        "added": 2, "changed": 0, "known": 600, "kept": 0,
+        "renamed": [{"from": "Ben", "to": "Ben (work)"}],
+    }  # fmt: skip
+    assert {person["name"] for person in chat["participants"]} == {"Ana", "Ben (work)"}
+    assert chat["message_count"] == chat["statistics"]["total"]["messages"] == 602
+    older = (await revise(alice, chat_id, CHAT)).json()
+    assert older["changes"]["renamed"] == [{"from": "Ben", "to": "Ben (work)"}]
+    assert (older["revision"], older["message_count"]) == (2, 602)
+
+
+async def test_a_title_that_is_of_people_has_their_newer_names(alice: Client) -> None:
+    async def title(filename: str, **changed: str) -> str:
+        chat_id = (await upload(alice, CHAT.encode(), filename)).json()["id"]
+        if changed:
+            await alice.patch(f"/api/chats/{chat_id}", json=changed)
+        return (await revise(alice, chat_id, CHAT.replace("- Ben:", "- Ben (work):"))).json()[
+            "title"
+        ]
+
+    assert await title("chat.txt") == "Ana, Ben (work)"
+    assert await title("WhatsApp Chat with Ben.txt") == "Ben (work)"
+    assert await title("WhatsApp Chat with Lake house.txt") == "Lake house"
+    assert await title("chat.txt", title="Ben") == "Ben"
+
+
+async def test_another_name_alone_is_a_revision(alice: Client, chat_id: str) -> None:
+    reply = await revise(alice, chat_id, CHAT.replace("- Ana:", "- Anna:"))
+    assert (reply.status_code, reply.json()["revision"]) == (201, 2)
+    assert reply.json()["changes"]["known"] == 600
+    assert {person["name"] for person in reply.json()["participants"]} == {"Anna", "Ben"}
+
+
+async def test_names_that_were_joined_are_renamed_together(alice: Client) -> None:
+    numbers = CHAT.replace("- Ben:", "- +49 170 1234567:", 50)
+    chat_id = (await upload(alice, numbers.encode())).json()["id"]
+    join = {"join": [{"name": "+49 170 1234567", "into": "Ben"}]}
+    await alice.patch(f"/api/chats/{chat_id}", json=join)
+    for _ in range(2):
+        chat = (await revise(alice, chat_id, numbers.replace("- Ben:", "- Benny:"))).json()
+        assert {person["name"] for person in chat["participants"]} == {"Ana", "Benny"}
+        assert (chat["revision"], chat["message_count"]) == (3, 600)
 
 
 async def test_an_export_of_another_chat_is_refused(alice: Client, chat_id: str) -> None:
@@ -145,7 +202,7 @@ async def test_two_names_of_one_person_are_joined_for_good(alice: Client) -> Non
     assert chat["statistics"]["total"]["messages"] == 600
     assert chat["revision"] == 2
     grown = (await revise(alice, chat_id, numbers + MORE)).json()
-    assert grown["changes"] == {"added": 2, "changed": 0, "known": 600, "kept": 0}
+    assert grown["changes"] == {"added": 2, "changed": 0, "known": 600, "kept": 0, "renamed": []}
     assert len(grown["participants"]) == 2
 
 

@@ -160,6 +160,34 @@ def test_of_two_chats_in_one_archive_the_one_that_is_named_is_read():
     assert chosen == CHAT
 
 
+def test_the_chats_of_a_download_of_all_information_are_found_among_its_other_files():
+    """Hundreds of each; the longest chats are named, and any of them can be."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        for n in range(200):
+            writer.writestr(f"activity/other_{n}.json", "{}")
+        writer.writestr("no-data.txt", "nothing")
+        for n in range(300):
+            for part in range(1, 3):
+                writer.writestr(f"inbox/p{n}/message_{part}.json", f"{n} {part} " + "x" * n)
+    with pytest.raises(SeveralChats) as refusal:
+        read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat)
+    named = [choice["chat"] for choice in refusal.value.facts["chats"]]
+    assert named[:2] == ["inbox/p299", "inbox/p298"]
+    assert len(named) == 200
+    chosen = read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat, chat="inbox/p1")
+    assert chosen == b"1 1 x\n1 2 x"
+
+
+def test_a_lone_text_beside_a_chat_is_no_chat():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("notes.txt", "Dear diary")
+        writer.writestr("chat.csv", b"Date,User,Message\n2024-02-13 10:15:00,Nia,hi\n")
+    chosen = read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat)
+    assert chosen.startswith(b"Date,")
+
+
 def test_an_office_document_is_told_as_one():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:

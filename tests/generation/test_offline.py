@@ -9,11 +9,11 @@ import pytest
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.chats.message import Message, MessageKind
-from app.chats.retrieval import words_of
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
 from app.generation.offline.writers import WRITERS
 from app.generation.preparation import build_context
+from app.generation.retrieval import words_of
 from tests.support.chats import ZONE, Telling, friends, number_of
 from tests.support.models import attempt
 

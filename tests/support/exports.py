@@ -326,6 +326,16 @@ def kakaotalk_english(messages: Sequence[Said]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def kakaotalk_mac(messages: Sequence[Said]) -> str:
+    """Times bare, names and texts between quotation marks."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for m in messages:
+        out.write(f"{m.at:%Y-%m-%d %H:%M:%S},")
+        writer.writerow([m.author, m.text])
+    return "Date,User,Message\n" + out.getvalue()
+
+
 def _korean_day(at: datetime, *, weekday: bool = False) -> str:
     day = f"{at.year}년 {at.month}월 {at.day}일"
     return f"{day} {KOREAN_WEEKDAYS[at.weekday()]}요일" if weekday else day
@@ -364,6 +374,7 @@ LAYOUTS: dict[str, Layout] = {
     "kakaotalk-pc": Layout(kakaotalk_pc, step_s=60),
     "kakaotalk-phone": Layout(kakaotalk_phone, step_s=60),
     "kakaotalk-english": Layout(kakaotalk_english, step_s=60),
+    "kakaotalk-mac": Layout(kakaotalk_mac, is_exact=True, title=None),
     "imessage": Layout(imessage, title=None),
 }
 

@@ -58,10 +58,12 @@ _MOVED = re.compile(
 )
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
 _HIDDEN = "메시지를 가렸습니다"
+_CURTAINED = re.compile(rf"채팅방 관리자가 {_HIDDEN}\.?")
 
 _MARK = re.compile(
     r"(?P<media>사진(?: \d{1,3}장)?|동영상|이모티콘|음성메시지|샵검색: .*|파일: .*"
     r"|카카오톡 프로필: .*|Photos?|\d{1,3} photos?|Video|Emoticons?|Voice (?:Note|Message)"
+    r"|\((?:이모티콘|[Ee]moticon)\) ?"
     r"|File: .*|Contact: .*|<사진 읽지 않음>|[0-9a-f]{64}\.(?:jpe?g|png|gif|mp4|m4a))"
     r"|(?P<deleted>(?:삭제된 메시지입니다|This message (?:was|has been) deleted)\.?)"
     r"|(?P<call>(?:보이스톡|페이스톡|라이브톡|그룹콜|Voice Call|Video Call)"
@@ -91,10 +93,10 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         elif _SAVED.fullmatch(line):
             preface = number
     chat.lacks("time_zone")
-    grammar = Grammar(_PHONE, partial(_read_phone, options.tz), _words, _notice)
+    grammar = Grammar(_PHONE, partial(_read_phone, options.tz), words_of, _notice)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
-        grammar = Grammar(_PC, _PcHeaders(options.tz).read, _words, _notice)
+        grammar = Grammar(_PC, _PcHeaders(options.tz).read, words_of, _notice)
     read_lines(chat, text, grammar, preface_lines=preface)
     return chat.transcript()
 
@@ -146,10 +148,21 @@ def _time(met: re.Match[str], day: _Day, tz: tzinfo) -> datetime | None:
     return wall_time(day, hour, int(minutes), 0, tz)
 
 
-def _words(text: str) -> Words:
+def words_of(text: str) -> Words:
+    """A message's text, or what its mark stands for."""
     if len(text) > _MARK_CHARS_MAX or (mark := _MARK.fullmatch(text)) is None:
         return Words(text)
     return Words(mark["location"] or "", MessageKind(mark.lastgroup))
+
+
+def event_of(text: str, user: str) -> tuple[NoticeKind, str, tuple[str, ...]] | None:
+    """What a row of `user` tells of who came and went; None if a person wrote it."""
+    met = _MOVED.fullmatch(text.rstrip("."))
+    is_event = met is not None and user in ("", met["who"], met["en"], met["out"])
+    if not is_event and _CURTAINED.fullmatch(text) is None:
+        return None
+    kind, people = _notice(text)
+    return kind, text, people
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:

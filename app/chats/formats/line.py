@@ -18,6 +18,7 @@ from app.chats.formats.lines import (
     wall_time,
 )
 from app.chats.formats.text import head_text
+from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.message import MessageKind
 from app.chats.transcript import (
     EXAMPLE_CHARS_MAX,
@@ -33,10 +34,13 @@ _TITLE = re.compile(
     r"|\"?(?P<ja>.+?)\"?(?:との|の)トーク履歴|(?P<other>.+?)(?:的聊天[记記][录錄])?)\s*"
 )
 _YEAR_FIRST = (
-    r"(?P<y>\d{4})[./](?P<m>\d{1,2})[./](?P<d>\d{1,2})(?: ?[(（]?[^\d\s)）]{1,12}[)）]?)?[ \t]*"
+    r"(?:(?P<era>令和|平成|[RH](?=\d)) ?(?P<of_era>\d{1,2}|元)|(?:พ\.ศ\. ?)?(?P<y>\d{4}))"
+    r"(?:[./年] ?|-)(?P<m>\d{1,2})(?:[./月] ?|-)(?P<d>\d{1,2})日?"
+    r"(?: ?[(（]?[^\d\s)）]{1,12}[)）]?)?[ \t]*"
 )
 _YEAR_LAST = (
-    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<year>\d{4})[ \t]*"
+    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?:พ\.ศ\. ?)?"
+    r"(?P<year>\d{4})(?: ?(?:B\.?E\.?|พ\.ศ\.))?[ \t]*"
 )
 _DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
 _DAYS = re.compile(rf"(?m)\n(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
@@ -129,7 +133,7 @@ def _order_of(text: str, options: ReadingOptions) -> _Order:
 
 
 def _fits(met: re.Match[str], order: DateOrder) -> bool:
-    day = _ordered(met, order)
+    day = _day_of(met, order)
     if day is None:
         return False
     weekday = met["weekday"][:3].casefold()
@@ -137,8 +141,8 @@ def _fits(met: re.Match[str], order: DateOrder) -> bool:
 
 
 def _as_fact(written: list[re.Match[str]], order: DateOrder) -> dict[str, str | None]:
-    days = [day for met in written if (day := _ordered(met, order))]
-    shown = _ordered(written[0], order)
+    days = [day for met in written if (day := _day_of(met, order))]
+    shown = _day_of(written[0], order)
     return {
         "date_order": order.value,
         "first_at": days[0].isoformat() if days else None,
@@ -148,19 +152,16 @@ def _as_fact(written: list[re.Match[str]], order: DateOrder) -> dict[str, str | 
     }
 
 
-def _ordered(met: re.Match[str], order: DateOrder) -> date | None:
-    try:
-        return date(*_day_of(met, order))
-    except ValueError:
-        return None
-
-
-def _day_of(met: re.Match[str], order: DateOrder | None) -> tuple[int, int, int]:
-    year, month, day = met.group("y", "m", "d")
+def _day_of(met: re.Match[str], order: DateOrder | None) -> date | None:
+    """The Gregorian day; its year may be Buddhist, or of a Japanese era."""
+    era, of_era, year, month, day = met.group("era", "of_era", "y", "m", "d")
+    if era is not None:
+        return to_date(1 if of_era == "元" else int(of_era), int(month), int(day), era=era)
     if year is not None:
-        return int(year), int(month), int(day)
+        return to_date(int(year), int(month), int(day))
     year, a, b = met.group("year", "a", "b")
-    return (int(year), int(a), int(b)) if order is DateOrder.MDY else (int(year), int(b), int(a))
+    month, day = (a, b) if order is DateOrder.MDY else (b, a)
+    return to_date(int(year), int(month), int(day))
 
 
 class _Headers:
@@ -168,7 +169,7 @@ class _Headers:
 
     def __init__(self, tz: tzinfo, order: DateOrder | None) -> None:
         self._tz, self._order = tz, order
-        self._day: tuple[int, int, int] | None = None
+        self._day: date | None = None
 
     def read(self, met: re.Match[str]) -> Entry | Frame | None:
         if met["frame"] is not None:
@@ -180,7 +181,8 @@ class _Headers:
         hour = int(hours)
         if period := before or after:
             hour = hour % 12 + _PERIODS[period.lower()]
-        at = wall_time(self._day, hour, int(minutes), 0, self._tz)
+        day = self._day
+        at = wall_time((day.year, day.month, day.day), hour, int(minutes), 0, self._tz)
         return at and Entry(at, who or None, _end_of_quotation(met))
 
 

@@ -4,11 +4,13 @@ chats; the parts of a long chat may follow one another."""
 import re
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
+from app.chats.formats.meta_sentences import Sentence, Sentences
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -16,9 +18,8 @@ _DOWNLOADED = re.compile(rb'"sender_name"\s*:')
 _ENCRYPTED = re.compile(rb'"senderName"\s*:')
 _PARTICIPANTS = re.compile(rb'"participants"\s*:\s*\[')
 _MEDIA = ("photos", "videos", "audio_files", "gifs", "files", "sticker", "media")
+_FULL_STOPS = (".", "。", "।", "۔")
 _TEXT_TYPES = frozenset({"Generic", "Share", "Call", "Payment", "text", "media", "link"})
-# These two are written as messages, though nobody typed them.
-_REACTION = re.compile(r"(?:Reacted .{1,16} to your message|Liked a message) ?")
 
 
 def _recognises(head: bytes) -> bool:
@@ -34,14 +35,28 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     raw = plain_json(raw)
     is_encrypted = _DOWNLOADED.search(raw) is None
     assembly = Assembly("meta-encrypted-json" if is_encrypted else "meta-json", "meta")
-    read = partial(_read_encrypted if is_encrypted else _read_downloaded, options)
+    read = _read_encrypted if is_encrypted else _read_downloaded
+    sentences = Sentences(_people(raw))
     told = field_of(raw, "title")
     for head, elements in arrays(raw, "messages"):
         told = told or field_of(head, "threadName")
-        assembly.read_elements(elements, read)
+        assembly.read_elements(elements, partial(read, options, sentences))
         assembly.take_unread(elements)
     assembly.title = repaired(told) if isinstance(told, str) else None
     return assembly.transcript()
+
+
+def _people(raw: bytes) -> list[str]:
+    """The names of those who take part, as far as the file tells them in its first part."""
+    names: list[str] = []
+    for _, elements in islice(arrays(raw, "participants"), 1):
+        for participant in elements:
+            match participant:
+                case str(name) | {"name": str(name)}:
+                    names.append(repaired(name))
+                case _:
+                    pass
+    return names
 
 
 def repaired(text: str) -> str:
@@ -55,7 +70,9 @@ def repaired(text: str) -> str:
         return text
 
 
-def _read_downloaded(options: ReadingOptions, chat: Assembly, told: Any) -> None:
+def _read_downloaded(
+    options: ReadingOptions, sentences: Sentences, chat: Assembly, told: Any
+) -> None:
     at = datetime.fromtimestamp(told["timestamp_ms"] / 1000, options.tz).replace(microsecond=0)
     name = told["sender_name"]
     author = chat.author(name, repaired(name))
@@ -71,24 +88,48 @@ def _read_downloaded(options: ReadingOptions, chat: Assembly, told: Any) -> None
         chat.say(at, author, "", MessageKind.CALL)
     elif kind not in _TEXT_TYPES:
         chat.note(at, NoticeKind.UNKNOWN, f"{kind}: {text}")
-    elif _REACTION.fullmatch(text):
-        chat.note(at, NoticeKind.SETTING, f"{author}: {text}")
+    elif sentence := sentences.read(author, text):
+        _tell(chat, at, author, sentence, _link_of(told))
     elif "share" in told:
-        link = told["share"].get("link") or ""
-        chat.say(at, author, link if not link or link in text else f"{text}\n{link}".strip())
+        _say_shared(chat, at, author, text, _link_of(told))
     elif any(name in told for name in _MEDIA):
         chat.say(at, author, text, MessageKind.MEDIA)
     else:
         chat.say(at, author, text)
 
 
-def _read_encrypted(options: ReadingOptions, chat: Assembly, told: Any) -> None:
+def _tell(chat: Assembly, at: datetime, author: str, sentence: Sentence, link: str) -> None:
+    """What a sentence of the messenger tells; of a medium, `link` is what was shared."""
+    kind = sentence.kind
+    if isinstance(kind, MessageKind):
+        chat.say(at, author, link if kind is MessageKind.MEDIA else sentence.text, kind)
+    else:
+        chat.note(at, kind, sentence.text, sentence.people)
+
+
+def _say_shared(chat: Assembly, at: datetime, author: str, text: str, link: str) -> None:
+    if text.startswith(f"{author} ") and text.endswith(_FULL_STOPS):
+        # "Nia sent an attachment.", in any language.
+        chat.say(at, author, link, MessageKind.MEDIA)
+    else:
+        chat.say(at, author, link if not link or link in text else f"{text}\n{link}".strip())
+
+
+def _link_of(told: Any) -> str:
+    return told.get("share", {}).get("link") or ""
+
+
+def _read_encrypted(
+    options: ReadingOptions, sentences: Sentences, chat: Assembly, told: Any
+) -> None:
     at = datetime.fromtimestamp(told["timestamp"] / 1000, options.tz).replace(microsecond=0)
     author, text = chat.author(told["senderName"]), told.get("text") or ""
     if told.get("isUnsent"):
         chat.say(at, author, "", MessageKind.DELETED)
     elif told.get("type", "text") not in _TEXT_TYPES:
         chat.note(at, NoticeKind.UNKNOWN, f"{told['type']}: {text}")
+    elif sentence := sentences.read(author, text):
+        _tell(chat, at, author, sentence, "")
     else:
         chat.say(at, author, text, MessageKind.MEDIA if told.get("media") else MessageKind.TEXT)
 

@@ -5,6 +5,7 @@ from app.chats.formats.format import HEAD_BYTES, Format, ReadingOptions
 from app.chats.formats.imessage import IMESSAGE
 from app.chats.formats.json_lines import JSON_LINES
 from app.chats.formats.kakaotalk import KAKAOTALK
+from app.chats.formats.kakaotalk_csv import KAKAOTALK_CSV
 from app.chats.formats.line import LINE
 from app.chats.formats.meta import META
 from app.chats.formats.signal.signal_export import SIGNAL_EXPORT_JSON, SIGNAL_EXPORT_MD
@@ -28,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     JSON_LINES,
     SMS,
     WECHAT,
+    KAKAOTALK_CSV,
     SIGNAL_ANDROID,
     SIGNAL_EXPORT_MD,
     SIGTOP_TEXT,

@@ -1,14 +1,14 @@
 """WeChat's chats as exporters write them in CSV: MemoTrace's (WeChatMsg's) of all chats and of
 one, and chatlog's. What the columns mean, their names tell."""
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
+from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import clean_text, decode_text, head_text
 from app.chats.message import MessageKind
@@ -38,7 +38,6 @@ _KINDS: dict[str, MessageKind] = {
 }  # fmt: skip
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
-_LINE_CHARS_MAX = 1 << 17
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
@@ -56,7 +55,7 @@ class _Columns:
 
 
 def _columns(header: str) -> _Columns | None:
-    row = [name.strip() for name in next(csv.reader([header]))]
+    row = header_of(header)
     places = {
         meaning: row.index(name)
         for meaning, names in _NAMES.items()
@@ -80,7 +79,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         raise RuntimeError("a header that was recognised is gone")
     chats = SeveralAssemblies("wechat-csv", "wechat")
     unread: list[tuple[int, str]] = []
-    for number, row in _rows(text):
+    for number, row in rows_of(text):
         try:
             _read_row(chats.of(columns.of(row, "chat")), columns, row, options)
         except OTHER_FORM:
@@ -90,30 +89,6 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     for number, written in unread:
         chosen.leave_out(number, written)
     return chosen.transcript()
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and rows behind the header; an empty row for one that no CSV has."""
-    reader = csv.reader(_lines(text))
-    next(reader, None)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            row = [""]
-        if row:
-            yield reader.line_num, row
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines of `text`, cut where they are longer than any that an exporter writes."""
-    at = 0
-    while at < len(text):
-        end = text.find("\n", at) + 1 or len(text)
-        yield text[at:end] if end - at <= _LINE_CHARS_MAX else text[at : at + _LINE_CHARS_MAX]
-        at = end
 
 
 def _read_row(chat: Assembly, columns: _Columns, row: list[str], options: ReadingOptions) -> None:

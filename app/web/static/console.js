@@ -4,6 +4,7 @@ import { call, follow, hasToken, keepToken, read, Refused, unlock } from "/stati
 import { byId, count, day, element, moment } from "/static/dom.js";
 import { jobCard } from "/static/insights.js";
 import { statistics } from "/static/statistics.js";
+import { prepareUpload } from "/static/upload.js";
 
 let open = { chat: null, streams: new AbortController() };
 let categories = [];
@@ -17,15 +18,12 @@ function start() {
     keepToken(given);
     history.replaceState(null, "", location.pathname);
   }
-  byId("timezone").value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
   onSubmit("login", signIn);
-  onSubmit("upload", upload);
+  prepareUpload(attempt, showUploaded);
   onClick("logout", signOut);
   onClick("delete", deleteChat);
   onClick("csv", downloadStatement);
   onClick("more-entries", moreEntries);
-  byId("file").addEventListener("change", nameFile);
-  takeDroppedFiles(byId("upload"));
   if (hasToken()) attempt(enter);
 }
 
@@ -117,43 +115,9 @@ async function downloadStatement() {
   URL.revokeObjectURL(address);
 }
 
-function nameFile() {
-  const [file] = byId("file").files;
-  byId("file-name").textContent = file ? file.name : "Choose or drop a .txt or .zip export";
-}
-
-function takeDroppedFiles(form) {
-  const hover = (on) => (event) => {
-    event.preventDefault();
-    form.classList.toggle("over", on);
-  };
-  form.addEventListener("dragover", hover(true));
-  form.addEventListener("dragleave", hover(false));
-  form.addEventListener("drop", (event) => {
-    hover(false)(event);
-    byId("file").files = event.dataTransfer.files;
-    nameFile();
-  });
-}
-
-async function upload() {
-  const form = new FormData();
-  form.append("file", byId("file").files[0]);
-  form.append("date_order", byId("date-order").value);
-  form.append("timezone", byId("timezone").value);
-  const button = byId("upload-button");
-  button.disabled = true;
-  button.textContent = "Reading …";
-  try {
-    const chat = await (await call("POST", "/api/chats", { form })).json();
-    byId("upload").reset();
-    nameFile();
-    await listChats();
-    await showChat(chat);
-  } finally {
-    button.disabled = false;
-    button.textContent = "Upload";
-  }
+async function showUploaded(chat) {
+  await listChats();
+  await showChat(chat);
 }
 
 async function listChats() {

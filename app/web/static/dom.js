@@ -31,6 +31,10 @@ export const moment = (iso) =>
 
 export const day = (iso) => new Date(iso).toLocaleDateString(undefined, { dateStyle: "medium" });
 
+/** "2024-02-01" → "1 February 2024": a day of the calendar, in no time zone. */
+export const dayOf = (iso) =>
+  new Date(iso).toLocaleDateString(undefined, { dateStyle: "long", timeZone: "UTC" });
+
 /** "reply_median_s" → "Reply median s". */
 export function words(key) {
   const text = key.replaceAll("_", " ");

@@ -9,9 +9,9 @@ from datetime import date
 from itertools import chain
 from math import log, sqrt
 
-from app.chats.retrieval import words_of
 from app.generation.offline.measures.sampling import spread_over
 from app.generation.offline.measures.transcript import AnnotatedTranscript
+from app.generation.retrieval import words_of
 
 PERIODS_MAX = 12
 SUBJECTS_MAX = 4

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.chats.retrieval import words_of
+from app.generation.retrieval import words_of
 
 _FOLDER = Path(__file__).parents[1] / "lexicon"
 LANGUAGES = ("en", "de", "es", "fr", "pt", "it", "nl", "tr")

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from app.chats.retrieval import stem, words_of
 from app.generation.offline.measures.questions import next_by_other
 from app.generation.offline.measures.signals import days_after
 from app.generation.offline.measures.transcript import SECONDS_A_DAY, AnnotatedTranscript
+from app.generation.retrieval import stem, words_of
 
 TRACED = ("plan", "promise", "request", "decision", "blocker", "worry")
 SUBJECT_MAX = 3

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message
-from app.chats.retrieval import words_of
 from app.generation.offline.measures.lexicon import Lexicon, emoji_signals, spoken_languages
+from app.generation.retrieval import words_of
 
 PEOPLE_MAX = 60
 EVERYONE_ELSE = "everyone else"

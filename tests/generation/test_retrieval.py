@@ -6,7 +6,7 @@ from math import log
 from random import Random
 
 from app.chats.message import Message
-from app.chats.retrieval import (
+from app.generation.retrieval import (
     ChatIndex,
     build_index,
     rank_windows,

@@ -1,0 +1,45 @@
+"""KakaoTalk's export of the Mac: CSV of `Date,User,Message`."""
+
+from app.chats.formats.assembly import OTHER_FORM, Assembly
+from app.chats.formats.csv_rows import LINE_CHARS_MAX, header_of, rows_of
+from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.kakaotalk import event_of, words_of
+from app.chats.formats.lines import iso_time
+from app.chats.formats.text import clean_text, decode_text, head_text
+from app.chats.transcript import Transcript
+
+_COLUMNS = ["Date", "User", "Message"]
+
+
+def _recognises(head: bytes) -> bool:
+    first = head_text(head)[:LINE_CHARS_MAX].partition("\n")[0]
+    return first.startswith(("Date", '"Date"')) and header_of(first) == _COLUMNS
+
+
+def _read(raw: bytes, options: ReadingOptions) -> Transcript:
+    chat = Assembly("kakaotalk-mac", "kakaotalk")
+    text, chat.replaced_bytes = decode_text(raw)
+    chat.lacks("time_zone")
+    for number, row in rows_of(clean_text(text)):
+        try:
+            _read_row(chat, row, options, number)
+        except OTHER_FORM:
+            chat.leave_out(number, ",".join(row))
+    return chat.transcript()
+
+
+def _read_row(chat: Assembly, row: list[str], options: ReadingOptions, line: int) -> None:
+    date, user, message = row
+    at = iso_time(date, options.tz)
+    if at is None:
+        raise ValueError("a row without a time")
+    event = event_of(message, user)
+    if event is not None:
+        chat.note(at, *event, line=line)
+        return
+    said = words_of(message)
+    if said.kind is not None:
+        chat.say(at, chat.author(user), said.text, said.kind)
+
+
+KAKAOTALK_CSV = Format("kakaotalk-csv", "KakaoTalk (CSV, of the Mac)", _recognises, _read)
