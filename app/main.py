@@ -22,6 +22,7 @@ from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, 
 from app.api import credits as credits_
 from app.api.event_stream import remember_abort
 from app.api.gate import Gate
+from app.api.http_protocol import BoundedHttpProtocol
 from app.api.problems import REFUSED_BY_NAME, Internal, Problem, problem
 from app.api.state import ApiState
 from app.chats.upload import Uploads
@@ -122,7 +123,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from app import telemetry
 from app.api.identity import PRINCIPAL
-from app.api.problems import Internal, problem
+from app.api.problems import HEADERS_ALWAYS, Internal, problem
 from app.api.rate_limit import RateLimiter
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
@@ -39,12 +39,6 @@ UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
 PROBES = ("/healthz", "/readyz")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_HEADERS_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
 _POLICY = b"content-security-policy"
 _POLICY_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
 
@@ -131,7 +125,7 @@ class _Answer:
             self.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
             names = {name.lower() for name, _ in headers}
-            headers += [*_HEADERS_ALWAYS, (b"x-request-id", self.request_id.encode())]
+            headers += [*HEADERS_ALWAYS, (b"x-request-id", self.request_id.encode())]
             if _POLICY not in names:
                 headers.append((_POLICY, _POLICY_NOTHING))
             if b"cache-control" not in names:

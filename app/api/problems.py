@@ -10,6 +10,13 @@ from app.errors import DomainError, Unavailable, ValidationFailed
 from app.users.auth import Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
+HEADERS_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""Of every answer, whoever makes it."""
 
 
 class Forbidden(DomainError):
