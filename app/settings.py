@@ -229,7 +229,7 @@ class Settings(DatabaseSettings):
         description="US dollars paid to a provider for a user in 24 hours, likewise; 0: no limit",
     )
     requests_per_minute: int = Field(
-        default=600, ge=1, description="of one user at one API process; beyond it 429"
+        default=600, ge=1, description="of one user at all API processes; beyond it 429"
     )
 
     shutdown_delay_s: float = Field(

@@ -107,20 +107,34 @@ class Connection:
             return False
         return True
 
+    def leave(self) -> None:
+        """Ends the connection without a word."""
+        self._writer.transport.abort()
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """Status and headers of the next answer; 0 when the connection ends before."""
+        line = await self._reader.readline()
+        headers: dict[str, str] = {}
+        while line and (field := await self._reader.readline()) not in (b"\r\n", b""):
+            name, _, value = field.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        return (int(line.split()[1]) if line else 0), headers
+
+    async def rest_of_chunks(self) -> bytes:
+        """What comes in chunks until the answer is complete."""
+        body = b""
+        while size := int(await self._reader.readline(), 16):
+            body += (await self._reader.readexactly(size + 2))[:-2]
+        return body
+
     async def answer(self) -> Answer | None:
         """The next answer; None when the connection ends before one begins."""
         try:
-            line = await self._reader.readline()
-            if not line:
-                return None
-            headers: dict[str, str] = {}
-            while (field := await self._reader.readline()) not in (b"\r\n", b""):
-                name, _, value = field.decode("latin-1").partition(":")
-                headers[name.lower()] = value.strip()
+            status, headers = await self.head()
             body = await self._reader.readexactly(int(headers.get("content-length", "0")))
         except ConnectionError:
             return None
-        return Answer(int(line.split()[1]), headers, body)
+        return Answer(status, headers, body) if status else None
 
     async def answers(self) -> list[Answer]:
         """All answers until the server ends the connection."""
