@@ -261,6 +261,7 @@ def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:
         at_once=settings.uploads_at_once,
         workers=min(IMPORT_WORKERS_MAX, settings.uploads_at_once),
         file_bytes_max=settings.upload_bytes_max,
+        stored_bytes_max=settings.storage_bytes_max,
     )
 
 

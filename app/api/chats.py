@@ -16,6 +16,7 @@ from app.chats import storage
 from app.chats.archive import BadArchive
 from app.chats.form import read_upload_form
 from app.chats.message import MessageKind
+from app.chats.room import QuotaExceeded, check_room
 from app.chats.statistics import ChatStatistics
 from app.chats.transcript import (
     AmbiguousDates,
@@ -156,13 +157,15 @@ UPLOAD_BODY: dict[str, Any] = {
     status_code=201,
     response_model=ChatBody,
     responses=refusals(
-        TooLarge, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat, BadArchive
+        TooLarge, QuotaExceeded, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat,
+        BadArchive,
     ),
     openapi_extra=UPLOAD_BODY,
-)
+)  # fmt: skip
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
     """Imports a chat export; its statistics are free."""
     state = api_state(request)
+    await check_room(user_id, bytes_max=state.settings.storage_bytes_max)
     async with state.uploads.slot(user_id):
         form = await read_upload_form(
             request.stream(),
