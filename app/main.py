@@ -20,10 +20,11 @@ from starlette.types import Receive, Scope, Send
 from app import telemetry
 from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, unlocks
 from app.api import credits as credits_
+from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
 from app.api.gate import Gate
 from app.api.http_protocol import BoundedHttpProtocol
-from app.api.problems import REFUSED_BY_NAME, Internal, Problem, problem
+from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, problem
 from app.api.rate_limit import RateLimits
 from app.api.state import ApiState
 from app.api.stream_places import StreamPlaces
@@ -67,16 +68,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
         if self.openapi_schema is None:
-            document = super().openapi()
-            components = document.setdefault("components", {})
-            components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-            components["securitySchemes"] = {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            }
-            for path, operations in document["paths"].items():
-                if path.startswith("/api/"):
-                    for operation in operations.values():
-                        operation["security"] = [{"token": []}]
+            described(super().openapi())
         return self.openapi_schema or {}
 
 
@@ -301,6 +293,8 @@ async def _refuse_by_framework(request: Request, error: Exception) -> Response:
         raise error
     response = await _refuse(request, REFUSED_BY_NAME.get(error.status_code, Internal)())
     response.headers.update(error.headers or {})
+    if error.status_code == MethodNotAllowed.http_status:
+        response.headers["allow"] = ", ".join(methods_of(request))
     return response
 
 

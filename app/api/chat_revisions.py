@@ -35,8 +35,17 @@ from app.jobs.chat_revisions import ChatInUse, store_meta, store_revision
 
 router = APIRouter(prefix="/api/chats", tags=["chats"])
 
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000]*$"
+
 Name = Annotated[StoredText, Field(min_length=1, max_length=AUTHOR_CHARS_MAX)]
-Title = Annotated[StoredText, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+Title = Annotated[
+    StoredText,
+    Field(
+        min_length=1,
+        max_length=TITLE_CHARS_MAX,
+        json_schema_extra={"pattern": NOT_BLANK},
+    ),
+]
 
 
 class ChangesBody(BaseModel):

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from app import telemetry
 from app.api.identity import PRINCIPAL
-from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, problem
+from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost, problem
 from app.api.rate_limit import Quota, RateLimits
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
@@ -43,12 +43,6 @@ _POLICY = b"content-security-policy"
 _POLICY_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-class UnknownHost(DomainError):
-    """This server does not answer for that host."""
-
-    code, http_status = "unknown_host", 421
 
 
 class Gate:

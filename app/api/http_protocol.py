@@ -22,11 +22,17 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from app import telemetry
-from app.api.problems import HEADERS_ALWAYS, problem
+from app.api.problems import (
+    HEAD_BYTES_MAX,
+    HEADERS_ALWAYS,
+    DuplicateHeader,
+    HeadersTooLarge,
+    MalformedRequest,
+    RequestTimeout,
+    problem,
+)
 from app.errors import DomainError
 
-HEAD_BYTES_MAX = 32 * 1024
-"""Of a request's head, and of anything that is not body after it: trailers, chunk extensions."""
 HEAD_S_MAX = 10.0
 """From the connection, or the first byte of a later request, to the end of its head; and for the
 rest of a body that is answered already."""
@@ -42,30 +48,6 @@ _ONCE = frozenset({b"authorization", b"host", b"content-length"})
 """Headers of which a second one would be read by somebody as the first."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-class MalformedRequest(DomainError):
-    """This is no HTTP request."""
-
-    code, http_status = "malformed_request", 400
-
-
-class DuplicateHeader(DomainError):
-    """A header that says who asks whom, or how long the body is, was sent twice."""
-
-    code, http_status = "duplicate_header", 400
-
-
-class RequestTimeout(DomainError):
-    """The head of the request did not arrive in time."""
-
-    code, http_status = "request_timeout", 408
-
-
-class HeadersTooLarge(DomainError):
-    """The headers of the request are larger than what is accepted."""
-
-    code, http_status = "headers_too_large", 431
 
 
 class _Phase(Enum):
@@ -92,7 +74,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._phase = _Phase.IDLE
         self._messages = 0
         self._raw_bytes = 0
-        """Of the head under way as it came in; later, since the body last went on."""
+        """Of the head under way as it came in; later, since the body last went on: of trailers,
+        of chunk extensions."""
         self._field_bytes = 0
         """Of the head's target and headers, or of its trailers."""
         self._seen: set[bytes] = set()

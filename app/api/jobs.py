@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -30,6 +30,16 @@ from app.progress.subscriptions import (
 from app.users.auth import Principal
 
 VERSION = r"^[0-9]{1,18}$"
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["snapshot", "problem"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "pattern": VERSION},
+    },
+}
+"""An event of the stream, in OpenAPI."""
 
 router = APIRouter(prefix="/api", tags=["insights"])
 
@@ -83,7 +93,10 @@ async def _after_version(
     response_description="Events `snapshot`: `id` is the version, `data` the job as JSON. "
     "An event `problem`, with a problem document, ends the stream of a job that cannot be shown.",
     responses=refusals(NotFound, TooManyStreams)
-    | {204: {"description": "Nothing comes after that version."}},
+    | {
+        200: {"content": {"text/event-stream": {"schema": EVENT}}},
+        204: {"description": "Nothing comes after that version."},
+    },
 )
 async def stream_job(
     request: Request,

@@ -135,6 +135,14 @@ async def test_unknown_addresses_and_methods_are_problems_too(alice: Client) -> 
     reply = await alice.put("/api/credits")
     assert refusal(reply) == (405, "method_not_allowed")
     assert reply.headers["allow"] == "GET"
+    for path, methods in (
+        ("/api/chats", "GET, POST"),
+        ("/api/chats/018f3b5e-0000-7000-8000-000000000000", "DELETE, GET, PATCH"),
+        ("/healthz", "GET"),
+    ):
+        reply = await alice.request("OPTIONS", path)
+        assert refusal(reply) == (405, "method_not_allowed")
+        assert reply.headers["allow"] == methods
 
 
 async def test_every_answer_carries_a_request_id_and_security_headers(

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from app.api.http_protocol import HEAD_BYTES_MAX, LINGER_BYTES_MAX, BoundedHttpProtocol
+from app.api.http_protocol import LINGER_BYTES_MAX, BoundedHttpProtocol
+from app.api.problems import HEAD_BYTES_MAX
 from tests.support.raw_http import (
     HELLO,
     Answer,
