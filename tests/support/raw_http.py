@@ -136,6 +136,16 @@ class Connection:
             return None
         return Answer(status, headers, body) if status else None
 
+    async def everything(self) -> bytes:
+        """What comes until the server ends the connection."""
+        received = bytearray()
+        try:
+            while piece := await self._reader.read(65_536):
+                received += piece
+        except ConnectionError:
+            pass
+        return bytes(received)
+
     async def answers(self) -> list[Answer]:
         """All answers until the server ends the connection."""
         found: list[Answer] = []
