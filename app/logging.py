@@ -27,6 +27,7 @@ _LEVELS = {
     "httpcore2": logging.WARNING,
     "openai": logging.WARNING,  # At DEBUG it logs what is sent.
     "sqlalchemy.engine": logging.WARNING,
+    "python_multipart": logging.ERROR,  # Callers could fill the log with malformed forms.
 }
 _TAKEN_OVER = ("uvicorn", "uvicorn.error", "uvicorn.access", "taskiq", "taskiq.worker")
 

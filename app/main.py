@@ -20,10 +20,14 @@ from starlette.types import Receive, Scope, Send
 from app import telemetry
 from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, unlocks
 from app.api import credits as credits_
+from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
 from app.api.gate import Gate
-from app.api.problems import REFUSED_BY_NAME, Internal, Problem, problem
+from app.api.http_protocol import BoundedHttpProtocol
+from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, problem
+from app.api.rate_limit import RateLimits
 from app.api.state import ApiState
+from app.api.stream_places import StreamPlaces
 from app.chats.upload import Uploads
 from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
@@ -35,7 +39,7 @@ from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
-from app.redis import connect_redis, end_task
+from app.redis import SOON_S, connect_redis, end_task
 from app.settings import Settings, load_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
@@ -46,6 +50,7 @@ GRACE_S = 10
 POOL_WAIT_S = 2.0
 """For a connection to the database; then the answer is 503."""
 IMPORT_WORKERS_MAX = 2
+LIMITS_CONNECTIONS_MAX = 4
 FIELD_CHARS_MAX = 100
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -63,16 +68,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
         if self.openapi_schema is None:
-            document = super().openapi()
-            components = document.setdefault("components", {})
-            components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-            components["securitySchemes"] = {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            }
-            for path, operations in document["paths"].items():
-                if path.startswith("/api/"):
-                    for operation in operations.values():
-                        operation["security"] = [{"token": []}]
+            described(super().openapi())
         return self.openapi_schema or {}
 
 
@@ -91,7 +87,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.leaving = asyncio.Event()
     app.state.stopping = asyncio.Event()
-    app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings))
+    rates = RateLimits(per_minute=settings.requests_per_minute)
+    app.state.rates = rates
+    app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings), rates=rates)
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
@@ -122,7 +120,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -200,6 +198,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
+    stream_places = _open_limits(app, stack)
     open_wakeups(settings.redis_url)
     stack.push_async_callback(close_wakeups)
     unlocks = UnlockBatcher(unlock_terms(settings))
@@ -224,10 +223,28 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         keyring=keyring,
         positions=positions,
         feed=feed,
+        stream_places=stream_places,
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
     )
+
+
+def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
+    """What users may do over all processes, in a Redis that is not waited for."""
+    settings: Settings = app.state.settings
+    redis = connect_redis(
+        settings.redis_url,
+        connections_max=LIMITS_CONNECTIONS_MAX,
+        connect_timeout_s=SOON_S,
+        reply_timeout_s=SOON_S,
+    )
+    stack.push_async_callback(redis.aclose, close_connection_pool=True)
+    rates: RateLimits = app.state.rates
+    rates.share(redis)
+    places = StreamPlaces(redis)
+    stack.push_async_callback(places.close)
+    return places
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:
@@ -236,6 +253,7 @@ def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:
         at_once=settings.uploads_at_once,
         workers=min(IMPORT_WORKERS_MAX, settings.uploads_at_once),
         file_bytes_max=settings.upload_bytes_max,
+        stored_bytes_max=settings.storage_bytes_max,
     )
 
 
@@ -275,6 +293,8 @@ async def _refuse_by_framework(request: Request, error: Exception) -> Response:
         raise error
     response = await _refuse(request, REFUSED_BY_NAME.get(error.status_code, Internal)())
     response.headers.update(error.headers or {})
+    if error.status_code == MethodNotAllowed.http_status:
+        response.headers["allow"] = ", ".join(methods_of(request))
     return response
 
 

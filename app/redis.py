@@ -1,4 +1,4 @@
-"""Redis, which carries three expendable things: wake-ups, notifications, a provider's limits.
+"""Redis, which carries expendable things: wake-ups, notifications, limits that processes share.
 
 Everything here may fail at any time; callers treat a RedisError as "not there". Every key and
 channel starts with `PREFIX`, so that a user of Redis can be limited to them.
@@ -7,6 +7,7 @@ channel starts with `PREFIX`, so that a user of Redis can be limited to them.
 import asyncio
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -15,11 +16,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import RedisError
 
+from app import reachability
+
 __all__ = [
     "CONNECTIONS_MAX",
     "PREFIX",
+    "SOON_S",
     "RedisAway",
     "RedisError",
+    "SoonScript",
     "Waits",
     "connect_redis",
     "end_task",
@@ -33,11 +38,20 @@ CONNECT_TIMEOUT_S = 0.5
 REPLY_TIMEOUT_S = 2.0
 POOL_WAIT_S = 1.0
 CANCEL_AGAIN_S = 0.2
+SOON_S = 0.25
+"""For the answer that a request waits for."""
+AWAY_S = 1.0
 EARLY_MAX = 3
 """Waits in a row that may end early with nothing: a confirmation is no message."""
 
 
-def connect_redis(url: str) -> Redis:
+def connect_redis(
+    url: str,
+    *,
+    connections_max: int = CONNECTIONS_MAX,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    reply_timeout_s: float = REPLY_TIMEOUT_S,
+) -> Redis:
     """A client for short commands; nothing is connected before the first one.
 
     A blocking pool: the default one raises at its limit instead of waiting. No retries: a failed
@@ -45,10 +59,10 @@ def connect_redis(url: str) -> Redis:
     """
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         url,
-        max_connections=CONNECTIONS_MAX,
+        max_connections=connections_max,
         timeout=POOL_WAIT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=REPLY_TIMEOUT_S,
+        socket_connect_timeout=connect_timeout_s,
+        socket_timeout=reply_timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
     return Redis(connection_pool=pool)
@@ -57,6 +71,29 @@ def connect_redis(url: str) -> Redis:
 def scheduler_mark() -> str:
     """The key that the scheduler of this host keeps alive while it sends."""
     return f"{PREFIX}scheduler:{socket.gethostname()}"
+
+
+class SoonScript:
+    """A script whose answer a request waits for: it comes soon, or not at all."""
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self._script = redis.register_script(source)
+        self._away_until = 0.0
+
+    async def run(self, keys: Sequence[str], args: Sequence[str | int | float]) -> Any | None:
+        """What it returns; None when Redis is away, and then it is not asked for AWAY_S more.
+
+        Whether it ran is then unknown.
+        """
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            told: Any = await self._script(keys=keys, args=args)
+        except (RedisError, OSError, TimeoutError) as error:
+            reachability.redis.lost(error)
+            self._away_until = time.monotonic() + AWAY_S
+            return None
+        return told
 
 
 class Waits:

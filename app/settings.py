@@ -212,6 +212,12 @@ class Settings(DatabaseSettings):
     uploads_at_once: int = Field(
         default=4, ge=1, description="in one API process; one user gets at most half of them"
     )
+    storage_bytes_max: int = Field(
+        default=500_000_000,
+        ge=0,
+        description="of one user's chats, compressed and sealed; beyond it 413 `quota_exceeded`;"
+        " 0: no limit",
+    )
     preparing_processes: int = Field(
         default=2,
         ge=1,
@@ -229,7 +235,7 @@ class Settings(DatabaseSettings):
         description="US dollars paid to a provider for a user in 24 hours, likewise; 0: no limit",
     )
     requests_per_minute: int = Field(
-        default=600, ge=1, description="of one user at one API process; beyond it 429"
+        default=600, ge=1, description="of one user at all API processes; beyond it 429"
     )
 
     shutdown_delay_s: float = Field(

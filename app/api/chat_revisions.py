@@ -19,6 +19,7 @@ from app.chats.blocks import EncodedChat
 from app.chats.form import read_upload_form
 from app.chats.reading import TITLE_CHARS_MAX, clean_title
 from app.chats.revisions import ChatChanged, Content, load_content, load_described
+from app.chats.room import QuotaExceeded, check_room
 from app.chats.storage import load_chat, seal_meta, seal_revision
 from app.chats.transcript import (
     AUTHOR_CHARS_MAX,
@@ -34,8 +35,17 @@ from app.jobs.chat_revisions import ChatInUse, store_meta, store_revision
 
 router = APIRouter(prefix="/api/chats", tags=["chats"])
 
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000]*$"
+
 Name = Annotated[StoredText, Field(min_length=1, max_length=AUTHOR_CHARS_MAX)]
-Title = Annotated[StoredText, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+Title = Annotated[
+    StoredText,
+    Field(
+        min_length=1,
+        max_length=TITLE_CHARS_MAX,
+        json_schema_extra={"pattern": NOT_BLANK},
+    ),
+]
 
 
 class RenamedBody(BaseModel):
@@ -88,8 +98,8 @@ class ChatChangesBody(BaseModel):
     "/{chat_id}/revisions",
     status_code=201,
     responses=refusals(
-        NotFound, TooLarge, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat, BadArchive,
-        OtherChat, ChatInUse, ChatChanged, SealBroken,
+        NotFound, TooLarge, QuotaExceeded, UnrecognisedFormat, AmbiguousDates, SeveralChats,
+        EmptyChat, BadArchive, OtherChat, ChatInUse, ChatChanged, SealBroken,
     ),
     openapi_extra=UPLOAD_BODY,
 )  # fmt: skip
@@ -99,6 +109,7 @@ async def upload_revision(
     """Adds a newer or other export of the same chat: its next revision; 200 if it has nothing
     new. What was unlocked quotes its own revision, and every category can be unlocked again."""
     state = api_state(request)
+    await check_room(user_id, bytes_max=state.settings.storage_bytes_max)
     async with state.uploads.slot(user_id):
         form = await read_upload_form(
             request.stream(),
@@ -117,7 +128,7 @@ async def upload_revision(
 
 @router.patch(
     "/{chat_id}",
-    responses=refusals(NotFound, ChatInUse, ChatChanged, SealBroken),
+    responses=refusals(NotFound, QuotaExceeded, ChatInUse, ChatChanged, SealBroken),
 )
 async def change_chat(
     request: Request, user_id: UserId, chat_id: UUID, asked: ChatChangesBody
@@ -147,7 +158,7 @@ async def _store(state: ApiState, content: Content, chat: EncodedChat) -> None:
         revision=content.chat.revision + 1,
         first_ord=content.next_ord,
     )
-    await store_revision(sealed)
+    await store_revision(sealed, stored_bytes_max=state.settings.storage_bytes_max)
     await state.announce(content.user_id, content.chat.id)
 
 

@@ -16,6 +16,7 @@ from app.chats import storage
 from app.chats.archive import BadArchive
 from app.chats.form import read_upload_form
 from app.chats.message import MessageKind
+from app.chats.room import QuotaExceeded, check_room
 from app.chats.statistics import ChatStatistics
 from app.chats.transcript import (
     AmbiguousDates,
@@ -34,7 +35,8 @@ from app.jobs.chat_deletion import delete_chat
 NUMBERS_MAX = 100
 REVISION_MAX = 2**31 - 1
 
-_NUMBERS = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
+NUMBERS_PATTERN = f"^[0-9]{{1,9}}(,[0-9]{{1,9}}){{0,{NUMBERS_MAX - 1}}}$"
+_NUMBERS = re.compile(NUMBERS_PATTERN[1:-1])
 
 router = APIRouter(prefix="/api/chats", tags=["chats"])
 
@@ -156,13 +158,15 @@ UPLOAD_BODY: dict[str, Any] = {
     status_code=201,
     response_model=ChatBody,
     responses=refusals(
-        TooLarge, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat, BadArchive
+        TooLarge, QuotaExceeded, UnrecognisedFormat, AmbiguousDates, SeveralChats, EmptyChat,
+        BadArchive,
     ),
     openapi_extra=UPLOAD_BODY,
-)
+)  # fmt: skip
 async def upload_chat(request: Request, user_id: UserId) -> ChatBody:
     """Imports a chat export; its statistics are free."""
     state = api_state(request)
+    await check_room(user_id, bytes_max=state.settings.storage_bytes_max)
     async with state.uploads.slot(user_id):
         form = await read_upload_form(
             request.stream(),
@@ -202,7 +206,13 @@ async def get_messages(
     request: Request,
     user_id: UserId,
     chat_id: UUID,
-    numbers: Annotated[str, Query(description="At most 100 message numbers: `3,17`.")],
+    numbers: Annotated[
+        str,
+        Query(
+            description="At most 100 message numbers: `3,17`.",
+            json_schema_extra={"pattern": NUMBERS_PATTERN},
+        ),
+    ],
     revision: Annotated[
         int | None,
         Query(ge=1, le=REVISION_MAX, description="A job's `chat_revision`; else the newest."),
@@ -228,11 +238,9 @@ async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
 
 def _read_numbers(numbers: str) -> set[int]:
     if _NUMBERS.fullmatch(numbers) is None:
-        raise ValidationFailed.of("numbers", "must be numbers with commas between them")
-    wanted = {int(number) for number in numbers.split(",")}
-    if len(wanted) > NUMBERS_MAX:
-        raise ValidationFailed.of("numbers", f"must be at most {NUMBERS_MAX} numbers")
-    return wanted
+        told = f"must be at most {NUMBERS_MAX} numbers with commas between them"
+        raise ValidationFailed.of("numbers", told)
+    return {int(number) for number in numbers.split(",")}
 
 
 def _summary(chat: storage.Chat) -> dict[str, Any]:

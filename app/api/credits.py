@@ -8,17 +8,18 @@ from io import StringIO
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.identity import Caller, GivenUserId, StoredText, UserId, require_scope
+from app.api.identity import WHOLE, Caller, GivenUserId, StoredText, UserId, require_scope
+from app.api.paging import Limit, SeqCursor
 from app.api.problems import Forbidden, refusals
 from app.api.state import api_state
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.models import Bucket, EntryKind
 from app.credits.service import GRANT_COINS_MAX, Entry, ReferenceReused
-from app.cursors import LIMIT_DEFAULT, LIMIT_MAX, read_seq, seq_cursor
+from app.cursors import LIMIT_DEFAULT, read_seq, seq_cursor
 from app.errors import NotFound
 from app.jobs.refund import JobArchived, NotRefundable, refund_job
 from app.users.auth import GRANT_SCOPE, REFUND_SCOPE
@@ -68,7 +69,7 @@ class GrantBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: GivenUserId
-    coins: Annotated[int, Field(strict=True, ge=1, le=GRANT_COINS_MAX)]
+    coins: Annotated[int, Field(strict=True, ge=1, le=GRANT_COINS_MAX), WHOLE]
     reason: GrantText
     reference: GrantText
 
@@ -101,8 +102,8 @@ async def get_balance(user_id: UserId) -> BalanceBody:
 @router.get("/entries", responses=refusals())
 async def list_entries(
     user_id: UserId,
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: SeqCursor = None,
 ) -> EntryList:
     """The statement, newest first."""
     before_seq = read_seq(cursor)

@@ -6,7 +6,7 @@ has four, and three buffers between them: with it a listener cost twice the memo
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, MutableMapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any
 
 from starlette.responses import Response
@@ -34,7 +34,14 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes], *, send_s_max: float = SEND_S_MAX) -> None:
+    def __init__(
+        self,
+        events: AsyncGenerator[bytes],
+        *,
+        place: AbstractAsyncContextManager[None] | None = None,
+        send_s_max: float = SEND_S_MAX,
+    ) -> None:
+        """`place` is held while the stream lasts; what it raises is answered in its stead."""
         super().__init__(
             headers={
                 "cache-control": "no-cache",
@@ -43,10 +50,15 @@ class EventStream(Response):
         )
         del self.headers["content-length"]
         self._events = events
+        self._place = place or nullcontext()
         self._send_s_max = send_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request."""
+        async with aclosing(self._events), self._place:
+            await self._follow(scope, receive, send)
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         leaving: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(None) as staying:
@@ -63,10 +75,9 @@ class EventStream(Response):
 
     async def _send_all(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        async with aclosing(self._events):
-            await self._send(send, start)
-            async for chunk in self._events:
-                await self._send(send, _body(chunk, more=True))
+        await self._send(send, start)
+        async for chunk in self._events:
+            await self._send(send, _body(chunk, more=True))
         await self._send(send, _body(b"", more=False))
 
     async def _send(self, send: Send, message: Message) -> None:

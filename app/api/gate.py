@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect
 
 from app import telemetry
 from app.api.identity import PRINCIPAL
-from app.api.problems import Internal, problem
-from app.api.rate_limit import RateLimiter
+from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost, problem
+from app.api.rate_limit import Quota, RateLimits
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
 from app.users.auth import TokenVerifier, Unauthorized
@@ -39,32 +39,22 @@ UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
 PROBES = ("/healthz", "/readyz")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_HEADERS_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
 _POLICY = b"content-security-policy"
 _POLICY_NOTHING = b"default-src 'none'; frame-ancestors 'none'"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class UnknownHost(DomainError):
-    """This server does not answer for that host."""
-
-    code, http_status = "unknown_host", 421
-
-
 class Gate:
     """ASGI middleware around the whole API."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, verifier: TokenVerifier) -> None:
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, verifier: TokenVerifier, rates: RateLimits
+    ) -> None:
         self._app = app
         self._verifier = verifier
         self._hosts = settings.allowed_hosts
-        self._rates = RateLimiter(per_minute=settings.requests_per_minute)
+        self._rates = rates
         self._upload_bytes_max = settings.upload_bytes_max + FORM_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +67,7 @@ class Gate:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=answer.request_id)
         try:
-            receive = await self._admit(scope, headers, receive)
+            receive = await self._admit(scope, headers, receive, answer)
             answer.admitted = True
             await self._app(scope, receive, answer.send)
         except DomainError as refusal:
@@ -90,7 +80,9 @@ class Gate:
         finally:
             answer.observe()
 
-    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+    async def _admit(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: "_Answer"
+    ) -> Receive:
         path: str = scope["path"]
         if path not in PROBES and not _is_allowed(headers.get(b"host", b""), self._hosts):
             raise UnknownHost
@@ -99,7 +91,9 @@ class Gate:
         principal = await self._verifier.verify(_bearer(headers))
         scope[PRINCIPAL] = principal
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
-        self._rates.admit(principal.user_id)
+        answer.quota = quota = await self._rates.count(principal.user_id)
+        if not quota.is_admitted:
+            raise RateLimited(retry_after_s=quota.wait_s)
         _check_text(scope, headers)
         if UPLOAD.fullmatch(f"{scope['method']} {path}"):
             _check_length(headers, self._upload_bytes_max)
@@ -118,6 +112,7 @@ class _Answer:
         self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid4().hex
         self.status: int | None = None
         self.admitted = False
+        self.quota: Quota | None = None
         self._is_stream = False
         self._scope = scope
         self._send = send
@@ -131,7 +126,9 @@ class _Answer:
             self.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
             names = {name.lower() for name, _ in headers}
-            headers += [*_HEADERS_ALWAYS, (b"x-request-id", self.request_id.encode())]
+            headers += [*HEADERS_ALWAYS, (b"x-request-id", self.request_id.encode())]
+            if self.quota is not None:
+                headers += self.quota.headers
             if _POLICY not in names:
                 headers.append((_POLICY, _POLICY_NOTHING))
             if b"cache-control" not in names:

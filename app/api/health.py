@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import reachability
+from app.api.problems import ANYWHERE, refusals
 from app.api.state import api_state
 from app.db import CommitUnknown, transaction
 from app.errors import Unavailable
@@ -73,13 +74,17 @@ class ReadinessBody(BaseModel):
     provider_rejects: ProviderBody | None = None
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=refusals(besides=ANYWHERE))
 async def healthz() -> HealthBody:
     """The process answers."""
     return HealthBody(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": ReadinessBody}}, response_model_exclude_none=True)
+@router.get(
+    "/readyz",
+    responses=refusals(besides=ANYWHERE) | {503: {"model": ReadinessBody}},
+    response_model_exclude_none=True,
+)
 async def readyz(request: Request, response: Response) -> ReadinessBody:
     """The database is migrated and takes what an unlock writes.
 

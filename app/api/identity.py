@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.api.problems import Forbidden
-from app.users.auth import Principal, Unauthorized, is_user_id
+from app.users.auth import USER_ID_CHARS_MAX, Principal, Unauthorized, is_user_id
 
 PRINCIPAL = "sixfold.principal"
 """The key of the ASGI scope under which the gate leaves the Principal."""
@@ -48,7 +48,26 @@ def _user(value: str) -> str:
     return value
 
 
-StoredText = Annotated[str, AfterValidator(_storable)]
+def _whole(value: object) -> object:
+    # JSON knows no integers: 50.0 is the number 50.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+StoredText = Annotated[
+    str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
+]
 """Text in a body that the database can hold."""
 
-GivenUserId = Annotated[str, AfterValidator(_user)]
+WHOLE = BeforeValidator(_whole)
+"""Of a strict integer in a body: a number without a fraction is one, however it is written."""
+
+GivenUserId = Annotated[
+    str,
+    AfterValidator(_user),
+    Field(
+        json_schema_extra={
+            "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$",
+            "maxLength": USER_ID_CHARS_MAX,
+        }
+    ),
+]

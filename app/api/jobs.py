@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from app import telemetry
 from app.api.event_stream import PING, PING_EVERY_S, EventStream
-from app.api.identity import UserId
+from app.api.identity import Caller, UserId
 from app.api.paging import Cursor, Limit
 from app.api.problems import problem, refusals
 from app.api.state import api_state
+from app.api.stream_places import TooManyStreams
 from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import DomainError, NotFound
 from app.jobs.cancel import NotCancellable, cancel_job
@@ -26,8 +27,19 @@ from app.progress.subscriptions import (
     read_version,
     sse_event,
 )
+from app.users.auth import Principal
 
 VERSION = r"^[0-9]{1,18}$"
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["snapshot", "problem"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "pattern": VERSION},
+    },
+}
+"""An event of the stream, in OpenAPI."""
 
 router = APIRouter(prefix="/api", tags=["insights"])
 
@@ -80,22 +92,36 @@ async def _after_version(
     response_class=EventStream,
     response_description="Events `snapshot`: `id` is the version, `data` the job as JSON. "
     "An event `problem`, with a problem document, ends the stream of a job that cannot be shown.",
-    responses=refusals(NotFound) | {204: {"description": "Nothing comes after that version."}},
+    responses=refusals(NotFound, TooManyStreams)
+    | {
+        200: {"content": {"text/event-stream": {"schema": EVENT}}},
+        204: {"description": "Nothing comes after that version."},
+    },
 )
 async def stream_job(
     request: Request,
-    user_id: UserId,
+    principal: Caller,
     job_id: UUID,
     after_version: Annotated[int | None, Depends(_after_version)],
 ) -> EventStream:
-    """Snapshots as the job changes, until it has ended. Resumes by `Last-Event-ID`."""
-    return EventStream(_events(api_state(request).feed, user_id, job_id, after_version))
+    """Snapshots as the job changes, until it has ended, or the token. Resumes by
+    `Last-Event-ID`. A user has at most 20 streams."""
+    state = api_state(request)
+    events = _events(state.feed, principal, job_id, after_version)
+    return EventStream(events, place=state.stream_places.of(principal.user_id))
 
 
 async def _events(
-    feed: SnapshotFeed, user_id: str, job_id: UUID, after_version: int | None
+    feed: SnapshotFeed, principal: Principal, job_id: UUID, after_version: int | None
 ) -> AsyncGenerator[bytes]:
-    following = follow(feed, user_id, job_id, after_version=after_version, quiet_s=PING_EVERY_S)
+    following = follow(
+        feed,
+        principal.user_id,
+        job_id,
+        after_version=after_version,
+        quiet_s=PING_EVERY_S,
+        ends_at=principal.expires_at,
+    )
     with telemetry.event_streams.track_inprogress():
         async with aclosing(following):
             try:

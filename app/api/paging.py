@@ -4,7 +4,20 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.cursors import LIMIT_MAX
+from app.cursors import LIMIT_MAX, POSITION_PATTERN, SEQ_PATTERN
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
-Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        description="The `next_cursor` of the page before.",
+        json_schema_extra={"pattern": POSITION_PATTERN},
+    ),
+]
+SeqCursor = Annotated[
+    str | None,
+    Query(
+        description="The `next_cursor` of the page before.",
+        json_schema_extra={"pattern": SEQ_PATTERN},
+    ),
+]

@@ -6,10 +6,19 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from app.errors import DomainError, Unavailable, ValidationFailed
+from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.users.auth import Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
+HEAD_BYTES_MAX = 32 * 1024
+"""Of a request's target and headers."""
+HEADERS_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""Of every answer, whoever makes it."""
 
 
 class Forbidden(DomainError):
@@ -52,14 +61,55 @@ class MethodNotAllowed(DomainError):
     code, http_status = "method_not_allowed", 405
 
 
-EVERYWHERE: tuple[type[DomainError], ...] = (
-    Unauthorized,
-    ValidationFailed,
-    RateLimited,
-    Unavailable,
+class MalformedRequest(DomainError):
+    """This is no HTTP request."""
+
+    code, http_status = "malformed_request", 400
+
+
+class DuplicateHeader(DomainError):
+    """A header that says who asks whom, or how long the body is, was sent twice."""
+
+    code, http_status = "duplicate_header", 400
+
+
+class RequestTimeout(DomainError):
+    """The head of the request did not arrive in time."""
+
+    code, http_status = "request_timeout", 408
+
+
+class HeadersTooLarge(DomainError):
+    """The headers of the request are larger than what is accepted."""
+
+    code, http_status = "headers_too_large", 431
+
+
+class UnknownHost(DomainError):
+    """This server does not answer for that host."""
+
+    code, http_status = "unknown_host", 421
+
+
+ANYWHERE: tuple[type[DomainError], ...] = (
+    MalformedRequest,
+    DuplicateHeader,
+    RequestTimeout,
+    HeadersTooLarge,
+    MethodNotAllowed,
     Internal,
 )
-"""What any call below /api may answer."""
+"""What any request may be answered, probes too."""
+EVERYWHERE: tuple[type[DomainError], ...] = (
+    *ANYWHERE,
+    UnknownHost,
+    Unauthorized,
+    RateLimited,
+    TooLarge,
+    ValidationFailed,
+    Unavailable,
+)
+"""What any call below /api may be answered."""
 
 _BARE_STATUSES = frozenset({HTTPStatus.NO_CONTENT})
 
@@ -86,17 +136,19 @@ def problem(error: DomainError) -> tuple[int, dict[str, str], bytes]:
     return status, headers, orjson.dumps(facts | document, default=str)
 
 
-def refusals(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
+def refusals(
+    *errors: type[DomainError], besides: tuple[type[DomainError], ...] = EVERYWHERE
+) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses` for a call that may raise `errors`, beside those of every call."""
     by_status: dict[int | str, list[type[DomainError]]] = {}
-    for error in (*EVERYWHERE, *errors):
+    for error in (*besides, *errors):
         by_status.setdefault(error.http_status, []).append(error)
     return {status: _documented(kinds) for status, kinds in sorted(by_status.items(), key=str)}
 
 
 def _documented(kinds: list[type[DomainError]]) -> dict[str, Any]:
     told = {kind.code: (kind.__doc__ or "").split("\n")[0] for kind in kinds}
-    return {
+    documented: dict[str, Any] = {
         "description": "\n".join(f"- `{code}`: {text}" for code, text in told.items()),
         "content": {
             MEDIA_TYPE: {
@@ -109,7 +161,27 @@ def _documented(kinds: list[type[DomainError]]) -> dict[str, Any]:
             }
         },
     }
+    if headers := _HEADERS_OF.get(kinds[0].http_status):
+        documented["headers"] = headers
+    return documented
 
+
+def _header(description: str, pattern: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "required": True,
+        "schema": {"type": "string", "pattern": pattern},
+    }
+
+
+_RETRY_AFTER = {"Retry-After": _header("Seconds to wait.", "^[0-9]+$")}
+_HEADERS_OF: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": _header("How to authenticate.", "^Bearer$")},
+    405: {"Allow": _header("The methods of this address.", "^[A-Z]+(, [A-Z]+)*$")},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+"""Of refusals with that status."""
 
 REFUSED_BY_NAME = {404: RouteMissing, 405: MethodNotAllowed, 400: ValidationFailed}
 """Refusals of the web framework itself, by status."""

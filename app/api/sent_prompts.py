@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from app.api.identity import UserId
+from app.api.paging import SeqCursor
 from app.api.problems import refusals
 from app.api.state import api_state
 from app.crypto import SealBroken
@@ -17,7 +18,6 @@ from app.progress.sent_prompts import PROMPTS_MAX, SentPrompt, load_sent
 router = APIRouter(prefix="/api", tags=["insights"])
 
 Limit = Annotated[int, Query(ge=1, le=PROMPTS_MAX, description="How many at most.")]
-Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
 
 
 class SentBody(BaseModel):
@@ -36,7 +36,7 @@ async def get_sent(
     user_id: UserId,
     job_id: UUID,
     limit: Limit = PROMPTS_MAX,
-    cursor: Cursor = None,
+    cursor: SeqCursor = None,
 ) -> SentBody:
     """Exactly what was sent to a provider of models for this job, redacted as it was sent.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from redis.asyncio import Redis
 
+from app.api.stream_places import StreamPlaces
 from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
 from app.jobs.notifications import Notifications
@@ -31,6 +32,7 @@ class ApiState:
     keyring: KeyRing
     positions: QueuePositions
     feed: SnapshotFeed
+    stream_places: StreamPlaces
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections

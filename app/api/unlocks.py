@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.identity import StoredText, UserId
+from app.api.identity import WHOLE, StoredText, UserId
 from app.api.problems import refusals
 from app.api.state import api_state
 from app.catalog.categories import CATEGORIES, UnknownCategory
@@ -55,7 +55,7 @@ class UnlockBody(BaseModel):
 
     chat_id: UUID
     category: Annotated[StoredText, Field(min_length=1, max_length=64)]
-    price_coins: Annotated[int | None, Field(strict=True, ge=0, le=PRICE_COINS_MAX)] = None
+    price_coins: Annotated[int | None, Field(strict=True, ge=0, le=PRICE_COINS_MAX), WHOLE] = None
     language: Annotated[str | None, Field(max_length=35, pattern=LANGUAGE_TAG)] = None
 
 

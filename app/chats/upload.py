@@ -18,6 +18,7 @@ from app.chats.import_workers import ImportWorkers
 from app.chats.reading import ReadingOrder
 from app.chats.revising import Revision
 from app.chats.revisions import Content
+from app.chats.room import take_room
 from app.chats.storage import Chat, insert_chat, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
@@ -39,9 +40,17 @@ class Uploads:
     """The uploads of one process: how many at once, and what they are read with."""
 
     def __init__(
-        self, keyring: KeyRing, *, at_once: int, workers: int, file_bytes_max: int
+        self,
+        keyring: KeyRing,
+        *,
+        at_once: int,
+        workers: int,
+        file_bytes_max: int,
+        stored_bytes_max: int = 0,
     ) -> None:
+        """`stored_bytes_max` is what a user may have stored, sealed; 0 is no limit."""
         self._keyring = keyring
+        self._stored_bytes_max = stored_bytes_max
         self._workers = ImportWorkers(workers)
         self._file_bytes_max = file_bytes_max
         self._slots = asyncio.Semaphore(at_once)
@@ -69,13 +78,14 @@ class Uploads:
     async def import_chat(self, user_id: str, form: UploadForm) -> Chat:
         """Reads and stores the chat in an upload form.
 
-        Raises ValidationFailed for the form's fields, and what `read_chat` raises.
+        Raises ValidationFailed for the form's fields, QuotaExceeded, and what `read_chat` raises.
         """
         order = reading_order(form.filename, form.fields)
         encoded = await self._workers.read(form.content, order, bytes_max=self._file_bytes_max)
         chat = await asyncio.to_thread(seal_chat, self._keyring, user_id, new_id(), encoded)
 
         async def store(connection: AsyncConnection) -> Chat:
+            await take_room(connection, chat, bytes_max=self._stored_bytes_max)
             times = await insert_chat(connection, chat)
             return Chat(
                 id=chat.id,

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.revisions import ChatChanged
+from app.chats.room import take_room
 from app.chats.storage import SealedRevision, insert_blocks
 from app.credits.service import CreditService
 from app.db import in_turn
@@ -19,11 +20,11 @@ class ChatInUse(DomainError):
     code, http_status = "unlock_in_progress", 409
 
 
-async def store_revision(chat: SealedRevision) -> None:
+async def store_revision(chat: SealedRevision, *, stored_bytes_max: int = 0) -> None:
     """Stores what follows the newest revision of a chat; of older ones those are kept that a
     succeeded job quotes.
 
-    Raises NotFound, ChatChanged and ChatInUse.
+    Raises NotFound, ChatChanged, ChatInUse and QuotaExceeded; 0 is no limit.
     """
 
     async def store(connection: AsyncConnection) -> None:
@@ -42,6 +43,7 @@ async def store_revision(chat: SealedRevision) -> None:
             raise ChatInUse(job_id=active)
         await connection.execute(_FORGET_PREPARED, place)
         await connection.execute(_FORGET_UNQUOTED, place)
+        await take_room(connection, chat, bytes_max=stored_bytes_max)
         await connection.execute(
             _REVISE,
             place

@@ -5,6 +5,7 @@ job share one snapshot, read and encoded once; no connection is held while they 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
@@ -25,6 +26,7 @@ from app.progress.snapshots import QueuePositions, Snapshot, load_snapshots
 from app.supervision import supervised
 
 POLL_S = 0.5
+QUIET_S = 3_600.0
 READ_MAX = 200
 """Snapshots read by one statement."""
 
@@ -214,12 +216,14 @@ async def follow(
     job_id: UUID,
     *,
     after_version: int | None,
-    quiet_s: float | None = None,
+    quiet_s: float = QUIET_S,
+    ends_at: float = math.inf,
 ) -> AsyncGenerator[SnapshotEvent | None]:
-    """As `watch`, with None whenever nothing happened for `quiet_s` seconds."""
+    """As `watch`, with None whenever nothing happened for `quiet_s` seconds, and at the latest
+    until `ends_at` (Unix seconds)."""
     with feed.subscribed((user_id, job_id)) as subscription:
         told: SnapshotEvent | None = None
-        while not feed.is_stopping:
+        while not feed.is_stopping and (left_s := ends_at - time.time()) > 0:
             changed = subscription.changed  # Taken before looking, so that no change is missed.
             latest = subscription.latest
             if latest is not None and latest is not told:
@@ -230,7 +234,7 @@ async def follow(
                     return
             elif subscription.is_broken:
                 raise SnapshotBroken
-            elif not await _wait(changed, quiet_s):
+            elif not await _wait(changed, min(quiet_s, left_s)):
                 yield None
 
 
@@ -261,7 +265,7 @@ def _is_newer(known: SnapshotEvent | None, current: Snapshot) -> bool:
     return known is None or known.version < current.version
 
 
-async def _wait(happening: asyncio.Event, seconds: float | None) -> bool:
+async def _wait(happening: asyncio.Event, seconds: float) -> bool:
     """Whether it happened within so many seconds."""
     try:
         async with asyncio.timeout(seconds):

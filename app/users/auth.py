@@ -44,10 +44,11 @@ class Unauthorized(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The user of a request, and what the token allows."""
+    """The user of a request, and what the token allows until `expires_at` (Unix seconds)."""
 
     user_id: str
     scopes: frozenset[str]
+    expires_at: float
 
 
 class TokenVerifier(Protocol):
@@ -63,19 +64,19 @@ class SecretVerifier:
 
     def __init__(self, secret: str, *, audience: str, issuer: str) -> None:
         self._secret = secret
-        self._known: dict[str, tuple[Principal, float]] = {}
+        self._known: dict[str, Principal] = {}
         self._expected = _Expected(audience, issuer)
 
     async def verify(self, token: str) -> Principal:
         """As TokenVerifier. A token that was good stays good until it expires: it is remembered."""
         known = self._known.get(token)
-        if known is not None and time.time() < known[1]:
-            return known[0]
+        if known is not None and time.time() < known.expires_at:
+            return known
         verified = _verified(token, self._secret, _SECRET_ALGORITHMS, self._expected)
         if len(self._known) >= TOKENS_KNOWN_MAX:
             self._known.clear()
         self._known[token] = verified
-        return verified[0]
+        return verified
 
 
 class JwksVerifier:
@@ -92,7 +93,7 @@ class JwksVerifier:
             raise Unauthorized
         async with self._fetches:
             key = await asyncio.to_thread(self._signing_key, token)
-        return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)[0]
+        return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
 
     def _signing_key(self, token: str) -> jwt.PyJWK:
         try:
@@ -156,8 +157,8 @@ class _Expected:
 
 def _verified(
     token: str, key: str | jwt.PyJWK, algorithms: tuple[str, ...], expected: _Expected
-) -> tuple[Principal, float]:
-    """Whose token it is, and until when (Unix seconds). Raises Unauthorized."""
+) -> Principal:
+    """Whose token it is. Raises Unauthorized."""
     if len(token) > TOKEN_CHARS_MAX:
         raise Unauthorized
     try:
@@ -175,4 +176,4 @@ def _verified(
     user_id, scope = claims["sub"], claims.get("scope", "")
     if not is_user_id(user_id) or not isinstance(scope, str):
         raise Unauthorized
-    return Principal(user_id, frozenset(scope.split())), float(claims["exp"])
+    return Principal(user_id, frozenset(scope.split()), float(claims["exp"]))

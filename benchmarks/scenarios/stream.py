@@ -1,13 +1,9 @@
 """Two thousand listeners on one API process: from the commit to the event at the client."""
 
 import asyncio
-import json
 import os
-import sys
 import time
 from bisect import bisect_left
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -18,8 +14,9 @@ from app.jobs.models import InsightState
 from app.jobs.notifications import Notifications
 from app.jobs.results import InsightResult, store_results
 from benchmarks import machine
-from benchmarks.api import Api, running_api
+from benchmarks.api import running_api
 from benchmarks.bench import Bench, Row
+from benchmarks.listening import Arrivals, listeners
 from benchmarks.services import product_engine
 from benchmarks.throughput import percentiles_ms, seeded_jobs
 
@@ -29,11 +26,9 @@ EVENTS_S = 200
 PACED_S, PACED_S_IF_QUICK = 6.0, 4.0
 BURST_BATCH = 500
 SETTLE_S = 3.0
-ARRIVALS_S_MAX = 30.0
 SEALED_BYTES = 900
 TIMES = LeaseTimes(lease_s=90, attempt_s=110)
 
-Arrivals = list[tuple[int, int, float]]
 Commit = tuple[int, int, float]
 """(number of the job, its version, when the commit had returned)"""
 
@@ -56,7 +51,9 @@ async def run(bench: Bench) -> dict[str, Any]:
         ):
             claims = await _claimed(jobs)
             before_mb = machine.pss_mb([api.process.pid])
-            async with _listeners(api, claims) as listening:
+            async with listeners(
+                api, [(each.user_id, each.job_id) for each in claims]
+            ) as listening:
                 driver = _Driver(claims, Notifications(redis))
                 with_mb = machine.pss_mb([api.process.pid])
                 cpu_before = machine.cpu_s([api.process.pid])
@@ -83,42 +80,6 @@ async def _claimed(jobs: list[Any]) -> list[Claim]:
         claimed = await claim_jobs(jobs[start : start + BURST_BATCH], TIMES)
         claims += [claim for claim in claimed if claim is not None]
     return claims
-
-
-@asynccontextmanager
-async def _listeners(api: Api, claims: list[Claim]) -> AsyncGenerator[Any]:
-    """A function that ends the listeners and answers what arrived at them."""
-    requests = [
-        api.request("GET", f"/api/insights/jobs/{claim.job_id}/events", claim.user_id)
-        for claim in claims
-    ]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.sse_listeners", str(api.port)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the runner to answer.
-    )
-    stdin, stderr = process.stdin, process.stderr
-    assert stdin is not None
-    assert stderr is not None
-    try:
-        stdin.write(json.dumps(requests).encode() + b"\n")
-        said = await stderr.readline()
-        if said != b"ready\n":
-            told = (said + await stderr.read()).decode()
-            raise RuntimeError(f"the listeners did not come up: {told}")
-
-        async def arrivals() -> Arrivals:
-            stdin.close()
-            output, _ = await asyncio.wait_for(process.communicate(), ARRIVALS_S_MAX)
-            return [(number, version, at) for number, version, at in json.loads(output)]
-
-        yield arrivals
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 class _Driver:

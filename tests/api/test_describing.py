@@ -14,7 +14,9 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from app.api.chats import NUMBERS_PATTERN
 from app.api.jobs import router as insights
+from app.cursors import POSITION_PATTERN, SEQ_PATTERN
 from app.local.embedded.data_dir import free_port
 from app.logging import configure_logging
 from app.main import create_app
@@ -71,7 +73,14 @@ async def test_every_call_documents_its_refusals_and_its_token(app: FastAPI) -> 
             continue
         for operation in operations.values():
             assert operation["security"] == [{"token": []}]
-            assert {"401", "422", "429", "500", "503"} <= set(operation["responses"])
+            answers = operation["responses"]
+            assert {"401", "422", "429", "500", "503"} <= set(answers)
+            assert {"400", "405", "408", "413", "421", "431"} <= set(answers)
+            assert "Allow" in answers["405"]["headers"]
+            for status in ("429", "503"):
+                assert "Retry-After" in answers[status]["headers"]
+            for status in ("405", "413", "422", "429"):
+                assert {"RateLimit", "RateLimit-Policy"} <= set(answers[status]["headers"])
             for status, response in operation["responses"].items():
                 if status >= "4":
                     schema = response["content"]["application/problem+json"]["schema"]
@@ -95,6 +104,18 @@ async def test_the_upload_form_is_described(app: FastAPI) -> None:
     form = post["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == {"file", "date_order", "timezone", "chat"}
     assert form["required"] == ["file"]
+
+
+def test_cursors_and_numbers_have_a_form(settings: Settings) -> None:
+    forms: dict[str, set[str]] = {}
+    for operations in create_app(settings).openapi()["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                assert "anyOf" not in parameter["schema"]  # Null cannot be sent.
+                pattern = parameter["schema"].get("pattern", "")
+                forms.setdefault(parameter["name"], set()).add(pattern)
+    assert forms["cursor"] == {POSITION_PATTERN, SEQ_PATTERN}
+    assert forms["numbers"] == {NUMBERS_PATTERN}
 
 
 def test_every_reference_in_the_description_leads_somewhere(settings: Settings) -> None:

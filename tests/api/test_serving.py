@@ -15,6 +15,7 @@ from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.api import CHAT, unlock, upload
+from tests.support.raw_http import told
 
 DEADLINE_S = 60
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -80,6 +81,24 @@ async def test_sixty_megabytes_without_a_token_are_refused_unread(
     assert "connection: close" in head.lower()
     assert "server:" not in head.lower()
     assert json.loads(body)["code"] == "unauthorized"
+
+
+async def test_the_process_refuses_what_its_parser_would_let_through(
+    settings: Settings, environment_without_redis: dict[str, str]
+) -> None:
+    token = issue_token(settings, "alice", [], ttl_s=600).encode()
+    bearer = b"Authorization: Bearer " + token + b"\r\n"
+    asked = b"GET /api/categories HTTP/1.1\r\nHost: a\r\n"
+    chunked = asked + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+    async with served(environment_without_redis) as (_, port):
+        (trailed,) = await told(port, chunked + bearer + b"\r\n")
+        assert (trailed.status, trailed.code) == (401, "unauthorized")
+        (twice,) = await told(port, asked + bearer + bearer + b"\r\n")
+        assert (twice.status, twice.code) == (400, "duplicate_header")
+        (endless,) = await told(port, asked + b"X-Endless: " + b"x" * 40_000)
+        assert (endless.status, endless.code) == (431, "headers_too_large")
+        (good,) = await told(port, asked + bearer + b"Connection: close\r\n\r\n")
+        assert good.status == 200
 
 
 async def test_without_redis_the_api_starts_and_takes_orders(

@@ -1,6 +1,7 @@
 // Talking to the API: one token, problems as exceptions, streams over fetch.
 
 const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
+const FINAL = new Set(["not_found", "unauthorized"]);
 const TERMINAL = new Set(["succeeded", "failed", "cancelled", "expired"]);
 
 let token = sessionStorage.getItem("token") ?? "";
@@ -81,7 +82,7 @@ export async function follow(job, show, signal) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Refused && error.code === "not_found") throw error;
+      if (error instanceof Refused && FINAL.has(error.code)) throw error;
     }
     const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)];
     await new Promise((resolve) => setTimeout(resolve, wait));

@@ -1,0 +1,1 @@
+"""Every call against its description: generated requests, all checks of Schemathesis."""
