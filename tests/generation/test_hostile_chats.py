@@ -177,6 +177,7 @@ def test_nobody_of_a_group_of_ten_thousand_is_named_whoever_is_mentioned() -> No
         (["anna.s@", "mail.example, ok?"], ["anna.s", "mail.example"]),
         (["write to anna.s", "@mail.example"], ["anna.s", "mail.example"]),
         (["4111 1111", "1111 1111"], ["4111", "1111"]),
+        (["IBAN DE89 3704", "0044 0532", "0130 00"], ["3704", "0044", "0130"]),
     ],
     ids=str,
 )

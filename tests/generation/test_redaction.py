@@ -102,10 +102,20 @@ def test_a_person_named_like_a_placeholder_or_an_order_does_no_harm() -> None:
 
 def test_any_text_is_redacted_in_time_that_grows_with_its_length(redactor: Redactor) -> None:
     drawn = random.Random(3)
+    units = (
+        "0151 ",
+        "DE89 3704 ",
+        "a.b@",
+        "-----BEGIN A-----",
+        "code: ",
+        "pw is ",
+        "e\u0301\u200d",
+    )
     alphabet = "01 +-()./@:aZ.https://?&token=P[]_王\u202a\n"
     for text in (
         *("".join(drawn.choices(alphabet, k=1_200)) for _ in range(50)),
         *(char * 20_000 for char in "1a@+( .P[:/"),
+        *(unit * (100_000 // len(unit)) for unit in units),
         "https://" + "a?" * 10_000,
     ):
         assert len(redactor.redact(text)) < 20 * len(text)
@@ -118,3 +128,58 @@ def test_what_was_redacted_is_restored(seed: int) -> None:
     bits = ["Anna", "Ben", "a@b.example", "+49 151 2345678", "4111111111111111", "hi", "P1", "?"]
     text = " , ".join(drawn.choices(bits, k=40))
     assert restored(redactor.redact(text), redactor.originals) == text
+
+
+IGNORABLES = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff\uffa0"
+)
+
+
+@pytest.mark.parametrize("hidden", IGNORABLES, ids=ascii)
+def test_a_character_that_is_not_seen_hides_nothing_and_comes_back(
+    redactor: Redactor, hidden: str
+) -> None:
+    texts = [f"0151{hidden}2345678", f"jo{hidden}@mail.example", f"41111111{hidden}11111111"]
+    for text, kind in zip(texts, ("PHONE", "EMAIL", "CARD"), strict=True):
+        sent = redactor.redact(f"ask {text} then")
+        assert sent == f"ask [{kind}_1] then"
+        assert restored(sent, redactor.originals) == f"ask {text} then"
+    assert redactor.redact(f"hi A{hidden}nna") == "hi P1"
+
+
+def test_wide_and_composed_forms_are_found_and_come_back(redactor: Redactor) -> None:
+    text = "☎ ０１５１ ２３４５６７８ … ﬁne, ＡＮＮＡ and Scḣmidt"
+    sent = redactor.redact(text)
+    assert sent == "☎ [PHONE_1] … ﬁne, P1 and Scḣmidt"
+    assert restored("[PHONE_1]", redactor.originals) == "０１５１ ２３４５６７８"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Jürgen Weiß", "WEISS"),
+        ("Hélène", "HELENE"),
+        ("İbrahim", "İBRAHİM"),
+        ("Łukasz", "lukasz"),
+        ("Will", "WILL"),
+        ("Jo", "JO"),
+        ("Jose\u0301", "José"),
+    ],
+)
+def test_a_name_is_known_in_capitals_and_without_accents(name: str, text: str) -> None:
+    assert Redactor([name]).redact(f"ask {text}!") == "ask P1!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order 4029183756 is late",
+        "ISBN 978-3-16-148410-0",
+        "pi is 3.14159265358979",
+        "1998 2003 2010",
+        "21-19 18-21 21-17",
+        "https://example.org/item/4029183756?page=2",
+    ],
+)
+def test_numbers_that_reach_nobody_stay(redactor: Redactor, text: str) -> None:
+    assert redactor.redact(text) == text

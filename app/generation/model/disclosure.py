@@ -47,7 +47,7 @@ def disclose(
     group: Group, shown: Sequence[Message], insights: Mapping[str, InsightContent]
 ) -> Disclosure:
     """The messages `shown`, in order, and the measures that `insights` rest on, redacted."""
-    spoken = [(message.author, visible(message.text[:TEXT_MAX])) for message in shown]
+    spoken = [(message.author, message.text[:TEXT_MAX]) for message in shown]
     redactor = _redactor(group, spoken)
     metrics = {
         key: {name: value for name, value in insight.metrics.items() if name not in _OURS}
@@ -68,7 +68,7 @@ def disclose(
             f"#{message.number} {at} {redactor.alias(message.author)}: "
             for message, at in zip(shown, times, strict=True)
         ],
-        texts=[_one_line(text) for text in redact_in_order(redactor, spoken)],
+        texts=[_one_line(visible(text)) for text in redact_in_order(redactor, spoken)],
         originals=redactor.originals,
         metrics=metrics,
     )
@@ -127,7 +127,7 @@ def _told(value: Metric, aliases: Mapping[str, str], redactor: Redactor) -> str:
 
 
 def _line(text: str, redactor: Redactor) -> str:
-    return _one_line(redactor.redact(visible(text)))
+    return _one_line(visible(redactor.redact(text)))
 
 
 def _one_line(text: str) -> str:
