@@ -9,6 +9,7 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import EvidenceMissing, Finding, InsightContent, checked_evidence
 from app.chats.message import Message
 from app.generation.context import InsightContext, Part
+from app.generation.model.disclosure import TEXT_MAX
 from app.generation.model.redaction import restored
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.offline.measures.facts import Facts
@@ -133,3 +134,16 @@ def _content(*evidence: list[int]) -> InsightContent:
         metrics={},
         confidence=0.5,
     )
+
+
+@pytest.mark.parametrize("before", range(TEXT_MAX - 24, TEXT_MAX + 1))
+def test_a_secret_that_the_cut_divides_leaves_no_piece(before: int):
+    text = ("word " * TEXT_MAX)[: before - 1] + " +44 7700 900123 and more words"
+    messages = [
+        Message(number, friends()[0].at, author, said)
+        for number, (author, said) in enumerate([("Ann", text), ("Ben", "ok"), ("Ann", "yes")], 1)
+    ]
+    [told, *_] = build_context(messages, CATEGORIES["friendship"]).disclosure().texts
+    assert len(told) <= TEXT_MAX
+    assert re.search(r"\d", told.replace("[PHONE_1]", "")) is None
+    assert "[" not in told.replace("[PHONE_1]", "")

@@ -16,10 +16,13 @@ from app.generation.offline.measures.transcript import EVERYONE_ELSE
 
 TEXT_MAX = 1200
 """Characters of a message; a longer one is cut."""
+SEARCHED_MAX = 2 * TEXT_MAX
+"""Characters of a message that are redacted: a secret that the cut divides is found whole."""
 PEOPLE_TOLD_MAX = 60
 
 _OURS = frozenset({"generator", "language"})
 """Metrics that describe how the offline analysis wrote, not the chat."""
+_HALF_PLACEHOLDER = re.compile(r"\[[A-Z_]*\d*$")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -47,7 +50,7 @@ def disclose(
     group: Group, shown: Sequence[Message], insights: Mapping[str, InsightContent]
 ) -> Disclosure:
     """The messages `shown`, in order, and the measures that `insights` rest on, redacted."""
-    spoken = [(message.author, message.text[:TEXT_MAX]) for message in shown]
+    spoken = [(message.author, message.text[:SEARCHED_MAX]) for message in shown]
     redactor = _redactor(group, spoken)
     metrics = {
         key: {name: value for name, value in insight.metrics.items() if name not in _OURS}
@@ -68,7 +71,7 @@ def disclose(
             f"#{message.number} {at} {redactor.alias(message.author)}: "
             for message, at in zip(shown, times, strict=True)
         ],
-        texts=[_one_line(visible(text)) for text in redact_in_order(redactor, spoken)],
+        texts=[_one_line(_cut(visible(text))) for text in redact_in_order(redactor, spoken)],
         originals=redactor.originals,
         metrics=metrics,
     )
@@ -128,6 +131,11 @@ def _told(value: Metric, aliases: Mapping[str, str], redactor: Redactor) -> str:
 
 def _line(text: str, redactor: Redactor) -> str:
     return _one_line(visible(redactor.redact(text)))
+
+
+def _cut(text: str) -> str:
+    """At most TEXT_MAX characters of a redacted text, no placeholder cut in two."""
+    return text if len(text) <= TEXT_MAX else _HALF_PLACEHOLDER.sub("", text[:TEXT_MAX])
 
 
 def _one_line(text: str) -> str:
