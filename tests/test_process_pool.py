@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,26 @@ UNKNOWN = [b"{}"]
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[ProcessPool]:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    """The processes that pools have started."""
+    started: list[Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def noted(*arguments: Any, **options: Any) -> Process:
+        started.append(await start(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    return started
+
+
+def pids(started: list[Process]) -> list[int]:
+    """Of those that have not ended."""
+    return [one.pid for one in started if one.returncode is None]
+
+
+@pytest.fixture
+async def pool(started: list[Process]) -> AsyncIterator[ProcessPool]:
     pool = ProcessPool(MODULE, 1)
     yield pool
     await pool.close()
@@ -27,32 +48,17 @@ async def asked(pool: ProcessPool) -> list[bytes]:
     return await pool.ask([encode_block(small_chat())], within_s=60)
 
 
-def pids() -> list[int]:
-    """The processes of MODULE that this one has started."""
-    children = f"/proc/self/task/{os.getpid()}/children"
-    with open(children) as listed:
-        found = [int(pid) for pid in listed.read().split()]
-    return [pid for pid in found if MODULE.encode() in _arguments(pid)]
-
-
-def _arguments(pid: int) -> list[bytes]:
-    with open(f"/proc/{pid}/cmdline", "rb") as line:
-        return line.read().split(b"\0")
-
-
-linux_only = pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="reads /proc")
-
-
 async def test_a_failure_says_where_and_the_next_request_is_answered(pool: ProcessPool) -> None:
     with pytest.raises(ProcessFailed, match=r"KeyError at .*blocks\.py:\d+"):
         await pool.ask(UNKNOWN, within_s=60)
     assert b"friendship" in (await asked(pool))[0]
 
 
-@linux_only
-async def test_a_process_that_is_killed_is_replaced(pool: ProcessPool) -> None:
+async def test_a_process_that_is_killed_is_replaced(
+    pool: ProcessPool, started: list[Process]
+) -> None:
     await asked(pool)
-    (pid,) = pids()
+    (pid,) = pids(started)
     os.kill(pid, signal.SIGSTOP)  # It takes the next request, and does not answer.
     asking = asyncio.create_task(pool.ask(UNKNOWN, within_s=60))
     await asyncio.sleep(0)
@@ -60,34 +66,33 @@ async def test_a_process_that_is_killed_is_replaced(pool: ProcessPool) -> None:
     with pytest.raises(ProcessFailed):
         await asking
     await asked(pool)
-    assert pids() != [pid]
+    assert pids(started) != [pid]
 
 
-@linux_only
-async def test_one_that_takes_too_long_is_ended(pool: ProcessPool) -> None:
+async def test_one_that_takes_too_long_is_ended(pool: ProcessPool, started: list[Process]) -> None:
     await asked(pool)
-    (pid,) = pids()
+    (pid,) = pids(started)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError):
         await pool.ask(UNKNOWN, within_s=0.1)
-    assert pids() == []
+    assert pids(started) == []
 
 
-@linux_only
-async def test_an_idle_process_ends(pool: ProcessPool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_process_ends(
+    pool: ProcessPool, started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(process_pool, "IDLE_S", 0)
     await asked(pool)
     async with asyncio.timeout(60):
         while True:
-            if not pids():
+            if not pids(started):
                 break
             await asyncio.sleep(0.01)
 
 
-@linux_only
 async def test_after_a_large_request_the_memory_is_given_back(
-    pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
+    pool: ProcessPool, started: list[Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_pool, "KEPT_BYTES_MAX", 5)
     await asked(pool)
-    assert pids() == []
+    assert pids(started) == []
