@@ -65,7 +65,7 @@ def _told(place: tuple[str, str], content: InsightContent) -> Iterator[Claim]:
 
 
 async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
-    """The insights by (category, key), in English.
+    """The insights by (category, key), in English; without those that have nothing to say.
 
     Raises RuntimeError if the importer numbers the messages otherwise than they were said.
     """
@@ -78,5 +78,6 @@ async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
         context = build_context(parsed.messages, category)
         for spec in category.insights:
             draft = await OfflineGenerator().write(spec, context, language="en", guard=OpenGuard())
-            written[key, spec.key] = draft.content
+            if isinstance(draft.content, InsightContent):
+                written[key, spec.key] = draft.content
     return written

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from app.catalog.categories import CATEGORIES
 from app.chats.form import UploadForm
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
@@ -27,12 +28,14 @@ from app.jobs.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
+from app.llm.protocol import Prompt
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
-from tests.faults.world import World
+from tests.faults.world import EMPTY_ORDS, World
 from tests.support.jobs import prepared_small_chat, small_chat
 from tests.support.scripted_llm import Scripted
 
+CATEGORY = "friendship"
 EXPORT = "".join(
     f"{1 + n // 24:02}/13/2024, {n % 24:02}:00 - {'Ana' if n % 2 else 'Ben'}: hello {n}\n"
     for n in range(12)
@@ -46,6 +49,8 @@ ANSWER = json.dumps(
         "confidence": 0.5,
     }
 )
+
+NOTHING = json.dumps({"nothing_to_say": "Neither of them speaks of it."})
 
 Act = Callable[[World], Awaitable[Any]]
 
@@ -130,9 +135,7 @@ async def model_waits_for_the_fault(world: World) -> None:
 
 
 async def unlock(world: World) -> None:
-    order = UnlockOrder(
-        world.user_id, world.chat_id, "friendship", idempotency_key=str(world.chat_id)
-    )
+    order = UnlockOrder(world.user_id, world.chat_id, CATEGORY, idempotency_key=str(world.chat_id))
     world.job_id = job_id_of(order)
     batcher = UnlockBatcher(UnlockTerms(expires_s=3600))
     await unlock_category(order, batcher=batcher, wake=_nobody_listens)
@@ -148,7 +151,13 @@ async def run_job(world: World) -> None:
 
 async def ask_model(world: World) -> None:
     """A worker runs the job with a model, and so writes down what it sends."""
-    world.generator = ModelGenerator(Scripted(lambda _: ANSWER))
+    insights = CATEGORIES[CATEGORY].insights
+    empty = [f'"{spec.key}"' for spec in insights if spec.ord in EMPTY_ORDS]
+
+    def answer(prompt: Prompt) -> str:
+        return NOTHING if any(key in prompt.question for key in empty) else ANSWER
+
+    world.generator = ModelGenerator(Scripted(answer))
     await world.run_job()
 
 
@@ -253,7 +262,7 @@ async def noted(world: World) -> str:
 
 async def stored(world: World) -> str:
     job = await world.job()
-    return "some stored" if job["state"] == "running" and job["completed"] else job["state"]
+    return "some stored" if job["state"] == "running" and job["done"] else job["state"]
 
 
 async def due(world: World) -> str:
