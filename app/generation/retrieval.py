@@ -26,6 +26,8 @@ B = 0.75
 RANKED_MAX = 400
 CANDIDATES_MAX = 2000
 NEIGHBOUR_WEIGHTS = ((1, 1.0), (2, 0.5))
+WORD_CHARS_MAX = 40
+"""Words are quoted in sentences of a bounded length."""
 STEM_LETTERS_MIN = 4
 WORDS_A_MESSAGE_MIN = 2
 QUERIES_KEPT = 1000
@@ -80,16 +82,26 @@ class ChatIndex:
 
 
 def words_of(text: str) -> list[str]:
-    """The lower-case words of `text`, links left out; pairs of characters for CJK and Thai."""
+    """The lower-case words of `text`, links left out; pairs of characters for CJK and Thai.
+
+    A word longer than WORD_CHARS_MAX is cut there.
+    """
     if "://" in text or "www." in text:
         text = _LINK.sub(" ", text)
     text = text.lower()
     if text.isascii():
-        return _ASCII_WORD.findall(text)
+        return _cut(_ASCII_WORD.findall(text), text)
     found = _WORD.findall(text)
-    if not _IS_UNSPACED.search(text):
-        return found
-    return [piece for word in found for piece in _pieces(word)]
+    if _IS_UNSPACED.search(text):
+        found = [piece for word in found for piece in _pieces(word)]
+    return _cut(found, text)
+
+
+def _cut(words: list[str], text: str) -> list[str]:
+    """Few messages are longer than a word may be: the others cost nothing here."""
+    if len(text) <= WORD_CHARS_MAX:
+        return words
+    return [word[:WORD_CHARS_MAX] for word in words]
 
 
 def _pieces(word: str) -> Iterable[str]:
