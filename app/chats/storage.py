@@ -23,6 +23,7 @@ from app.chats.blocks import (
 )
 from app.chats.message import Message
 from app.chats.models import chat_blocks, chats
+from app.chats.substance import Substance
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
@@ -36,6 +37,7 @@ __all__ = [
     "EncodedChat",
     "SealedChat",
     "SealedRevision",
+    "counted",
     "encode_chat",
     "insert_blocks",
     "insert_chat",
@@ -115,6 +117,7 @@ class SealedRevision:
     message_count: int
     first_at: datetime
     last_at: datetime
+    substance: Substance
     blocks: tuple[bytes, ...]
     revision: int
     first_ord: int
@@ -156,6 +159,7 @@ def _sealed(
         "message_count": chat.message_count,
         "first_at": chat.first_at,
         "last_at": chat.last_at,
+        "substance": chat.substance,
         "blocks": tuple(
             key.seal(block, "block", user_id, chat_id, ord_)
             for ord_, block in enumerate(chat.blocks, first_ord)
@@ -183,7 +187,8 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
             "message_count": chat.message_count,
             "first_at": chat.first_at,
             "last_at": chat.last_at,
-        },
+        }
+        | counted(chat.substance),
     )
     row = inserted.first()
     if row is None:
@@ -191,6 +196,15 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
         return found.one()
     await insert_blocks(connection, chat)
     return row
+
+
+def counted(substance: Substance) -> dict[str, int]:
+    """The columns that say what a chat holds."""
+    return {
+        "worded_count": substance.worded,
+        "voice_count": substance.voices,
+        "day_count": substance.days,
+    }
 
 
 async def insert_blocks(connection: AsyncConnection, chat: SealedRevision) -> None:
@@ -343,9 +357,9 @@ _COLUMNS = ", ".join(column.name for column in chats.columns)
 
 _INSERT_CHAT = text("""
     INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac, message_count,
-                       first_at, last_at)
+                       first_at, last_at, worded_count, voice_count, day_count)
     VALUES (:user_id, :id, :key_id, :sealed_key, :sealed_meta, :content_hmac, :message_count,
-            :first_at, :last_at)
+            :first_at, :last_at, :worded_count, :voice_count, :day_count)
     ON CONFLICT DO NOTHING
     RETURNING created_at, used_at
 """)
