@@ -54,6 +54,8 @@ _POOLED = "sixfold_pooled"
 """Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
+_OPENED_AT = "sixfold_opened_at"
+"""Key of the monotonic time at which a connection was opened."""
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
 _LOCKED = "55P03"
@@ -70,6 +72,8 @@ class CommitUnknown(Exception):
 
 _engine: AsyncEngine | None = None
 _lock_waits = LockWaits()
+_doubted_at = 0.0
+"""When a connection last gave no reply in time; those opened before are not trusted."""
 
 
 async def open_engine(
@@ -93,7 +97,7 @@ async def open_engine(
     has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
     the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
-    global _engine, _lock_waits
+    global _engine, _lock_waits, _doubted_at
     if _engine is not None:
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
@@ -105,7 +109,9 @@ async def open_engine(
         pool_timeout=pool_wait_s,
     )
     _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
-    event.listen(_engine.sync_engine, "checkout", _refuse_closed)
+    _doubted_at = 0.0
+    event.listen(_engine.sync_engine, "connect", _note_opening)
+    event.listen(_engine.sync_engine, "checkout", _refuse_doubtful)
     event.listen(_engine.sync_engine, "handle_error", _drop_connections)
 
 
@@ -228,8 +234,10 @@ async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
 
 
 async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
-    """Statements of this transaction wait no longer than this for a lock."""
-    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {ms}")
+    """Statements of this transaction wait no longer than this for a lock; before its first one."""
+    raw = await connection.get_raw_connection()
+    session: Any = raw.driver_connection
+    session.lock_timeout_ms = ms
 
 
 async def in_statement(
@@ -344,10 +352,24 @@ async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection)
         await faults.hook(f"{step}.{moment}", connection)
 
 
-def _refuse_closed(connection: Any, *_: Any) -> None:
-    """The pool opens another instead of one that is closed; asking costs no round trip."""
-    if connection.driver_connection.is_closed():
+def _note_opening(_connection: Any, record: Any) -> None:
+    record.info[_OPENED_AT] = time.monotonic()
+
+
+def _refuse_doubtful(connection: Any, record: Any, _fairy: Any) -> None:
+    """The pool opens another instead of one that is closed, or as old as one that went silent.
+
+    Asking the server costs a round trip; this costs none.
+    """
+    connection.driver_connection.lock_timeout_ms = None  # Of a transaction that never began.
+    if connection.driver_connection.is_closed() or record.info[_OPENED_AT] < _doubted_at:
         raise DisconnectionError
+
+
+def _doubt_connections() -> None:
+    """What made one connection lead nowhere made its neighbours: all are replaced when needed."""
+    global _doubted_at
+    _doubted_at = time.monotonic()
 
 
 def _drop_connections(context: ExceptionContext) -> None:
@@ -386,6 +408,7 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
                 case Follows.SLOW:
                     if sqlstate(error) is None:  # The server may not even be there any more.
                         await connection.invalidate(error)
+                        _doubt_connections()
                     raise TooSlow from error
                 case Follows.AGAIN if sqlstate(error) == _LOCKED:
                     raise Locked from error
