@@ -44,12 +44,8 @@ class Session(asyncpg.Connection):
 
     limits: ClassVar[tuple[str, ...]] = ()
     """Statements after each BEGIN."""
-    __slots__ = ("lock_timeout_ms",)
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.lock_timeout_ms: int | None = None
-        """Of the next transaction, and of no other."""
+    lock_timeout_ms: int | None = None
+    """Of the next transaction, and of no other."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         """As asyncpg's; `BEGIN` is followed by the limits."""
@@ -119,7 +115,7 @@ def _session_options(address: DatabaseAddress, *, pooled: bool) -> dict[str, Any
     if not pooled:
         return {"connection_class": Session, "server_settings": settings | limits}
     each = tuple(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
-    kind = type("Pooled", (Session,), {"limits": each, "__slots__": ()})
+    kind = type("Pooled", (Session,), {"limits": each})
     # A pooler refuses a session setting that it cannot follow; it follows these.
     return {"connection_class": kind, "statement_cache_size": 0, "server_settings": settings}
 
