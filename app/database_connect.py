@@ -13,13 +13,13 @@ import asyncpg
 
 from app.database_url import DatabaseAddress, Host
 
-STATEMENT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 7
 """For a reply. Nothing else tells of a connection that stands open and leads nowhere."""
 REASON_CHARS_MAX = 300
 
 LIMITS = {
     "jit": "off",
-    "lock_timeout": "5s",
+    "lock_timeout": "4s",
     "idle_in_transaction_session_timeout": "60s",
 }
 """Of every session; through a pooler of every transaction."""
