@@ -15,19 +15,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import ExceptionContext, MetaData, Row, TextClause, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy import MetaData, Row, TextClause
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.util import await_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import faults, reachability
-from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
-from app.database_url import DatabaseAddress, parse_database_url
+from app.database_connect import STATEMENT_TIMEOUT_S
+from app.database_pool import POOLED, doubt_connections, make_engine, watch_pool
 from app.errors import Busy, Locked, TooSlow, Unavailable
 from app.faults import Moment, Step
 from app.lock_waits import WAITING_MAX, LockWaits
-from app.sqlstates import ENDS_CONNECTIONS, Follows, follows
+from app.sqlstates import Follows, follows, sqlstate
 
 metadata = MetaData(
     naming_convention={
@@ -47,15 +46,9 @@ RETRIES_S = 15.0
 LOCK_LOOK_MS, LOCK_TURN_MS = 20, 2_000
 """For a locked row of a user, before a connection waits for it in turn; and in that turn."""
 POOL_WAIT_S = 10.0
-STATEMENTS_KEPT = 100
-"""Prepared, of one connection."""
 
-_POOLED = "sixfold_pooled"
-"""Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
-_OPENED_AT = "sixfold_opened_at"
-"""Key of the monotonic time at which a connection was opened."""
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
 _LOCKED = "55P03"
@@ -72,8 +65,6 @@ class CommitUnknown(Exception):
 
 _engine: AsyncEngine | None = None
 _lock_waits = LockWaits()
-_doubted_at = 0.0
-"""When a connection last gave no reply in time; those opened before are not trusted."""
 
 
 async def open_engine(
@@ -97,7 +88,7 @@ async def open_engine(
     has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
     the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
-    global _engine, _lock_waits, _doubted_at
+    global _engine, _lock_waits
     if _engine is not None:
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
@@ -109,45 +100,7 @@ async def open_engine(
         pool_timeout=pool_wait_s,
     )
     _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
-    _doubted_at = 0.0
-    event.listen(_engine.sync_engine, "connect", _note_opening)
-    event.listen(_engine.sync_engine, "checkout", _refuse_doubtful)
-    event.listen(_engine.sync_engine, "handle_error", _drop_connections)
-
-
-def make_engine(
-    database_url: str, *, statement_timeout_s: float | None = STATEMENT_TIMEOUT_S, **pool: Any
-) -> AsyncEngine:
-    """An engine that connects as `database_url` says and as what stands in front needs it."""
-    engine = create_async_engine("postgresql+asyncpg://", **pool)
-    connector = _Connector(parse_database_url(database_url), statement_timeout_s)
-    event.listen(engine.sync_engine, "do_connect", connector)
-    connector.engine = engine
-    return engine
-
-
-class _Connector:
-    """Makes the connections of an engine; before the first one it looks for a pooler."""
-
-    engine: AsyncEngine
-
-    def __init__(self, address: DatabaseAddress, statement_timeout_s: float | None) -> None:
-        self._address = address
-        self._statement_timeout_s = statement_timeout_s
-        self._is_pooled: bool | None = None
-
-    def __call__(self, dialect: Any, _record: Any, args: Any, options: dict[str, Any]) -> Any:
-        if self._is_pooled is None:
-            self._is_pooled = await_(find_pooler(self._address))
-            self.engine.sync_engine.update_execution_options(**{_POOLED: self._is_pooled})
-        options |= {
-            "address": self._address,
-            "pooled": self._is_pooled,
-            "statement_timeout_s": self._statement_timeout_s,
-            "async_creator_fn": connect,
-            "prepared_statement_cache_size": 0 if self._is_pooled else STATEMENTS_KEPT,
-        }
-        return dialect.connect(*args, **options)
+    watch_pool(_engine)
 
 
 async def close_engine() -> None:
@@ -340,42 +293,9 @@ def _follows(error: BaseException) -> Follows:
     return Follows.AWAY if is_lost or isinstance(error, _LOST) else Follows.BUG
 
 
-def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of a database error; None for anything else."""
-    cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    return state if isinstance(state, str) else None
-
-
 async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection) -> None:
     if step is not None and faults.hook is not None:
         await faults.hook(f"{step}.{moment}", connection)
-
-
-def _note_opening(_connection: Any, record: Any) -> None:
-    record.info[_OPENED_AT] = time.monotonic()
-
-
-def _refuse_doubtful(connection: Any, record: Any, _fairy: Any) -> None:
-    """The pool opens another instead of one that is closed, or as old as one that went silent.
-
-    Asking the server costs a round trip; this costs none.
-    """
-    connection.driver_connection.lock_timeout_ms = None  # Of a transaction that never began.
-    if connection.driver_connection.is_closed() or record.info[_OPENED_AT] < _doubted_at:
-        raise DisconnectionError
-
-
-def _doubt_connections() -> None:
-    """What made one connection lead nowhere made its neighbours: all are replaced when needed."""
-    global _doubted_at
-    _doubted_at = time.monotonic()
-
-
-def _drop_connections(context: ExceptionContext) -> None:
-    """Of a pool that leads to a server which does not do what it did: all of them are replaced."""
-    if sqlstate(context.original_exception) in ENDS_CONNECTIONS:
-        context.is_disconnect = True
 
 
 async def _let_statements_commit(connection: AsyncConnection) -> None:
@@ -384,7 +304,7 @@ async def _let_statements_commit(connection: AsyncConnection) -> None:
     Behind a pooler it may run in another session than it was prepared in: there it gets a
     transaction around it, which the caller commits.
     """
-    if not connection.engine.get_execution_options().get(_POOLED):
+    if not connection.engine.get_execution_options().get(POOLED):
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -408,7 +328,7 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
                 case Follows.SLOW:
                     if sqlstate(error) is None:  # The server may not even be there any more.
                         await connection.invalidate(error)
-                        _doubt_connections()
+                        doubt_connections()
                     raise TooSlow from error
                 case Follows.AGAIN if sqlstate(error) == _LOCKED:
                     raise Locked from error
