@@ -195,13 +195,12 @@ async def postpone_payment(
 def _settlement(row: Row[Any], reason: str | None) -> Settlement:
     """The coins of a job that has just ended: what is charged, and why the rest comes back."""
     state = JobState(row.state)
-    match state:
-        case JobState.SUCCEEDED:
-            reason = NOTHING_TO_SAY
-        case JobState.EXPIRED | JobState.CANCELLED:
-            reason = state.value
-        case _:
-            reason = reason or row.error_code
+    if state is JobState.SUCCEEDED or row.error_code == NOTHING_TO_SAY:
+        reason = NOTHING_TO_SAY
+    elif state in (JobState.EXPIRED, JobState.CANCELLED):
+        reason = state.value
+    else:
+        reason = reason or row.error_code
     return Settlement(row.user_id, row.id, _COINS[state], captured=row.charged, reason=reason)
 
 
@@ -214,10 +213,9 @@ _COUNTED = f"""
     ) six
 """
 
-_GUARDED = f"""
-    FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)
-    {_COUNTED}
-    WHERE CASE e.guard
+_ASKED = "FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)"
+_IS_GUARDED = f"""
+    CASE e.guard
         WHEN 'fence' THEN j.state = 'running' AND j.fence = e.fence
         WHEN 'abandoned' THEN
             j.state = 'running' AND {LEASE_OVER} AND j.attempt >= {ATTEMPTS_MAX}
@@ -239,7 +237,7 @@ _END = each_locking(
             CAST(:error_codes AS text[])
         ) AS t (user_id, id, guard, fence, captures, otherwise, error_code)
     ), guarded AS (
-        SELECT j.user_id, j.id {_GUARDED}
+        SELECT j.user_id, j.id {_ASKED} WHERE {_IS_GUARDED}
     ), locked AS (
         SELECT j.user_id, j.id,
                j.price_coins * six.completed / {INSIGHTS_PER_JOB} AS charged,
@@ -247,7 +245,7 @@ _END = each_locking(
                     WHEN six.completed >= 1 THEN 'succeeded' ELSE 'failed' END AS outcome,
                CASE WHEN NOT e.captures OR six.done < {INSIGHTS_PER_JOB} THEN e.error_code
                     WHEN six.completed < 1 THEN '{NOTHING_TO_SAY}' END AS error_code
-        {_GUARDED}
+        {_ASKED} {_COUNTED} WHERE {_IS_GUARDED}
         ORDER BY j.user_id, j.id
         FOR NO KEY UPDATE OF j, r {locking}
     ), ended AS (

@@ -9,6 +9,7 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import EvidenceMissing, InsightContent, checked_evidence
 from app.catalog.fit import ENOUGH
 from app.chats.message import Message, MessageKind
+from app.generation.offline.claims.insight_builder import InsightBuilder
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.offline.measures.facts import measure
 from app.generation.offline.measures.lexicon import LANGUAGES, Lexicon
@@ -169,6 +170,38 @@ def test_subjects_of_a_period_are_words_of_that_period():
     assert "kayak" not in told
     assert any("pottery" in messages[number - 1].text for number in evidence)
     assert "“kayak” (9)" in claim(content, "^In April 2024")[0]
+
+
+@pytest.mark.parametrize("letter", ["q", "é", "ж"])
+def test_a_word_without_an_end_costs_no_insight(letter: str):
+    tell = Telling()
+    tell.pad("2024-01-01", 25, "Ana", "Ben", reply_s=60)
+    tell.pad("2024-04-01", 25, "Ana", "Ben", reply_s=60)
+    for day in range(3, 20, 2):
+        tell.say(f"2024-01-{day:02}", "12:00", "Ana", f"a{letter}" * 80)
+        tell.say(f"2024-04-{day:02}", "12:00", "Ben", f"k{letter}" * 80)
+    for category, key in (("friendship", "chapters"), ("work", "themes")):
+        content = insight(tell.messages(), category, key)
+        assert f"a{letter}" * 20 in content.headline
+        assert f"a{letter}" * 21 not in content.headline
+
+
+def test_a_claim_that_cannot_be_stored_is_left_out_and_not_its_insight():
+    messages = friends()
+    facts = measure(annotate(messages, words_of_messages(messages)))
+    builder = InsightBuilder(facts)
+    builder.add("so " * 300, [1])
+    builder.add("Something with a \x00 in it.", [2])
+    builder.add("They write.", [3])
+    content = builder.content("headline", "summary")
+    assert [(one.claim, one.evidence) for one in content.findings] == [("They write.", [3])]
+
+
+def test_an_insight_without_a_finding_says_nothing():
+    messages = friends()
+    facts = measure(annotate(messages, words_of_messages(messages)))
+    with pytest.raises(EvidenceMissing):
+        InsightBuilder(facts).content("headline", "summary")
 
 
 def test_spanish_is_read_with_spanish_words():

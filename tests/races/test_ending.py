@@ -78,6 +78,8 @@ async def _assert_ended(job_id: UUID, state: JobState, *, completed: int = 6) ->
     entries = await read_statement("alice", limit=20)
     moved = Counter({str(one.kind): one.amount for one in entries if str(one.kind) in parts})
     assert moved == +Counter(parts)
+    if state in (JobState.SUCCEEDED, JobState.FAILED):
+        assert {one.reason for one in entries if one.kind == "release"} <= {"nothing_to_say"}
     assert len(entries) == 2 + len(moved)
     assert await opened_balance("alice") == Balance(50 - charged, 0)
     await assert_healthy()
