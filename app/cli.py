@@ -266,7 +266,7 @@ async def _watch(job_id: UUID) -> None:
     feed = SnapshotFeed(keyring, QueuePositions(), stopping=asyncio.Event())
     async for event in watch(feed, job.user_id, job_id, after_version=None):
         # An operator sees how far it is, not what it says.
-        hidden = {"insights": {"__all__": {"content"}}}
+        hidden = {"insights": {"__all__": {"content", "empty_reason"}}}
         typer.echo(event.snapshot.model_dump_json(exclude=hidden))
     await feed.close()
 

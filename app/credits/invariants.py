@@ -142,7 +142,7 @@ INVARIANTS: Mapping[str, tuple[str, str]] = {
         ) n ON true
         WHERE j.state = 'succeeded' AND (
             (n.completed + n.empty, n.insights) IS DISTINCT FROM (6, 6) OR n.completed < 1
-            OR r.captured IS DISTINCT FROM j.price_coins * n.completed / 6
+            OR r.captured <> j.price_coins * n.completed / 6
         )
         """,
     ),
