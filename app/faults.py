@@ -42,6 +42,10 @@ class Step(StrEnum):
     START_NOW = "start_now"
     RELEASE = "release"
     ARCHIVE = "archive"
+    ERASE_KEYS = "erase_keys"
+    KEEP_KEYS_APART = "keep_keys_apart"
+    REWRAP = "rewrap"
+    DELETE_USER = "delete_user"
 
 
 class Moment(StrEnum):
