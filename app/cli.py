@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
+from app.chats.rewrapping import rewrap_keys
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, opened_balance
@@ -172,6 +173,14 @@ def archive(
             _print(moved)
 
     _run(archive_all)
+
+
+@app.command()
+def rewrap() -> None:
+    """Move the key of every chat under the current master key; exit 1 while one is left."""
+    told = _run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
+    _print(told)
+    raise typer.Exit(0 if told.is_complete else 1)
 
 
 @app.command()

@@ -3,8 +3,8 @@
 `sealed` = version ‖ 96-bit random nonce ‖ AES-256-GCM ciphertext ‖ tag (NIST SP 800-38D) of
 zlib-compressed bytes. The associated data is length-prefixed, so no two lists of parts collide.
 
-A chat's key is wrapped *spread*: mask ‖ (key XOR SHA-256(mask)), the mask eight times as long as the
-key (an all-or-nothing transform). Of a wrapped key that was overwritten in part, nothing opens.
+A chat's key is wrapped *spread*: mask ‖ (key XOR SHA-256(mask)), the mask eight times as long as
+the key (an all-or-nothing transform). Of a wrapped key that was overwritten in part, nothing opens.
 """
 
 import hashlib

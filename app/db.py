@@ -312,26 +312,6 @@ async def lone_read() -> AsyncGenerator[AsyncConnection]:
         yield connection
 
 
-async def vacuum(table: str) -> bool:
-    """Vacuums a small table now; False where this role may not, or another one does just now.
-
-    Raises Unavailable. No transaction is around it, not even behind a pooler: it is sent as it is.
-    """
-    warnings: list[object] = []
-
-    def listen(_connection: object, message: object) -> None:
-        warnings.append(message)
-
-    async with lone_read() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection
-        raw.add_log_listener(listen)
-        try:
-            await raw.execute(f"VACUUM (SKIP_LOCKED) {table}")
-        finally:
-            raw.remove_log_listener(listen)
-    return not warnings
-
-
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may go through when it is tried again."""
     return isinstance(error, CommitUnknown | Unavailable) or _follows(error) is not Follows.BUG

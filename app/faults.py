@@ -43,7 +43,6 @@ class Step(StrEnum):
     RELEASE = "release"
     ARCHIVE = "archive"
     ERASE_KEYS = "erase_keys"
-    KEEP_KEYS_APART = "keep_keys_apart"
     REWRAP = "rewrap"
     DELETE_USER = "delete_user"
 

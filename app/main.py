@@ -28,6 +28,7 @@ from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, proble
 from app.api.rate_limit import RateLimits
 from app.api.state import ApiState
 from app.api.stream_places import StreamPlaces
+from app.chats.key_storage import KeyEraser
 from app.chats.upload import Uploads
 from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
@@ -227,6 +228,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
+        eraser=_eraser(stack),
     )
 
 
@@ -245,6 +247,12 @@ def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
     places = StreamPlaces(redis)
     stack.push_async_callback(places.close)
     return places
+
+
+def _eraser(stack: AsyncExitStack) -> KeyEraser:
+    eraser = KeyEraser()
+    stack.push_async_callback(eraser.close)
+    return eraser
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

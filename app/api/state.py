@@ -7,6 +7,7 @@ from fastapi import Request
 from redis.asyncio import Redis
 
 from app.api.stream_places import StreamPlaces
+from app.chats.key_storage import KeyEraser
 from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
 from app.jobs.notifications import Notifications
@@ -36,6 +37,7 @@ class ApiState:
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections
+    eraser: KeyEraser
 
 
 def api_state(request: Request) -> ApiState:

@@ -6,22 +6,31 @@ the place is written over. The row that asks for that (`key_erasures`) is writte
 the deletion, and goes when it is done: what could not be done at once is done by a sweep.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import in_statement, in_transaction, lone_read, vacuum
+from app.db import in_statement, in_transaction, lone_read
+from app.errors import Unavailable
 from app.faults import Step
+from app.group_commit import GroupCommit
 
 AUTOVACUUM_MARGIN_S = 60
 """A vacuum that was not this process's own began before it ended: by no more than this."""
 ERASURES_MAX = 10_000
 """Marked as done by one round."""
+AT_ONCE_S = 5
+"""A deletion is answered no later than this after it is committed."""
 LATE_S = 3600
 """After so long a human must look: a transaction is open for as long, or nothing may vacuum."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def key_columns(chat: str = "c") -> str:
@@ -59,11 +68,60 @@ async def erase_deleted_keys() -> bool:
     return len(done) == len(asked)
 
 
+class KeyEraser:
+    """Erases at once, for the deletions that one process answers: those of one moment together."""
+
+    def __init__(self) -> None:
+        self._group = GroupCommit[None, bool](self._flush, kind="erasures")
+
+    async def erase(self) -> None:
+        """Returns when what was deleted before is erased, or after AT_ONCE_S: then a sweep does
+        it. Never raises for want of a database."""
+        try:
+            async with asyncio.timeout(AT_ONCE_S):
+                await self._group.submit(None)
+        except (Unavailable, TimeoutError):
+            log.warning("keys.erased_later")
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await self._group.close()
+
+    async def _flush(self, asked: Sequence[None]) -> list[bool]:
+        return [await erase_deleted_keys()] * len(asked)
+
+
+async def find_key_ids() -> set[str]:
+    """The ids of all master keys that some chat's key is wrapped by. A few probes of an index."""
+    async with lone_read() as connection:
+        return set((await connection.execute(_KEY_IDS)).scalars())
+
+
 async def count_late_erasures() -> int:
     """How many have waited for longer than LATE_S."""
     async with lone_read() as connection:
         found = await connection.execute(_LATE, {"late_s": LATE_S})
         return int(found.scalar_one())
+
+
+async def vacuum(table: str) -> bool:
+    """Vacuums a small table now; False where this role may not, or another one does just now.
+
+    Raises Unavailable. No transaction is around it, not even behind a pooler: it is sent as it is.
+    """
+    warnings: list[object] = []
+
+    def listen(_connection: object, message: object) -> None:
+        warnings.append(message)
+
+    async with lone_read() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        raw.add_log_listener(listen)
+        try:
+            await raw.execute(f"VACUUM (SKIP_LOCKED) {table}")
+        finally:
+            raw.remove_log_listener(listen)
+    return not warnings
 
 
 async def _asked() -> Sequence[tuple[UUID, datetime]]:
@@ -86,6 +144,22 @@ async def _mark_done(ids: Sequence[UUID]) -> None:
     if ids:
         await in_transaction(mark, step=Step.ERASE_KEYS)
 
+
+def _ids_in(table: str) -> str:
+    """Each once: from one to the next larger, however many rows have it."""
+    first = f"SELECT key_id FROM {table} WHERE key_id > %s ORDER BY key_id LIMIT 1"
+    return f"""
+        SELECT key_id FROM (
+            WITH RECURSIVE seen AS (
+                SELECT ({first % "''"}) AS key_id
+                UNION ALL
+                SELECT ({first % "seen.key_id"}) FROM seen WHERE seen.key_id IS NOT NULL
+            ) SELECT key_id FROM seen
+        ) {table}_ids WHERE key_id IS NOT NULL
+    """
+
+
+_KEY_IDS = text(f"{_ids_in('chat_keys')} UNION {_ids_in('chats')}")
 
 _ASKED = text("SELECT id, at FROM key_erasures ORDER BY at LIMIT :erasures_max")
 
