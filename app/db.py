@@ -24,7 +24,7 @@ from sqlalchemy.util import await_
 from app import faults, reachability
 from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
-from app.errors import Busy, Locked, TooSlow, Unavailable
+from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
 from app.faults import Moment, Step
 from app.lock_waits import WAITING_MAX, LockWaits
 from app.sqlstates import ENDS_CONNECTIONS, Follows, follows
@@ -57,6 +57,7 @@ _EFFECTS = "sixfold_effects"
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
 _LOCKED = "55P03"
+_OF_DELETED_USER = "SX401"
 _LOST = (InterfaceError, OperationalError)
 """What SQLAlchemy makes of a connection that is gone."""
 
@@ -391,5 +392,7 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
                     raise Locked from error
                 case Follows.AGAIN | Follows.AWAY:
                     raise Unavailable from error
+                case Follows.BUG if sqlstate(error) == _OF_DELETED_USER:
+                    raise UserDeleted from error
                 case Follows.BUG:
                     raise

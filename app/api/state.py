@@ -10,6 +10,7 @@ from app.api.stream_places import StreamPlaces
 from app.chats.key_storage import KeyEraser
 from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
+from app.export.slots import ExportSlots
 from app.jobs.notifications import Notifications
 from app.llm.rejections import Rejections
 from app.progress.snapshots import QueuePositions
@@ -17,6 +18,7 @@ from app.progress.subscriptions import SnapshotFeed
 from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher
 from app.unlocks.unlock import Wake
+from app.users.deleted import DeletedUsers
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class ApiState:
     uploads: Uploads
     rejections: Rejections
     eraser: KeyEraser
+    exports: ExportSlots
+    deleted: DeletedUsers
 
 
 def api_state(request: Request) -> ApiState:

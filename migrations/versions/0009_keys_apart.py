@@ -81,6 +81,111 @@ END
 $$
 """
 
+# A user is told again by this alone: it is in no way tied to the pseudonym.
+DIGEST = "sha256(convert_to('sixfold.user:' || {name}, 'UTF8'))"
+TURN = "hashtextextended('sixfold.user:' || {name}, 0)"
+
+# The lock, shared here and exclusive in forget_user, makes an upload or a first visit come before
+# the deletion, which then deletes it, or after, and then it is refused. Rows in bulk are no user's.
+REFUSE_DELETED = f"""
+CREATE FUNCTION refuse_deleted_user() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM fresh LIMIT 101) f) <= 100 THEN
+        PERFORM pg_advisory_xact_lock_shared({TURN.format(name="user_id")})
+        FROM (SELECT DISTINCT user_id FROM fresh ORDER BY user_id) f;
+    END IF;
+    IF EXISTS (
+        SELECT FROM fresh f JOIN deleted_users d ON d.digest = {DIGEST.format(name="f.user_id")}
+    ) THEN
+        RAISE EXCEPTION 'this user was deleted' USING ERRCODE = 'SX401';
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+REFUSE_DELETED_OF = """
+CREATE TRIGGER {table}_of_no_deleted_user AFTER INSERT ON {table}
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION refuse_deleted_user()
+"""
+
+PSEUDONYM = "deleted:"
+RENAMED = ("reservations", "jobs", "insights")
+RENAMES = "\n".join(
+    f"    UPDATE {archive}{table} SET user_id = pseudonym WHERE user_id = forgotten;"
+    for table in RENAMED
+    for archive in ("", "archived_")
+) + "".join(
+    f"""
+    UPDATE {archive}entries
+    SET user_id = pseudonym,
+        actor = CASE WHEN actor = forgotten THEN pseudonym ELSE actor END
+    WHERE user_id = forgotten;"""
+    for archive in ("", "archived_")
+)
+
+# False while there is something to delete before. It makes the pseudonym up by itself and tells
+# nobody: whoever may call it can forget a user, and move no entry anywhere else.
+FORGET = f"""
+CREATE FUNCTION forget_user(forgotten text) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE pseudonym text := '{PSEUDONYM}' || gen_random_uuid();
+BEGIN
+    PERFORM pg_advisory_xact_lock({TURN.format(name="forgotten")});
+    IF forgotten LIKE '{PSEUDONYM}%' THEN
+        RAISE EXCEPTION 'a pseudonym is no user' USING ERRCODE = '22023';
+    END IF;
+    IF EXISTS (SELECT FROM chats WHERE user_id = forgotten) OR EXISTS (
+        SELECT FROM jobs
+        WHERE user_id = forgotten AND state IN ('queued', 'running', 'settling')
+    ) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO deleted_users (digest) VALUES ({DIGEST.format(name="forgotten")})
+    ON CONFLICT DO NOTHING;
+    DELETE FROM sent_prompts WHERE user_id = forgotten;
+    UPDATE accounts SET user_id = pseudonym WHERE user_id = forgotten;
+{RENAMES}
+    RETURN true;
+END
+$$
+"""
+
+# An entry may be renamed, and nothing else of it changed, when its account has just been.
+ENTRIES_BEFORE = """
+CREATE OR REPLACE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'entries' THEN
+        PERFORM FROM archived_entries a
+        WHERE a.user_id = OLD.user_id AND a.seq = OLD.seq
+          AND ROW(a.*) IS NOT DISTINCT FROM ROW(OLD.*);
+        IF FOUND THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'entries are append-only: % refused', TG_OP USING ERRCODE = '23001';
+END
+$$
+"""
+ENTRIES_NOW = ENTRIES_BEFORE.replace(
+    "    RAISE",
+    f"""    IF TG_OP = 'UPDATE' THEN
+        IF NEW.user_id LIKE '{PSEUDONYM}%' AND OLD.user_id NOT LIKE '{PSEUDONYM}%'
+           AND NEW.actor = (CASE WHEN OLD.actor = OLD.user_id THEN NEW.user_id ELSE OLD.actor END)
+           AND to_jsonb(NEW) - 'user_id' - 'actor' = to_jsonb(OLD) - 'user_id' - 'actor'
+           AND EXISTS (
+               SELECT FROM accounts WHERE user_id = NEW.user_id
+                 AND CAST(CAST(xmin AS text) AS xid) = CAST(pg_current_xact_id() AS xid)
+           )
+           AND NOT EXISTS (SELECT FROM accounts WHERE user_id = OLD.user_id)
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE""",
+    1,
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -121,9 +226,23 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO contractions (name) SELECT 'keys_apart' WHERE NOT EXISTS (SELECT FROM chats)"
     )
+    op.create_table(
+        "deleted_users",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_deleted_users")),
+    )
+    op.create_index("ix_deleted_users_at", "deleted_users", ["at"])
     for statement in (
         *(NOTE_ERASURE, NOTE_DELETED_KEYS, NOTE_CHANGED_KEYS),
-        *(SHRED, SHRED_WITH_CHAT, OVERWRITE),
+        *(SHRED, SHRED_WITH_CHAT, OVERWRITE, REFUSE_DELETED),
+        *(REFUSE_DELETED_OF.format(table=table) for table in ("accounts", "chats")),
+        *(FORGET, ENTRIES_NOW, "REVOKE EXECUTE ON FUNCTION forget_user FROM PUBLIC"),
     ):
         op.execute(statement)
 
@@ -137,9 +256,15 @@ def downgrade() -> None:
             END IF;
         END $$
     """)
+    op.execute(ENTRIES_BEFORE)
     op.execute("DROP TRIGGER shred_key_of_chat ON chats")
+    for table in ("accounts", "chats"):
+        op.execute(f"DROP TRIGGER {table}_of_no_deleted_user ON {table}")
     op.drop_index("ix_chats_key_id", table_name="chats")
-    for table in ("chat_keys", "key_erasures", "contractions"):
+    for table in ("chat_keys", "key_erasures", "contractions", "deleted_users"):
         op.drop_table(table)
-    for function in ("shred_chat_key", "note_key_erasure", "overwrite_erased_keys"):
+    for function in (
+        *("shred_chat_key", "note_key_erasure", "overwrite_erased_keys"),
+        *("refuse_deleted_user", "forget_user"),
+    ):
         op.execute(f"DROP FUNCTION {function}")
