@@ -140,7 +140,7 @@ def _gathered(spread: bytes) -> bytes:
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(KEY_BYTES)
 
 
 def _seal(key: bytes, plain: bytes, parts: Sequence[Part]) -> bytes:

@@ -14,9 +14,8 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import in_statement, in_transaction, lone_read
+from app.db import in_statement, lone_read
 from app.errors import Unavailable
 from app.faults import Step
 from app.group_commit import GroupCommit
@@ -57,14 +56,13 @@ async def erase_deleted_keys() -> bool:
         return True
     is_own = await vacuum("chat_keys")
     vacuumed_at = await _all_vacuumed_at()
-    await in_statement(_OVERWRITE, {}, step=Step.ERASE_KEYS)
     done = [
         id_
         for id_, at in asked
         if vacuumed_at is not None
         and (vacuumed_at - at).total_seconds() > (0 if is_own else AUTOVACUUM_MARGIN_S)
     ]
-    await _mark_done(done)
+    await in_statement(_OVERWRITE, {"done": done}, step=Step.ERASE_KEYS)
     return len(done) == len(asked)
 
 
@@ -137,14 +135,6 @@ async def _all_vacuumed_at() -> datetime | None:
     return None if row.dead else row.at
 
 
-async def _mark_done(ids: Sequence[UUID]) -> None:
-    async def mark(connection: AsyncConnection) -> None:
-        await connection.execute(_DONE, {"ids": list(ids)})
-
-    if ids:
-        await in_transaction(mark, step=Step.ERASE_KEYS)
-
-
 def _ids_in(table: str) -> str:
     """Each once: from one to the next larger, however many rows have it."""
     first = f"SELECT key_id FROM {table} WHERE key_id > %s ORDER BY key_id LIMIT 1"
@@ -174,6 +164,7 @@ _VACUUMED = text("""
     FROM CAST(CAST('chat_keys' AS regclass) AS oid) AS id
 """)
 
-_OVERWRITE = text("SELECT overwrite_erased_keys()")
-
-_DONE = text("DELETE FROM key_erasures WHERE id = ANY(CAST(:ids AS uuid[]))")
+_OVERWRITE = text("""
+    WITH done AS (DELETE FROM key_erasures WHERE id = ANY(CAST(:done AS uuid[])))
+    SELECT overwrite_erased_keys()
+""")

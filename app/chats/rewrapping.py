@@ -21,7 +21,7 @@ from app.faults import Step
 
 BATCH_MAX = 500
 ROUNDS_MAX = 5
-"""Over all keys: what was locked, or stored meanwhile, comes in the next one."""
+"""Over all keys, two at least: what was locked, or stored meanwhile, comes in the next one."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -45,13 +45,15 @@ async def rewrap_keys(keyring: KeyRing) -> Rewrapped:
 
     No process may be left that knows no keys apart, nor one whose current master key is another.
     """
-    await in_transaction(_keep_apart, step=Step.REWRAP)
     told = Rewrapped(keyring.current_id)
-    for _ in range(ROUNDS_MAX):
+    for number in range(ROUNDS_MAX):
         told.unreadable = told.left = 0
         for table in (_CHATS, _KEYS):
             await _rewrap_all(keyring, table, told)
-        if not told.left:
+        if number == 0:
+            # What was stored with its key until now is found by the next round.
+            await in_transaction(_keep_apart, step=Step.REWRAP)
+        elif not told.left:
             break
     await erase_deleted_keys()
     return told

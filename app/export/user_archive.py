@@ -41,7 +41,7 @@ jobs.jsonl        every unlock, newest first, with its insights
 sent.jsonl        every prompt that was sent to a provider of models for an unlock, word for word
 chats/…           a folder for each chat: chat.json describes it, messages.txt has its messages
                   (an older revision that insights quote has a file of its own), and insights.txt
-                  what was written about it
+                  what was written about it; further lines of a message are indented
 
 Times are in UTC, of messages as the file that was uploaded had them. "unreadable": what is stored
 does not open just now; ask for it again, or ask us.
@@ -203,7 +203,7 @@ def _folder(number: int, chat: Chat) -> str:
 
 
 def _line(message: Message) -> str:
-    text_ = message.text or f"[{message.kind}]"
+    text_ = (message.text or f"[{message.kind}]").replace("\n", "\n    ")
     return f"{message.number} [{message.at:%Y-%m-%d %H:%M:%S}] {message.author}: {text_}\n"
 
 

@@ -21,11 +21,13 @@ ALTER TABLE chat_keys SET (
 )
 """
 
+# The statistics tell whether a vacuum has left dead rows behind: they count these at once.
 NOTE_ERASURE = """
 CREATE FUNCTION note_key_erasure() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO key_erasures (id) SELECT gen_random_uuid() WHERE EXISTS (SELECT FROM gone);
+    PERFORM pg_stat_force_next_flush();
     RETURN NULL;
 END
 $$
@@ -65,6 +67,7 @@ DECLARE
     written bigint := 0;
     page bigint;
 BEGIN
+    PERFORM pg_stat_force_next_flush();
     BEGIN
         LOOP
             INSERT INTO chat_keys (user_id, chat_id, key_id, sealed_key)

@@ -107,7 +107,7 @@ async def test_a_key_that_does_not_open_is_told_of_and_holds_up_no_other() -> No
 
 
 async def test_a_locked_chat_is_left_and_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewrapping, "ROUNDS_MAX", 1)
+    monkeypatch.setattr(rewrapping, "ROUNDS_MAX", 2)
     chats = await stored(KeyRing([K1]), 2)
     lock = text("SELECT 1 FROM chat_keys WHERE chat_id = :id FOR UPDATE")
     async with transaction() as connection:
