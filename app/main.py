@@ -28,12 +28,10 @@ from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, proble
 from app.api.rate_limit import RateLimits
 from app.api.state import ApiState
 from app.api.stream_places import StreamPlaces
-from app.chats.key_storage import KeyEraser
 from app.chats.upload import Uploads
 from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
-from app.export.slots import ExportSlots
 from app.gc_tuning import tune_gc
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
 from app.liveness import watched_loop
@@ -238,8 +236,6 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
-        eraser=_eraser(stack),
-        exports=ExportSlots(),
         deleted=_deleted_users(app, stack),
     )
 
@@ -259,12 +255,6 @@ def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
     places = StreamPlaces(redis)
     stack.push_async_callback(places.close)
     return places
-
-
-def _eraser(stack: AsyncExitStack) -> KeyEraser:
-    eraser = KeyEraser()
-    stack.push_async_callback(eraser.close)
-    return eraser
 
 
 def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:

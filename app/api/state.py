@@ -1,7 +1,7 @@
 """What the routes of one API process share."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from redis.asyncio import Redis
@@ -39,9 +39,9 @@ class ApiState:
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections
-    eraser: KeyEraser
-    exports: ExportSlots
     deleted: DeletedUsers
+    eraser: KeyEraser = field(default_factory=KeyEraser)
+    exports: ExportSlots = field(default_factory=ExportSlots)
 
 
 def api_state(request: Request) -> ApiState:

@@ -81,10 +81,6 @@ class KeyEraser:
         except (Unavailable, TimeoutError):
             log.warning("keys.erased_later")
 
-    async def close(self) -> None:
-        """Waits for what is under way."""
-        await self._group.close()
-
     async def _flush(self, asked: Sequence[None]) -> list[bool]:
         return [await erase_deleted_keys()] * len(asked)
 

@@ -126,6 +126,24 @@ async def test_a_reply_that_takes_too_long_is_not_asked_for_again(database_url: 
         await close_engine()
 
 
+async def test_a_connection_that_went_silent_makes_those_beside_it_doubtful(
+    database_url: str,
+) -> None:
+    """Whatever swallowed its packets swallows theirs: each would be waited for as long."""
+    await open_engine(database_url, pool_size=2, statement_timeout_s=0.2)
+    try:
+        before = await _pids()
+        assert await _pids() == before
+        with pytest.raises(TooSlow):
+            async with lone_read() as connection:
+                await connection.exec_driver_sql("SELECT pg_sleep(600)")
+        after = await _pids()
+        assert after & before == set()
+        assert await _pids() == after
+    finally:
+        await close_engine()
+
+
 async def test_a_full_pool_is_told_at_once(database_url: str) -> None:
     await open_engine(database_url, pool_size=1, pool_wait_s=0.01)
     tries = 0
