@@ -131,21 +131,7 @@ async def _all_vacuumed_at() -> datetime | None:
     return None if row.dead else row.at
 
 
-def _ids_in(table: str) -> str:
-    """Each once: from one to the next larger, however many rows have it."""
-    first = f"SELECT key_id FROM {table} WHERE key_id > %s ORDER BY key_id LIMIT 1"
-    return f"""
-        SELECT key_id FROM (
-            WITH RECURSIVE seen AS (
-                SELECT ({first % "''"}) AS key_id
-                UNION ALL
-                SELECT ({first % "seen.key_id"}) FROM seen WHERE seen.key_id IS NOT NULL
-            ) SELECT key_id FROM seen
-        ) {table}_ids WHERE key_id IS NOT NULL
-    """
-
-
-_KEY_IDS = text(f"{_ids_in('chat_keys')} UNION {_ids_in('chats')}")
+_KEY_IDS = text("SELECT key_ids_in_use()")
 
 _ASKED = text("SELECT id, at FROM key_erasures ORDER BY at LIMIT :erasures_max")
 

@@ -84,6 +84,30 @@ END
 $$
 """
 
+# From one to the next larger, however many rows have it. With the owner's rights: whoever serves one
+# user at a time may not see the rows of all, and is told of no more than names.
+_NEXT = "SELECT key_id FROM {table} WHERE key_id > {after} ORDER BY key_id LIMIT 1"
+KEY_IDS = (
+    """
+CREATE FUNCTION key_ids_in_use() RETURNS SETOF text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+"""
+    + " UNION ".join(
+        f"""
+    SELECT key_id FROM (
+        WITH RECURSIVE seen AS (
+            SELECT ({_NEXT.format(table=table, after="''")}) AS key_id
+            UNION ALL
+            SELECT ({_NEXT.format(table=table, after="seen.key_id")})
+            FROM seen WHERE seen.key_id IS NOT NULL
+        ) SELECT key_id FROM seen
+    ) ids WHERE key_id IS NOT NULL
+"""
+        for table in ("chat_keys", "chats")
+    )
+    + "$$"
+)
+
 # A user is told again by this alone: it is in no way tied to the pseudonym.
 DIGEST = "sha256(convert_to('sixfold.user:' || {name}, 'UTF8'))"
 TURN = "hashtextextended('sixfold.user:' || {name}, 0)"
@@ -243,7 +267,7 @@ def upgrade() -> None:
     op.create_index("ix_deleted_users_at", "deleted_users", ["at"])
     for statement in (
         *(NOTE_ERASURE, NOTE_DELETED_KEYS, NOTE_CHANGED_KEYS),
-        *(SHRED, SHRED_WITH_CHAT, OVERWRITE, REFUSE_DELETED),
+        *(SHRED, SHRED_WITH_CHAT, OVERWRITE, KEY_IDS, REFUSE_DELETED),
         *(REFUSE_DELETED_OF.format(table=table) for table in ("accounts", "chats")),
         *(FORGET, ENTRIES_NOW, "REVOKE EXECUTE ON FUNCTION forget_user FROM PUBLIC"),
     ):
@@ -268,6 +292,6 @@ def downgrade() -> None:
         op.drop_table(table)
     for function in (
         *("shred_chat_key", "note_key_erasure", "overwrite_erased_keys"),
-        *("refuse_deleted_user", "forget_user"),
+        *("key_ids_in_use", "refuse_deleted_user", "forget_user"),
     ):
         op.execute(f"DROP FUNCTION {function}")
