@@ -26,6 +26,8 @@ ERASURES_MAX = 10_000
 """Marked as done by one round."""
 AT_ONCE_S = 5
 """A deletion is answered no later than this after it is committed."""
+AGAIN_S = (0.05, 0.2)
+"""Pauses before it is tried once more: another vacuum, or a short read, was in the way."""
 LATE_S = 3600
 """After so long a human must look: a transaction is open for as long, or nothing may vacuum."""
 
@@ -82,6 +84,10 @@ class KeyEraser:
             log.warning("keys.erased_later")
 
     async def _flush(self, asked: Sequence[None]) -> list[bool]:
+        for pause_s in AGAIN_S:
+            if await erase_deleted_keys():
+                return [True] * len(asked)
+            await asyncio.sleep(pause_s)
         return [await erase_deleted_keys()] * len(asked)
 
 

@@ -59,7 +59,7 @@ async def test_the_wrapped_key_of_a_deleted_chat_is_nowhere_in_the_data_folder(
     key = await wrapped(chat_id)
     assert len(await on_disk(key)) == len(key)
     await delete_chat("alice", chat_id)
-    await erased()
+    await until(erased)
     assert await on_disk(key) == {}
 
 
@@ -73,9 +73,9 @@ async def test_of_many_keys_on_many_pages_only_the_deleted_ones_vanish(
     keys = [(await wrapped(chat_id))[1::6] for chat_id in chats]
     gone = {place for place in range(120) if place % 3 == 0 or 40 <= place < 70}
     await asyncio.gather(*(delete_by_sql(chats[place]) for place in sorted(gone)[::2]))
-    await erased()
+    await until(erased)
     await asyncio.gather(*(delete_by_sql(chats[place]) for place in sorted(gone)[1::2]))
-    await erased()
+    await until(erased)
     found = await on_disk([chunk for key in keys for chunk in key])
     assert {place for place in range(120) if any(chunk in found for chunk in keys[place])} == (
         set(range(120)) - gone
@@ -133,7 +133,7 @@ async def test_where_nothing_may_vacuum_an_erasure_stays_asked_for(
 async def test_writing_over_leaves_no_row(keyring: KeyRing) -> None:
     kept = await store_chat(keyring, "alice")
     await delete_by_sql(await store_chat(keyring, "alice"))
-    await erased()
+    await until(erased)
     async with snapshot() as connection:
         rows = (await connection.execute(text("SELECT chat_id FROM chat_keys"))).scalars().all()
     assert rows == [kept]

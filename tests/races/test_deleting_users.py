@@ -160,7 +160,7 @@ async def test_old_jobs_in_the_archive_are_renamed_too(chat: UUID, make_engine: 
 
 
 @pytest.mark.parametrize("moment", [Moment.BEGIN, Moment.BEFORE_COMMIT])
-async def test_an_unlock_beside_it_is_written_and_undone_or_refused(
+async def test_an_unlock_beside_it_waits_for_its_turn_and_is_refused(
     chat: UUID, barriers: Barriers, moment: Moment
 ) -> None:
     await ensure_account("alice")
@@ -168,13 +168,29 @@ async def test_an_unlock_beside_it_is_written_and_undone_or_refused(
     deleting = asyncio.create_task(delete_user("alice"))
     await held.arrived.wait()
     unlocking = asyncio.create_task(outcome(unlock("alice", chat)))
-    if moment is Moment.BEFORE_COMMIT:
-        await until_transaction_waits()
-    else:
-        await unlocking
     held.let_go()
     await deleting
     assert await unlocking in {"UserDeleted", "NotFound"}
+    await assert_forgotten()
+
+
+async def test_an_unlock_of_another_process_beside_it_waits_for_the_account_and_finds_none(
+    chat: UUID, barriers: Barriers
+) -> None:
+    await ensure_account("alice")
+    held = barriers.hold(Step.DELETE_USER, Moment.BEFORE_COMMIT)
+    deleting = asyncio.create_task(delete_user("alice"))
+    await held.arrived.wait()
+
+    async def lock_elsewhere() -> int:
+        async with transaction() as connection:
+            return await CreditService(connection).lock_accounts(["alice"])
+
+    locking = asyncio.create_task(lock_elsewhere())
+    await until_transaction_waits()
+    held.let_go()
+    await deleting
+    assert await locking == 0
     await assert_forgotten()
 
 
