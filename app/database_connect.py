@@ -46,6 +46,9 @@ class Session(asyncpg.Connection):
     """Statements after each BEGIN."""
     lock_timeout_ms: int | None = None
     """Of the next transaction, and of no other."""
+    opened_at = 0.0
+    taken_at: float | None = None
+    """Monotonic; since when it is out of its pool."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         """As asyncpg's; `BEGIN` is followed by the limits."""

@@ -1,14 +1,17 @@
 """The pool of a process's connections to PostgreSQL: how they are made, and which are trusted."""
 
+import asyncio
 import time
+from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_
 
-from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
+from app.database_connect import STATEMENT_TIMEOUT_S, Session, connect, find_pooler
 from app.database_url import DatabaseAddress, parse_database_url
 from app.sqlstates import ENDS_CONNECTIONS, sqlstate
 
@@ -17,11 +20,8 @@ STATEMENTS_KEPT = 100
 POOLED = "sixfold_pooled"
 """Execution option of the engine: whether a pooler stands in front of the database."""
 
-_OPENED_AT = "sixfold_opened_at"
-"""Key of the monotonic time at which a connection was opened."""
-
-_doubted_at = 0.0
-"""When a connection last gave no reply in time; those opened before are not trusted."""
+PATIENCE_S = 1.0
+"""For those that are in use when another connection was silent for too long."""
 
 
 def make_engine(
@@ -59,33 +59,53 @@ class _Connector:
         return dialect.connect(*args, **options)
 
 
-def watch_pool(engine: AsyncEngine) -> None:
-    """From now on a connection that leads nowhere is replaced when it is taken from the pool."""
-    global _doubted_at
-    _doubted_at = 0.0
-    event.listen(engine.sync_engine, "connect", _note_opening)
-    event.listen(engine.sync_engine, "checkout", _refuse_doubtful)
-    event.listen(engine.sync_engine, "handle_error", _drop_connections)
+class PoolWatch:
+    """Replaces the connections of a pool that lead nowhere.
 
-
-def doubt_connections() -> None:
-    """What made one connection lead nowhere made its neighbours: all are replaced when needed."""
-    global _doubted_at
-    _doubted_at = time.monotonic()
-
-
-def _note_opening(_connection: Any, record: Any) -> None:
-    record.info[_OPENED_AT] = time.monotonic()
-
-
-def _refuse_doubtful(connection: Any, record: Any, _fairy: Any) -> None:
-    """The pool opens another instead of one that is closed, or as old as one that went silent.
-
-    Asking the server costs a round trip; this costs none.
+    One whose end was heard of is replaced when it is taken from the pool. One that stands open and
+    is silent tells nothing of itself; so when a statement on one of them had no reply in time, all
+    are ended: the idle at once, those in use after PATIENCE_S more.
     """
-    connection.driver_connection.lock_timeout_ms = None  # Of a transaction that never began.
-    if connection.driver_connection.is_closed() or record.info[_OPENED_AT] < _doubted_at:
-        raise DisconnectionError
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._sessions: WeakSet[Session] = WeakSet()
+        for name, heard in (
+            ("connect", self._note_opened),
+            ("checkout", self._note_taken),
+            ("checkin", self._note_returned),
+            ("handle_error", _drop_connections),
+        ):
+            event.listen(engine.sync_engine, name, heard)
+
+    def doubt(self) -> None:
+        """A statement had no reply in time: what swallowed it may swallow its neighbours'."""
+        now = time.monotonic()
+        self._end_those(opened_before=now, taken_before=now - PATIENCE_S)
+        later = partial(self._end_those, opened_before=now, taken_before=now)
+        asyncio.get_running_loop().call_later(PATIENCE_S, later)
+
+    def _end_those(self, *, opened_before: float, taken_before: float) -> None:
+        """The idle, and those that are in use since then."""
+        for session in list(self._sessions):
+            is_silent = session.taken_at is None or session.taken_at <= taken_before
+            if session.opened_at <= opened_before and is_silent:
+                session.terminate()
+
+    def _note_opened(self, connection: Any, _record: object) -> None:
+        session: Session = connection.driver_connection
+        session.opened_at = time.monotonic()
+        self._sessions.add(session)
+
+    def _note_taken(self, connection: Any, _record: object, _fairy: object) -> None:
+        session: Session = connection.driver_connection
+        if session.is_closed():  # Asking the server costs a round trip; this costs none.
+            raise DisconnectionError
+        session.taken_at = time.monotonic()
+        session.lock_timeout_ms = None  # Of a transaction that never began.
+
+    def _note_returned(self, connection: Any, _record: object) -> None:
+        if connection is not None:
+            connection.driver_connection.taken_at = None
 
 
 def _drop_connections(context: ExceptionContext) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import faults, reachability
 from app.database_connect import STATEMENT_TIMEOUT_S
-from app.database_pool import POOLED, doubt_connections, make_engine, watch_pool
+from app.database_pool import POOLED, PoolWatch, make_engine
 from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
 from app.faults import Moment, Step
 from app.lock_waits import WAITING_MAX, LockWaits
@@ -65,6 +65,7 @@ class CommitUnknown(Exception):
 
 
 _engine: AsyncEngine | None = None
+_watch: PoolWatch | None = None
 _lock_waits = LockWaits()
 
 
@@ -89,7 +90,7 @@ async def open_engine(
     has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
     the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
-    global _engine, _lock_waits
+    global _engine, _lock_waits, _watch
     if _engine is not None:
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
@@ -101,7 +102,7 @@ async def open_engine(
         pool_timeout=pool_wait_s,
     )
     _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
-    watch_pool(_engine)
+    _watch = PoolWatch(_engine)
 
 
 async def close_engine() -> None:
@@ -328,8 +329,9 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
             match _follows(error):
                 case Follows.SLOW:
                     if sqlstate(error) is None:  # The server may not even be there any more.
+                        if _watch is not None:
+                            _watch.doubt()
                         await connection.invalidate(error)
-                        doubt_connections()
                     raise TooSlow from error
                 case Follows.AGAIN if sqlstate(error) == _LOCKED:
                     raise Locked from error
