@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.chats.key_storage import key_columns, key_join
 from app.chats.storage import counted
 from app.chats.substance import Substance
 from app.crypto import ChatKey, SealBroken
@@ -224,8 +225,9 @@ _TAKE = text(f"""
     )
     UPDATE chats c
     SET preparing_until = clock_timestamp() + make_interval(secs => :seconds)
-    FROM free WHERE c.user_id = free.user_id AND c.id = free.id
-    RETURNING c.revision, c.key_id, c.sealed_key
+    FROM free {key_join("free")}
+    WHERE c.user_id = free.user_id AND c.id = free.id
+    RETURNING c.revision, {key_columns()}
 """)
 
 _NOT_COUNTED = {"worded_count": None, "voice_count": None, "day_count": None}

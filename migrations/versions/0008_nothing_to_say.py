@@ -41,7 +41,7 @@ def downgrade() -> None:
         op.drop_column("chats", name)
     for table in ("insights", "archived_insights"):
         op.execute(
-            f"UPDATE {table} SET state = 'failed', sealed = NULL, content_deleted = false"  # noqa: S608 (names of this file)
+            f"UPDATE {table} SET state = 'failed', sealed = NULL, content_deleted = false"
             " WHERE state = 'empty'"
         )
     _replace(OLD)
