@@ -75,7 +75,7 @@ RESERVATION_STATE = Guard(
     "compare-and-set on the reservation's state",
     (
         Patch(LEDGER, "        WHERE r.state = 'held'\n", "        WHERE true\n"),
-        Patch(SETTLE, "if settled != set(ended):", "if False:"),
+        Patch(SETTLE, "if len(settled) != len(settlements):", "if False:"),
     ),
 )
 SETTLE_KEY = Guard(
@@ -105,7 +105,7 @@ CHECKS = Guard(
 )
 SIX = Guard(
     "the check that six are done",
-    (Patch(SETTLE, "OR six.done < {INSIGHTS_PER_JOB} THEN", "OR six.done < 0 THEN"),),
+    (Patch(SETTLE, "< {INSIGHTS_PER_JOB} THEN e.otherwise", "< 0 THEN e.otherwise"),),
 )
 SYNCHRONOUS_COMMIT = Guard(
     "synchronous commit",
