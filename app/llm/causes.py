@@ -122,7 +122,8 @@ RULES = (
         Cause.CREDIT,
         r"insufficient[ _](?:balance|credits?|funds)|credit balance|more credits|add credits",
         r"out of credits?|(?:no|any|available) credits|payment required|arrearage|overdue",
-        r"credits are (?:depleted|exhausted)|good standing|credits?[ _](?:exhausted|required|depleted)|balance is (?:too low|not)",
+        r"credits are (?:depleted|exhausted)",
+        r"good standing|credits?[ _](?:exhausted|required|depleted)|balance is (?:too low|not)",
     ),
     _rule(
         Cause.QUOTA,
