@@ -88,7 +88,8 @@ RULES = (
         r"(?:prompt|input)[^.\n]{0,60}(?:longer than|exceeds)[^.\n]{0,60}context",
         r"(?:prompt|input)[^.\n]{0,60}(?:longer than|exceeds)[^.\n]{0,60}(?:model|sequence) len",
         r"inputs` must have|exceeds max(?:imum)? length|exceeded model token limit",
-        r"prompt tokens exceed|inputs` tokens|string_above_max_length|input length .{0,40}exceed|context window is",
+        r"prompt tokens exceed|inputs` tokens",
+        r"string_above_max_length|input length .{0,40}exceed|context window is",
     ),
     _rule(
         Cause.LIMIT,
