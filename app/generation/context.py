@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, Metric, NothingToSay
 
-_FORM = 4
-"""Of what is prepared, and of what is left out of it: the rules of redaction and of fit count."""
+_FORM = 6
+"""Of what is prepared and of what is left out of it: the rules of redaction, retrieval and fit
+count."""
 VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))
 """A chat prepared in another version, of the form or of the catalog, is prepared anew."""
 
