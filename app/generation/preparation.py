@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
-from app.catalog.content import InsightContent, checked_evidence
+from app.catalog.content import checked_evidence
 from app.chats.message import Message
 from app.generation.context import (
     InsightContext,
@@ -17,10 +17,11 @@ from app.generation.context import (
     encoded_insights,
 )
 from app.generation.model.disclosure import Group, disclose, group_of
-from app.generation.offline.measures.facts import Facts, measure
+from app.generation.offline.language import Language
+from app.generation.offline.measures.facts import measure
 from app.generation.offline.measures.lexicon import Lexicon
 from app.generation.offline.measures.transcript import annotate, words_of_messages
-from app.generation.offline.writers import WRITERS
+from app.generation.offline.writers import Written, language_of, stand_in, write
 from app.generation.retrieval import ChatIndex, build_index, select_context, whole_chat
 
 WORDS_MAX = 1500
@@ -59,6 +60,20 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
     return InsightContext(len(messages), _parts(_Chat.of(messages), category, {}))
 
 
+def build_contexts(
+    messages: Sequence[Message], *, language: str | None = None
+) -> dict[str, InsightContext]:
+    """The contexts of all categories, by their keys; in the chat's language if `language` is None.
+
+    Raises ValueError without a message.
+    """
+    chat = _Chat.of(messages, language=language)
+    return {
+        category.key: InsightContext(len(messages), _parts(chat, category, {}))
+        for category in CATEGORIES.values()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Chat:
     """What the categories share; `index` is None where the whole chat is shown."""
@@ -66,44 +81,50 @@ class _Chat:
     messages: Sequence[Message]
     group: Group
     lexicon: Lexicon
+    language: Language
     index: ChatIndex | None
 
     @classmethod
-    def of(cls, messages: Sequence[Message]) -> "_Chat":
+    def of(cls, messages: Sequence[Message], *, language: str | None = None) -> "_Chat":
         if not messages:
             raise ValueError("a chat without messages cannot be prepared")
         words = words_of_messages(messages)
         transcript = annotate(messages, words)
+        facts = measure(transcript)
         is_small = whole_chat(messages, words, words_max=WORDS_MAX)
         return cls(
             messages,
-            group_of(messages, measure(transcript)),
+            group_of(messages, facts),
             transcript.lexicon,
+            language_of(facts) if language is None else Language(language),
             None if is_small else build_index(messages, tokens=words),
         )
 
 
 def _parts(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[Part, bytes]:
-    insights = _insights(chat.group.facts, category, len(chat.messages), unwritten)
-    disclosure = disclose(chat.group, _shown(chat, category), insights)
+    written = _insights(chat, category, unwritten)
+    metrics = {key: one.metrics for key, one in written.items()}
+    disclosure = disclose(chat.group, _shown(chat, category), metrics)
+    contents = {key: one.content for key, one in written.items() if one.content is not None}
     return {
-        Part.INSIGHTS: encoded_insights(insights),
+        Part.INSIGHTS: encoded_insights(contents),
         Part.DISCLOSURE: encoded_disclosure(disclosure),
     }
 
 
-def _insights(
-    facts: Facts, category: Category, message_count: int, unwritten: Unwritten
-) -> dict[str, InsightContent]:
+def _insights(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[str, Written]:
     """The insights of the offline analysis; one that fails is left out and noted."""
-    written: dict[str, InsightContent] = {}
+    facts = chat.group.facts
+    insights: dict[str, Written] = {}
     for spec in category.insights:
         try:
-            content = WRITERS[category.key, spec.key](facts)
-            written[spec.key] = checked_evidence(content, message_count=message_count)
+            written = write(category.key, spec.key, facts, chat.language)
+            content = written.content or stand_in(facts, chat.language, written.metrics)
+            checked = checked_evidence(content, message_count=len(chat.messages))
+            insights[spec.key] = Written(written.metrics, checked)
         except Exception as error:  # noqa: BLE001 (what it says may quote the chat)
             unwritten[f"{category.key}/{spec.key}"] = type(error).__qualname__
-    return written
+    return insights
 
 
 def _shown(chat: _Chat, category: Category) -> Sequence[Message]:

@@ -1,16 +1,13 @@
 """From a made-up chat to judged claims, through the real importer, context and generator."""
 
-import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
 from app.chats.formats.text import decode_text
 from app.chats.formats.whatsapp.export import parse_export
-from app.generation.offline.generator import OfflineGenerator
-from app.generation.preparation import build_context
+from app.generation.preparation import build_contexts
 from benchmarks.offline_quality.chat import Chat
 from benchmarks.offline_quality.export import date_order, export
 from benchmarks.offline_quality.judge import (
@@ -21,7 +18,6 @@ from benchmarks.offline_quality.judge import (
     is_note,
     judge_claims,
 )
-from benchmarks.open_guard import OpenGuard
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z+\d])")
 
@@ -42,7 +38,7 @@ def judge(chats: Sequence[Chat]) -> Judged:
     found: list[Found] = []
     insights = 0
     for chat in chats:
-        contents = asyncio.run(write_all(chat))
+        contents = write_all(chat, language="en")
         insights += len(contents)
         claims = [
             Claim(place, finding.claim, tuple(finding.evidence))
@@ -64,8 +60,10 @@ def _told(place: tuple[str, str], content: InsightContent) -> Iterator[Claim]:
             yield Claim(place, sentence, evidence, "summaries")
 
 
-async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
-    """The insights by (category, key), in English.
+def write_all(
+    chat: Chat, *, language: str | None = None
+) -> dict[tuple[str, str], InsightContent]:
+    """The insights by (category, key), in the chat's language if `language` is None.
 
     Raises RuntimeError if the importer numbers the messages otherwise than they were said.
     """
@@ -73,10 +71,9 @@ async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
     got = [(each.number, each.at, each.author, each.text) for each in parsed.messages]
     if got != [(each.number, each.at, each.author, each.text) for each in chat.said]:
         raise RuntimeError(f"{chat.name} was not imported as it was said")
-    written: dict[tuple[str, str], InsightContent] = {}
-    for key, category in CATEGORIES.items():
-        context = build_context(parsed.messages, category)
-        for spec in category.insights:
-            draft = await OfflineGenerator().write(spec, context, language="en", guard=OpenGuard())
-            written[key, spec.key] = draft.content
-    return written
+    contexts = build_contexts(parsed.messages, language=language)
+    return {
+        (category, key): content
+        for category, context in contexts.items()
+        for key, content in context.insights.items()
+    }
