@@ -72,9 +72,7 @@ def judge_events(chat: Chat, contents: Mapping[tuple[str, str], InsightContent])
         if told and insight[1] in COUNTED:
             sentences.append(_headline(chat, insight, content))
     planted = {each.scene for each in chat.said if each.scene.startswith("events/")}
-    return Told(
-        sentences, Counter(map(_kind_of, planted)), Counter(map(_kind_of, found & planted))
-    )
+    return Told(sentences, Counter(map(_kind_of, planted)), Counter(map(_kind_of, found & planted)))
 
 
 def _kind_of(scene: str) -> str:
@@ -105,7 +103,7 @@ def _sentence(
 
 
 def _is_of_one_scene(kind: str, messages: Sequence[Said], text: str) -> bool:
-    """All of one planted scene of that kind; what follows a promise may be any that has its word."""
+    """All of one planted scene of that kind; after a promise there may be one with its word."""
     first, *rest = messages
     if not first.scene.startswith(f"events/{kind}/"):
         return False

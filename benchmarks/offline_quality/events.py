@@ -49,9 +49,7 @@ def _parted(sentences: Sequence[Sentence], by: Callable[[Sentence], str]) -> dic
     parts: dict[str, list[Sentence]] = {}
     for each in sentences:
         parts.setdefault(by(each), []).append(each)
-    return {
-        name: f"{precision(part):.3f} of {len(part)}" for name, part in sorted(parts.items())
-    }
+    return {name: f"{precision(part):.3f} of {len(part)}" for name, part in sorted(parts.items())}
 
 
 def main() -> None:

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.offline_quality import (
-    headline_claims,
-    rhythm_claims,
-    speech_claims,
-    summary_claims,
-)
+from benchmarks.offline_quality import checks
 from benchmarks.offline_quality.chat import Chat, Plant
 from benchmarks.offline_quality.reading import compiled, stated
 from benchmarks.offline_quality.truth import Truth
@@ -33,19 +28,17 @@ def _forms(section: str) -> list[Form]:
 def _check(named: str) -> Check:
     """The function of that name; further words are what it is asked about."""
     name, *about = named.split()
-    for module in (rhythm_claims, speech_claims, headline_claims, summary_claims):
-        found = getattr(module, name, None)
-        if found is not None:
-            return lambda truth, values, evidence: found(truth, values, evidence, *about)
-    raise LookupError(f"no check is called {name}")
+    found = getattr(checks, name)
+    return lambda truth, values, evidence: found(truth, values, evidence, *about)
 
 
-_FORMS = {section: _forms(section) for section in ("findings", "headlines", "summaries", "notes")}
+_FINDINGS = _forms("findings")
+_FORMS = {"findings": _FINDINGS, "headlines": [*_forms("headlines"), *_FINDINGS]}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence as the user gets it; one of a headline or summary rests on all the evidence.
+    """A sentence as the user gets it; a headline rests on all the evidence.
 
     `section` is that of forms.toml.
     """
@@ -106,11 +99,6 @@ def _outcome(truth: Truth, claim: Claim, values: dict[str, Any], check: Check) -
     if right is None:
         return None
     return TRUE if right else FALSE
-
-
-def is_note(sentence: str) -> bool:
-    """Whether a sentence says how to read the rest, and nothing of the chat."""
-    return any(pattern.fullmatch(sentence) for _, pattern, _ in _FORMS["notes"])
 
 
 def find_plants(chat: Chat, claims: Iterable[Claim]) -> list[Found]:

@@ -1,7 +1,6 @@
 """From a made-up chat to judged claims, through the real importer, context and generator."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.catalog.content import InsightContent
@@ -15,11 +14,8 @@ from benchmarks.offline_quality.judge import (
     Found,
     Verdict,
     find_plants,
-    is_note,
     judge_claims,
 )
-
-_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z+\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +41,19 @@ def judge(chats: Sequence[Chat]) -> Judged:
             for place, content in contents.items()
             for finding in content.findings
         ]
-        claims += [claim for place, content in contents.items() for claim in _told(place, content)]
+        claims += [_headline(place, content) for place, content in contents.items()]
         verdicts += judge_claims(chat, claims)
         found += find_plants(chat, claims)
     return Judged(len(chats), insights, verdicts, found)
 
 
-def _told(place: tuple[str, str], content: InsightContent) -> Iterator[Claim]:
-    """The headline and the sentences of the summary; they rest on the evidence of all findings."""
+def _headline(place: tuple[str, str], content: InsightContent) -> Claim:
+    """It rests on the evidence of all findings; a summary says how was counted, and no more."""
     evidence = tuple(sorted({number for each in content.findings for number in each.evidence}))
-    yield Claim(place, content.headline, evidence, "headlines")
-    for sentence in _SENTENCE_END.split(content.summary):
-        if not is_note(sentence):
-            yield Claim(place, sentence, evidence, "summaries")
+    return Claim(place, content.headline, evidence, "headlines")
 
 
-def write_all(
-    chat: Chat, *, language: str | None = None
-) -> dict[tuple[str, str], InsightContent]:
+def write_all(chat: Chat, *, language: str | None = None) -> dict[tuple[str, str], InsightContent]:
     """The insights by (category, key), in the chat's language if `language` is None.
 
     Raises RuntimeError if the importer numbers the messages otherwise than they were said.

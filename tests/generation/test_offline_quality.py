@@ -54,7 +54,7 @@ def test_a_claim_made_false_is_judged_false(judged: Judged):
         if verdict.outcome == TRUE and verdict.chat.name in ("pair-en-1", "group-es-1")
         for spoilt in _spoilt(verdict)
     ]
-    assert len(outcomes) > 500
+    assert len(outcomes) > 300
     assert sum(each != TRUE for each in outcomes) / len(outcomes) >= CAUGHT_MIN
 
 

@@ -39,9 +39,9 @@ def _texts() -> Iterator[str]:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         }
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if " " in node.value.strip() and id(node) not in notes:
-                    yield node.value
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and " " in text.strip() and id(node) not in notes:
+                yield text
 
 
 def _trees() -> Iterator[ast.Module]:

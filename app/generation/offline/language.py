@@ -13,7 +13,6 @@ from babel.dates import (
     format_time,
     get_day_names,
 )
-from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
@@ -67,8 +66,8 @@ class Language:
         return self._filled(forms[plural_index(self.tag, n)], {"n": n, **values})
 
     def shown(self, value: object) -> str:
-        """A number, day, hour, span, share, period or list in words of this language."""
-        return _shown(self._locale, tuple(value) if isinstance(value, list) else value)
+        """A number, day, hour, span, share or period in words of this language."""
+        return _shown(self._locale, value)
 
     def _filled(self, message: str, values: dict[str, object]) -> str:
         return message.format(**{name: self.shown(value) for name, value in values.items()})
@@ -96,10 +95,9 @@ def _catalog(tag: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for message in read:
         key, told = message.id, message.string
-        if key:
-            found[key if isinstance(key, str) else key[0]] = (
-                (told,) if isinstance(told, str) else tuple(told)
-            )
+        if key and told:
+            name = key if isinstance(key, str) else key[0]
+            found[name] = (told,) if isinstance(told, str) else tuple(told)
     return found
 
 
@@ -124,8 +122,6 @@ def _shown(tag: str, value: Any) -> str:
             return format_time(value, "short", locale=tag)
         case timedelta():
             return _span(tag, value.total_seconds())
-        case tuple():
-            return format_list([_shown(tag, one) for one in value], locale=tag)
         case _:
             raise TypeError(f"nothing shows a {type(value).__name__}")
 

@@ -7,7 +7,7 @@ from app.catalog.content import Finding, InsightContent, Metric
 from app.chats.names import printable
 from app.generation.offline.claims import family, friendship, romance, work
 from app.generation.offline.claims.story import Story
-from app.generation.offline.language import Language
+from app.generation.offline.language import Language, Share
 from app.generation.offline.measures.facts import Facts
 
 _ALL = (
@@ -67,10 +67,9 @@ def stand_in(facts: Facts, language: Language, metrics: Mapping[str, Metric]) ->
     """What stands for an insight that nothing proves: it says so, and who wrote how much."""
     person = facts.people[0]
     text = language.say(
-        "{name} wrote {count} of {total} messages.",
+        "{name} wrote {share} of what is here.",
         name=printable(person.name),
-        count=person.messages,
-        total=facts.messages,
+        share=Share(person.messages, facts.messages),
     )
     numbers = [facts.chat.messages[at].number for at in person.own[:1]]
     return InsightContent(

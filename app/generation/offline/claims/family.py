@@ -65,7 +65,8 @@ def _first_of_the_day(story: Story) -> None:
         dawns.setdefault(day, at)
     own = story.chat.by_person(dawns.values())
     top, second = ranked(own)[:2]
-    if len(dawns) >= DAYS_MIN and len(own[top]) > len(own[second]):
+    is_own_fact = set(dawns.values()) != set(story.chat.starts)
+    if len(dawns) >= DAYS_MIN and len(own[top]) > len(own[second]) and is_own_fact:
         story.tell(
             "{name} wrote the first message of the day on {count} of {total} days, {other} on "
             "{rest}.",
@@ -135,7 +136,9 @@ def logistics(story: Story) -> InsightContent | None:
         requests=story.counts("request"),
         taken_on=story.by_person([len(mine) for mine in chat.by_person(plans)]),
     )
-    timed = [at for at, each in enumerate(chat.messages) if ":" in each.text and _CLOCK.search(each.text)]
+    timed = [
+        at for at, each in enumerate(chat.messages) if ":" in each.text and _CLOCK.search(each.text)
+    ]
     own = chat.by_person(timed)
     top = ranked(own)[0]
     if len(timed) >= TIMES_MIN:

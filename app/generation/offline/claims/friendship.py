@@ -29,7 +29,9 @@ def who_reaches_out(story: Story) -> InsightContent | None:
     story.measure(
         conversations=len(chat.starts),
         opened=story.by_person([len(mine) for mine in opened]),
-        longest_silence_days=longest and round(longest.total_seconds() / SECONDS_A_DAY, 1),
+        longest_silence_days=None
+        if longest is None
+        else round(longest.total_seconds() / SECONDS_A_DAY, 1),
     )
     if story.is_shared and len(chat.starts) >= TALKS_MIN:
         _openings(story)
@@ -132,17 +134,20 @@ def listening(story: Story) -> InsightContent | None:
     _pace_change(story, known)
     if asked.open:
         last = asked.open[-1]
-        story.tell_n(
-            "After {n} of {total} questions nobody else wrote for a day: {name}'s of {day}, "
-            "“{quote}”.",
-            "After {n} of {total} questions nobody else wrote for a day; the last is {name}'s of "
-            "{day}: “{quote}”.",
+        story.tell(
+            "Nobody else wrote for a day after {name}'s question of {day}: “{quote}”."
+            if len(asked.open) == 1
+            else "After {count} of {total} questions nobody else wrote for a day; the last is "
+            "{name}'s of {day}: “{quote}”.",
             asked.open[-OPEN_SHOWN:],
-            n=len(asked.open),
+            count=len(asked.open),
             total=len(asked.judged),
             name=story.name(last),
             day=chat.on(last),
             quote=story.quote(last),
+        )
+        story.head_n(
+            "{n} question was left open", "{n} questions were left open", n=len(asked.open)
         )
     return story.told("A reply is the next message by somebody else in the same conversation.")
 
@@ -202,13 +207,13 @@ def warmth_and_humour(story: Story) -> InsightContent | None:
     talks: dict[int, list[int]] = {}
     for at in sorted(chat.signals["laughter"]):
         talks.setdefault(chat.conversation[at], []).append(at)
-    merry = max(talks.values(), key=len, default=[])
+    merry = max(talks.values(), key=len) if talks else []
     if len(merry) >= PEAK_MIN:
-        story.tell_n(
-            "No conversation has more laughter than that of {day}: {n} message.",
-            "No conversation has more laughter than that of {day}: {n} messages.",
+        story.tell(
+            "No conversation has more laughter than that of {day}: {count} messages.",
             merry,
-            n=len(merry),
+            headline="Most laughter on {day}",
+            count=len(merry),
             day=chat.on(merry[0]),
         )
     story.forms(
@@ -216,6 +221,7 @@ def warmth_and_humour(story: Story) -> InsightContent | None:
         lambda name, form, count, behind: story.tell(
             "Of words of praise, {name} writes “{form}” most often: {count} times.",
             behind,
+            headline="{name}'s praise is “{form}”",
             name=name,
             form=form,
             count=count,
@@ -275,7 +281,7 @@ def plans_and_promises(story: Story) -> InsightContent | None:
     chat, events = story.chat, story.facts.events
     promises = events.promises
     own = chat.by_person(each.at for each in promises)
-    never = [each for each in promises if each.is_followed and each.again is None]
+    never = [each for each in promises if each.is_never]
     story.measure(
         plans=story.by_person([len(mine) for mine in chat.by_person(p.at for p in events.plans)]),
         promises=story.by_person([len(mine) for mine in own]),
@@ -284,10 +290,8 @@ def plans_and_promises(story: Story) -> InsightContent | None:
     for each in promises[-PROMISES_SHOWN:]:
         message = "On {day} {name} announced: “{quote}”."
         if each.again is not None:
-            message = (
-                "On {day} {name} announced: “{quote}”. “{word}” is written again on {later}."
-            )
-        elif each.is_followed:
+            message = "On {day} {name} announced: “{quote}”. “{word}” is written again on {later}."
+        elif each.is_never:
             message = (
                 "On {day} {name} announced: “{quote}”. No later conversation has the word “{word}”."
             )
@@ -319,7 +323,7 @@ def chapters(story: Story) -> InsightContent | None:
         busiest_period=story.language.shown(Period(busiest.first, subjects.grain)),
         lasting_subjects=[each.word for each in subjects.lasting],
     )
-    if len(subjects.periods) > 1:
+    if len(subjects.periods) > 1 and subjects.grain != "day":  # The fullest day is told elsewhere.
         story.tell(
             "{period}: {count} of {total} messages, more than in any other of the {periods} parts.",
             busiest.messages,
@@ -334,7 +338,8 @@ def chapters(story: Story) -> InsightContent | None:
     for each in told:
         if each in fullest and each.subject is not None:
             story.tell(
-                "{period}: “{word}” stands in {count} messages, in all the rest of the chat in {rest}.",
+                "{period}: “{word}” stands in {count} messages, in all the rest of the chat in "
+                "{rest}.",
                 each.subject.places,
                 period=Period(each.first, subjects.grain),
                 word=each.subject.word,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, time, timedelta
+from datetime import date, time
 from itertools import groupby
 
 from app.catalog.content import InsightContent
@@ -10,7 +10,6 @@ from app.generation.offline.claims.story import Story, ranked
 from app.generation.offline.language import Share
 from app.generation.offline.measures import rhythm
 from app.generation.offline.measures.facts import count_words
-from app.generation.offline.measures.transcript import SECONDS_A_DAY
 
 RETURN_S, RETURNED_MIN = 3600, 3
 HALF_DAYS_MIN, HALF_MESSAGES_MIN = 14, 20
@@ -22,7 +21,7 @@ LATE_FROM, LATE_TO = 22, 6
 
 def affection(story: Story) -> InsightContent | None:
     """The tender words of each, and how often they are returned."""
-    chat, tender = story.chat, sorted(story.chat.signals["affection"])
+    tender = sorted(story.chat.signals["affection"])
     returned = _returned(story, tender)
     story.measure(
         affection=story.counts("affection"),
@@ -64,7 +63,8 @@ def affection(story: Story) -> InsightContent | None:
 
 def _returned(story: Story, positions: list[int]) -> list[int]:
     """Those that another person returned in kind within an hour."""
-    chat, found = story.chat, []
+    chat = story.chat
+    found: list[int] = []
     for place, at in enumerate(positions):
         for later in positions[place + 1 :]:
             if chat.at[later] - chat.at[at] > RETURN_S:
@@ -111,7 +111,8 @@ def balance(story: Story) -> InsightContent | None:
         "{name} asked {count} questions, {other} {rest}.",
     )
     last = chat.by_person(talk[-1] for talk in chat.talks())
-    if len(chat.starts) >= TALKS_MIN:
+    is_own_fact = list(map(len, last)) != list(map(len, facts.openings))
+    if len(chat.starts) >= TALKS_MIN and is_own_fact:
         _compared(
             story,
             last,
@@ -216,9 +217,17 @@ def rituals(story: Story) -> InsightContent | None:
             until=date.fromordinal(last),
         )
         story.head_n("{n} day in a row", "{n} days in a row, without a gap", n=last - first + 1)
-    for signal, message in (
-        ("morning", "Messages of good morning stand on {count} of {total} days, mostly {name}'s."),
-        ("night", "Messages of good night stand on {count} of {total} days, mostly {name}'s."),
+    for signal, message, headline in (
+        (
+            "morning",
+            "Messages of good morning stand on {count} of {total} days, mostly {name}'s.",
+            "A good morning on {count} of {total} days",
+        ),
+        (
+            "night",
+            "Messages of good night stand on {count} of {total} days, mostly {name}'s.",
+            "A good night on {count} of {total} days",
+        ),
     ):
         said = sorted(chat.signals[signal])
         days = {chat.day[at] for at in said}
@@ -226,6 +235,7 @@ def rituals(story: Story) -> InsightContent | None:
             story.tell(
                 message,
                 said,
+                headline=headline,
                 count=len(days),
                 total=len(set(chat.day)),
                 name=story.people[ranked(chat.by_person(said))[0]],
@@ -248,7 +258,7 @@ def plans_together(story: Story) -> InsightContent | None:
     chat, events = story.chat, story.facts.events
     own = chat.by_person(each.at for each in events.promises)
     proposed = chat.by_person(each.at for each in events.plans)
-    never = [each for each in events.promises if each.is_followed and each.again is None]
+    never = [each for each in events.promises if each.is_never]
     story.measure(
         plans=story.by_person([len(mine) for mine in proposed]),
         promises=story.by_person([len(mine) for mine in own]),

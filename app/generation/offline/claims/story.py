@@ -91,9 +91,7 @@ class Story:
     def _add(self, claim: str, behind: Iterable[int]) -> None:
         positions = sorted(set(behind))
         self._observed += len(positions)
-        numbers = [
-            self.chat.messages[at].number for at in spread_over(positions, _EVIDENCE_SHOWN)
-        ]
+        numbers = [self.chat.messages[at].number for at in spread_over(positions, _EVIDENCE_SHOWN)]
         if numbers and len(self._findings) < FINDINGS_MAX:
             self._findings.append(Finding(claim=_capital(claim), evidence=sorted(numbers)))
 
@@ -105,9 +103,9 @@ class Story:
         for who, name in enumerate(self.people):
             said = self.chat.forms.get((signal, who))
             if said:
-                form = max(said, key=lambda each: (len(said[each]), each))
-                if len(said[form]) >= FORM_MIN:
-                    told.append((len(said[form]), name, form, said[form]))
+                form, behind = max(said.items(), key=lambda each: (len(each[1]), each[0]))
+                if len(behind) >= FORM_MIN:
+                    told.append((len(behind), name, form, behind))
         for count, name, form, behind in sorted(told, key=lambda each: -each[0])[:people_max]:
             say(name, self._as_said(form, behind[0]), count, behind)
 

@@ -23,9 +23,7 @@ def decisions(story: Story) -> InsightContent | None:
         taken_up_again=story.facts.events.taken_up,
         last_decision=story.chat.on(made[-1].at).isoformat() if made else None,
     )
-    _told(
-        story, made, "Decided on {day}, in the words of {name}: “{quote}”. {other}: “{reply}”."
-    )
+    _told(story, made, "Decided on {day}, in the words of {name}: “{quote}”. {other}: “{reply}”.")
     if made:
         story.head_n(
             "{n} decision with a yes to it, of {day}",
@@ -66,9 +64,7 @@ def blockers(story: Story) -> InsightContent | None:
     answers = [(at, chat.reply(at)) for at in trouble]
     waits = sorted(chat.at[reply] - chat.at[at] for at, reply in answers if reply is not None)
     alone = [
-        at
-        for at, reply in answers
-        if reply is None and chat.at[-1] - chat.at[at] > SECONDS_A_DAY
+        at for at, reply in answers if reply is None and chat.at[-1] - chat.at[at] > SECONDS_A_DAY
     ]
     story.measure(
         blockers=story.counts("blocker"),

@@ -35,13 +35,13 @@ Answer = Callable[[int], int | None]
 class Followed:
     """A message; `word` is its rarest noun, `again` where a later conversation has that.
 
-    `is_followed`: whether there is a word, and at least a week of chat follows.
+    `is_never`: none of its nouns returns, and at least a week of chat follows.
     """
 
     at: int
     word: str
     again: int | None
-    is_followed: bool
+    is_never: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,7 @@ def find_events(chat: AnnotatedTranscript) -> Events:
         birthdays=list(_pairs(found.plain("birthday", denied=ANYWHERE), found.thanks)),
         troubles=list(_pairs(found.plain("broken", denied=ANYWHERE), found.solved("fixed"))),
         worries=list(_pairs(found.plain("unwell"), found.comfort)),
-        tasks=list(
-            _pairs(found.dated("ask", may_ask=True), found.solved("done", by_another=True))
-        ),
+        tasks=list(_pairs(found.dated("ask", may_ask=True), found.solved("done", by_another=True))),
         returns=list(found.returns()),
     )
 
@@ -225,21 +223,23 @@ class _Finder:
             and spread[word] <= self._rare
             and not self.chat.lexicon.is_signal(word)
         ]
-        return sorted(rare, key=lambda word: spread[word])
+        return sorted(rare, key=lambda word: (spread[word], -len(word)))
 
     def followed(self, positions: Iterable[int]) -> Iterator[Followed]:
         """These messages, and where the rarest noun of each stands in a later conversation."""
         chat = self.chat
-        named = {at: next(iter(self.nouns(at)), "") for at in positions}
-        places = chat.places(set(named.values()) - {""})
-        for at, word in named.items():
-            found = places.get(word, [])
-            later = found[bisect_right(found, at) :]
-            again = next(
-                (one for one in later if chat.conversation[one] > chat.conversation[at]), None
-            )
-            is_followed = bool(word) and chat.at[-1] - chat.at[at] >= FOLLOWED_AFTER_S
-            yield Followed(at, word, again, is_followed)
+        named = {at: self.nouns(at) for at in positions}
+        places = chat.places({word for nouns in named.values() for word in nouns})
+        for at, nouns in named.items():
+            later = {
+                word: place
+                for word in nouns
+                for place in reversed(places[word][bisect_right(places[word], at) :])
+                if chat.conversation[place] > chat.conversation[at]
+            }
+            word = next(iter(nouns), "")
+            is_over = bool(nouns) and chat.at[-1] - chat.at[at] >= FOLLOWED_AFTER_S
+            yield Followed(at, word, later.get(word), is_never=is_over and not later)
 
     def quarrels(self) -> Iterator[Quarrel]:
         """Passages of anger from two sides, or from one and answered by an apology."""

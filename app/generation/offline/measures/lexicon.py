@@ -156,10 +156,14 @@ def _tables(languages: tuple[str, ...]) -> _Tables:
         for cue, told in each["cues"].items()
         for phrase in told
     ]
-    tables: tuple[dict[str, list[_Entry]], ...] = ({}, {}, {})
+    whole: dict[str, list[_Entry]] = {}
+    prefixes: dict[str, list[_Entry]] = {}
+    endings: dict[str, list[_Entry]] = {}
     for signal, phrase in said:
         first, *rest = phrase.lower().removeprefix("^").split()
-        table = tables[first.endswith("*") + 2 * first.startswith("*")]
+        table = whole
+        if "*" in first:
+            table = prefixes if first.endswith("*") else endings
         entry = _Entry(signal, rest, is_opening=phrase.startswith("^"))
         table.setdefault(first.strip("*"), []).append(entry)
     return _Tables(
@@ -171,9 +175,9 @@ def _tables(languages: tuple[str, ...]) -> _Tables:
             word for signal, phrase in said if signal.startswith(CUE) for word in phrase.split()
         ),
         weekdays=tuple(lists[0]["cues"].get("weekdays", ())) if lists else (),
-        whole=tables[0],
-        prefixes=tables[1],
-        endings=tables[2],
+        whole=whole,
+        prefixes=prefixes,
+        endings=endings,
     )
 
 

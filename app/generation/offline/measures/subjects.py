@@ -97,7 +97,9 @@ def _naming(chat: AnnotatedTranscript) -> list[set[str]]:
     dull = chat.lexicon.common | {part for name in chat.people for part in words_of(name)}
     part = COMMON_SHARE if len(chat.words) > SHORT_CHAT else COMMON_SHARE_SHORT
     limit = max(part * len(chat.words), 2 * COUNT_MIN)
-    laughs = {form for (signal, _), said in chat.forms.items() if signal == "laughter" for form in said}
+    laughs = {
+        form for (signal, _), said in chat.forms.items() if signal == "laughter" for form in said
+    }
     telling = {
         word
         for word, count in chat.spread.items()
