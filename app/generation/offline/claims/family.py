@@ -5,7 +5,7 @@ from collections import Counter
 
 from app.catalog.content import InsightContent
 from app.chats.message import MessageKind
-from app.generation.offline.claims.story import Story, ranked
+from app.generation.offline.claims.story import Story, leads, ranked
 from app.generation.offline.language import Share
 from app.generation.offline.measures import rhythm
 
@@ -193,17 +193,7 @@ def shared_moments(story: Story) -> InsightContent | None:
         photos_and_media=story.by_person([len(mine) for mine in own]),
         occasions=len(chat.signals["occasion"]),
     )
-    mean = story.facts.messages / len(by_day)
-    if len(by_day) > 2 and by_day[busiest] >= max(FULL_MIN, FULL_RATIO * mean):
-        there = [at for at, day in enumerate(chat.day) if day == busiest]
-        story.tell(
-            "{day} was the fullest day, with {count} messages; an average day has {mean}.",
-            there,
-            headline="{day}: {count} messages, your fullest day",
-            day=chat.on(there[0]),
-            count=len(there),
-            mean=mean,
-        )
+    _fullest_day(story, by_day, busiest)
     for each in story.facts.events.birthdays[-EVENTS_SHOWN:]:
         story.tell(
             "On {day} {name} wished a happy birthday: “{quote}”; {other} thanked: “{reply}”.",
@@ -215,8 +205,40 @@ def shared_moments(story: Story) -> InsightContent | None:
             quote=story.quote(each.at),
             reply=story.quote(each.other),
         )
-    talk = max(chat.talks(), key=len)
-    if len(chat.starts) > 2 and len(talk) >= LONG_MIN:
+    _longest_talk(story)
+    top = ranked(own)[0]
+    if own[top]:
+        story.tell(
+            "{name} shared {count} of {total} photos and other media.",
+            own[top],
+            headline="{count} of {total} photos and other media are {name}'s",
+            name=story.people[top],
+            count=len(own[top]),
+            total=len(media),
+        )
+    return story.told("The fullest days are told with messages spread over them.")
+
+
+def _fullest_day(story: Story, by_day: Counter[int], busiest: int) -> None:
+    chat = story.chat
+    mean = story.facts.messages / len(by_day)
+    is_first = leads(by_day.values())
+    if is_first and len(by_day) > 2 and by_day[busiest] >= max(FULL_MIN, FULL_RATIO * mean):
+        there = [at for at, day in enumerate(chat.day) if day == busiest]
+        story.tell(
+            "{day} was the fullest day, with {count} messages; an average day has {mean}.",
+            there,
+            headline="{day}: {count} messages, your fullest day",
+            day=chat.on(there[0]),
+            count=len(there),
+            mean=mean,
+        )
+
+
+def _longest_talk(story: Story) -> None:
+    chat, talks = story.chat, story.chat.talks()
+    talk = max(talks, key=len)
+    if len(talks) > 2 and len(talk) >= LONG_MIN and leads(map(len, talks)):
         story.tell(
             "The longest conversation has {count} messages, from {day} on, over {span}.",
             talk,
@@ -225,17 +247,6 @@ def shared_moments(story: Story) -> InsightContent | None:
             day=chat.on(talk[0]),
             span=chat.between(talk[0], talk[-1]),
         )
-    top = ranked(own)[0]
-    if own[top]:
-        story.tell(
-            "{name} shared most photos and other media: {count} of {total}.",
-            own[top],
-            headline="{name} shares the photos: {count} of {total} media",
-            name=story.people[top],
-            count=len(own[top]),
-            total=len(media),
-        )
-    return story.told("The fullest days are told with messages spread over them.")
 
 
 def worries(story: Story) -> InsightContent | None:

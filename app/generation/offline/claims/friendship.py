@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims.story import Story, ranked
+from app.generation.offline.claims.story import Story, leads, ranked
 from app.generation.offline.language import Period, Share
 from app.generation.offline.measures import rhythm
 from app.generation.offline.measures.events import Quarrel
@@ -115,41 +115,51 @@ def listening(story: Story) -> InsightContent | None:
     known = [who for who in range(len(replies)) if len(replies[who]) >= REPLIES_MIN]
     known.sort(key=lambda who: waits[who] or timedelta())
     if len(known) > 1:
-        fast, slow = known[0], known[-1]
-        headline = "{name} answers within {span}, {other} within {slow}"
-        if story.language.shown(waits[fast]) == story.language.shown(waits[slow]):
-            headline = "{name} and {other} both answer within {span}"
-        story.tell(
-            "Half of {name}'s {count} replies came within {span}, half of {other}'s {rest} within "
-            "{slow}.",
-            [*_typical(story, fast), *_typical(story, slow)],
-            headline=headline,
-            name=story.people[fast],
-            other=story.people[slow],
-            count=len(replies[fast]),
-            rest=len(replies[slow]),
-            span=waits[fast] or timedelta(),
-            slow=waits[slow] or timedelta(),
-        )
+        _pace(story, known[0], known[-1])
     _pace_change(story, known)
     if asked.open:
-        last = asked.open[-1]
-        story.tell(
-            "Nobody else wrote for a day after {name}'s question of {day}: “{quote}”."
-            if len(asked.open) == 1
-            else "After {count} of {total} questions nobody else wrote for a day; the last is "
-            "{name}'s of {day}: “{quote}”.",
-            asked.open[-OPEN_SHOWN:],
-            count=len(asked.open),
-            total=len(asked.judged),
-            name=story.name(last),
-            day=chat.on(last),
-            quote=story.quote(last),
-        )
-        story.head_n(
-            "{n} question was left open", "{n} questions were left open", n=len(asked.open)
-        )
+        _left_open(story)
     return story.told("A reply is the next message by somebody else in the same conversation.")
+
+
+def _pace(story: Story, fast: int, slow: int) -> None:
+    """The median reply of the fastest to answer beside that of the slowest."""
+    replies = story.facts.replies
+    waits = {who: rhythm.wait(story.chat, replies[who]) or timedelta() for who in (fast, slow)}
+    headline = "{name} answers within {span}, {other} within {slow}"
+    if story.language.shown(waits[fast]) == story.language.shown(waits[slow]):
+        headline = "{name} and {other} both answer within {span}"
+    story.tell(
+        "Half of {name}'s {count} replies came within {span}, half of {other}'s {rest} within "
+        "{slow}.",
+        [*_typical(story, fast), *_typical(story, slow)],
+        headline=headline,
+        name=story.people[fast],
+        other=story.people[slow],
+        count=len(replies[fast]),
+        rest=len(replies[slow]),
+        span=waits[fast],
+        slow=waits[slow],
+    )
+
+
+def _left_open(story: Story) -> None:
+    """Questions after which nobody else wrote for a day."""
+    chat, asked = story.chat, story.facts.questions
+    last = asked.open[-1]
+    story.tell(
+        "Nobody else wrote for a day after {name}'s question of {day}: “{quote}”."
+        if len(asked.open) == 1
+        else "After {count} of {total} questions nobody else wrote for a day; the last is "
+        "{name}'s of {day}: “{quote}”.",
+        asked.open[-OPEN_SHOWN:],
+        count=len(asked.open),
+        total=len(asked.judged),
+        name=story.name(last),
+        day=chat.on(last),
+        quote=story.quote(last),
+    )
+    story.head_n("{n} question was left open", "{n} questions were left open", n=len(asked.open))
 
 
 def _typical(story: Story, who: int) -> list[int]:
@@ -307,8 +317,9 @@ def plans_and_promises(story: Story) -> InsightContent | None:
     if promises:
         story.head_n(
             "{n} announcement for a day, by {name}",
-            "{n} announcements for a day, most of them by {name}",
+            "{n} announcements for a day, {count} of them by {name}",
             n=len(promises),
+            count=len(own[ranked(own)[0]]),
             name=story.people[ranked(own)[0]],
         )
     return story.told("An announcement says “I will”, or its like, and names a day.")
@@ -323,7 +334,9 @@ def chapters(story: Story) -> InsightContent | None:
         busiest_period=story.language.shown(Period(busiest.first, subjects.grain)),
         lasting_subjects=[each.word for each in subjects.lasting],
     )
-    if len(subjects.periods) > 1 and subjects.grain != "day":  # The fullest day is told elsewhere.
+    is_first = leads(len(each.messages) for each in subjects.periods)
+    if is_first and subjects.grain != "day" and len(subjects.periods) > 1:
+        # The fullest day is told elsewhere.
         story.tell(
             "{period}: {count} of {total} messages, more than in any other of the {periods} parts.",
             busiest.messages,

@@ -6,7 +6,7 @@ from datetime import date, time
 from itertools import groupby
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims.story import Story, ranked
+from app.generation.offline.claims.story import Story, leads, ranked
 from app.generation.offline.language import Share
 from app.generation.offline.measures import rhythm
 from app.generation.offline.measures.facts import count_words
@@ -88,22 +88,7 @@ def balance(story: Story) -> InsightContent | None:
     )
     if not story.is_shared:
         return None
-    first, second = sorted(range(len(facts.people)), key=lambda who: -facts.people[who].words)[:2]
-    one, two = facts.people[first], facts.people[second]
-    if two.words:
-        story.tell(
-            "{name} wrote {count} words, {other} {rest}; a message has {mean} and {other_mean} "
-            "words on average.",
-            [*one.own, *two.own],
-            headline="{name} wrote {share} of all words",
-            name=story.people[first],
-            other=story.people[second],
-            count=one.words,
-            rest=two.words,
-            mean=round(one.words / one.messages, 1),
-            other_mean=round(two.words / two.messages, 1),
-            share=Share(one.words, sum(each.words for each in facts.people)),
-        )
+    _words(story)
     _compared(
         story,
         facts.questions.asked,
@@ -131,6 +116,26 @@ def balance(story: Story) -> InsightContent | None:
         "Three messages or more in a row: {name} {count} times, {other} {rest}.",
     )
     return story.told("Balance need not mean equal numbers.")
+
+
+def _words(story: Story) -> None:
+    facts = story.facts
+    first, second = sorted(range(len(facts.people)), key=lambda who: -facts.people[who].words)[:2]
+    one, two = facts.people[first], facts.people[second]
+    if two.words:
+        story.tell(
+            "{name} wrote {count} words, {other} {rest}; a message has {mean} and {other_mean} "
+            "words on average.",
+            [*one.own, *two.own],
+            headline="{name} wrote {share} of all words",
+            name=story.people[first],
+            other=story.people[second],
+            count=one.words,
+            rest=two.words,
+            mean=round(one.words / one.messages, 1),
+            other_mean=round(two.words / two.messages, 1),
+            share=Share(one.words, sum(each.words for each in facts.people)),
+        )
 
 
 def _compared(story: Story, own: list[list[int]], least: int, message: str) -> None:
@@ -173,17 +178,7 @@ def tension_and_repair(story: Story) -> InsightContent | None:
                 span=chat.between(each.angry[0], each.apology),
                 quote=story.quote(each.apology),
             )
-    for at in events.returns[-EVENTS_SHOWN:]:
-        start = chat.starts[chat.conversation[at]]
-        story.tell(
-            "After {span} of silence {name} wrote first on {day}, with an apology: “{quote}”.",
-            [start - 1, at],
-            headline="{name} ended a silence of {span} with an apology",
-            span=chat.between(start - 1, start),
-            name=story.name(at),
-            day=chat.on(at),
-            quote=story.quote(at),
-        )
+    _returns(story)
     story.forms(
         "apology",
         lambda name, form, count, behind: story.tell(
@@ -196,6 +191,22 @@ def tension_and_repair(story: Story) -> InsightContent | None:
         ),
     )
     return story.told("What set off a quarrel no list of words can tell: open the messages.")
+
+
+def _returns(story: Story) -> None:
+    """Silences that an apology ended."""
+    chat = story.chat
+    for at in story.facts.events.returns[-EVENTS_SHOWN:]:
+        start = chat.starts[chat.conversation[at]]
+        story.tell(
+            "After {span} of silence {name} wrote first on {day}, with an apology: “{quote}”.",
+            [start - 1, at],
+            headline="{name} ended a silence of {span} with an apology",
+            span=chat.between(start - 1, start),
+            name=story.name(at),
+            day=chat.on(at),
+            quote=story.quote(at),
+        )
 
 
 def rituals(story: Story) -> InsightContent | None:
@@ -217,31 +228,10 @@ def rituals(story: Story) -> InsightContent | None:
             until=date.fromordinal(last),
         )
         story.head_n("{n} day in a row", "{n} days in a row, without a gap", n=last - first + 1)
-    for signal, message, headline in (
-        (
-            "morning",
-            "Messages of good morning stand on {count} of {total} days, mostly {name}'s.",
-            "A good morning on {count} of {total} days",
-        ),
-        (
-            "night",
-            "Messages of good night stand on {count} of {total} days, mostly {name}'s.",
-            "A good night on {count} of {total} days",
-        ),
-    ):
-        said = sorted(chat.signals[signal])
-        days = {chat.day[at] for at in said}
-        if len(days) >= GREETINGS_MIN:
-            story.tell(
-                message,
-                said,
-                headline=headline,
-                count=len(days),
-                total=len(set(chat.day)),
-                name=story.people[ranked(chat.by_person(said))[0]],
-            )
-    if len(chat.hour) >= HOURS_MIN:
-        hour, count = Counter(chat.hour).most_common(1)[0]
+    _greetings(story)
+    by_hour = Counter(chat.hour)
+    if len(chat.hour) >= HOURS_MIN and leads(by_hour.values()):
+        hour, count = by_hour.most_common(1)[0]
         story.tell(
             "No hour is as full as that from {start} to {end}: {share} of the messages.",
             [at for at, each in enumerate(chat.hour) if each == hour],
@@ -251,6 +241,40 @@ def rituals(story: Story) -> InsightContent | None:
             share=Share(count, len(chat.hour)),
         )
     return story.told("Hours are those of the chat's own clock.")
+
+
+_GREETINGS = (
+    (
+        "morning",
+        "Messages of good morning stand on {count} of {total} days; {name} wrote {mine} of {all}.",
+        "A good morning on {count} of {total} days",
+    ),
+    (
+        "night",
+        "Messages of good night stand on {count} of {total} days; {name} wrote {mine} of {all}.",
+        "A good night on {count} of {total} days",
+    ),
+)
+
+
+def _greetings(story: Story) -> None:
+    chat = story.chat
+    for signal, message, headline in _GREETINGS:
+        said = sorted(chat.signals[signal])
+        own = chat.by_person(said)
+        top = ranked(own)[0]
+        days = {chat.day[at] for at in said}
+        if len(days) >= GREETINGS_MIN:
+            story.tell(
+                message,
+                said,
+                headline=headline,
+                count=len(days),
+                total=len(set(chat.day)),
+                name=story.people[top],
+                mine=len(own[top]),
+                all=len(said),
+            )
 
 
 def plans_together(story: Story) -> InsightContent | None:
@@ -288,14 +312,7 @@ def what_changes(story: Story) -> InsightContent | None:
     """The earlier and the later half of the messages side by side."""
     chat, middle = story.chat, story.chat.middle
     early, late = range(middle), range(middle, len(chat.who))
-    days = [
-        (chat.day[middle] if late else chat.day[-1]) - chat.day[0],
-        chat.day[-1] - chat.day[min(middle, len(chat.day) - 1)] + 1,
-    ]
-    weekly = [
-        round(len(half) / length * 7, 1) if length >= HALF_DAYS_MIN else None
-        for half, length in zip((early, late), days, strict=True)
-    ]
+    weekly = _weekly(story, early, late)
     story.measure(
         messages_a_week={"earlier": weekly[0], "later": weekly[1]},
         affection_a_hundred=_a_hundred(story, "affection"),
@@ -333,6 +350,19 @@ def what_changes(story: Story) -> InsightContent | None:
         late,
     )
     return story.told("Both halves have about as many messages, parted between two days.")
+
+
+def _weekly(story: Story, early: range, late: range) -> list[float | None]:
+    """Messages a week in both halves; None below two weeks."""
+    chat, middle = story.chat, story.chat.middle
+    days = [
+        (chat.day[middle] if late else chat.day[-1]) - chat.day[0],
+        chat.day[-1] - chat.day[min(middle, len(chat.day) - 1)] + 1,
+    ]
+    return [
+        round(len(half) / length * 7, 1) if length >= HALF_DAYS_MIN else None
+        for half, length in zip((early, late), days, strict=True)
+    ]
 
 
 def _changed(

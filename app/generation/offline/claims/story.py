@@ -155,6 +155,12 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def leads(counts: Iterable[int]) -> bool:
+    """Whether one of the counts is greater than all others."""
+    most, *rest = sorted(counts, reverse=True)
+    return not rest or most > rest[0]
+
+
 def ranked(lists: Sequence[Sequence[object]]) -> list[int]:
     """The people by the falling length of their lists."""
     return sorted(range(len(lists)), key=lambda who: -len(lists[who]))

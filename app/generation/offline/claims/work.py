@@ -1,7 +1,7 @@
 """The six insights of a working group. Each measured fact is told by one insight of all."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims.story import Story, ranked
+from app.generation.offline.claims.story import Story, leads, ranked
 from app.generation.offline.language import Period, Share, Weekday
 from app.generation.offline.measures import rhythm
 from app.generation.offline.measures.events import Pair
@@ -139,12 +139,13 @@ def workload(story: Story) -> InsightContent | None:
     if chat.day[-1] - chat.day[0] >= DAYS_MIN:
         weekdays = [[at for at in range(total) if chat.weekday(at) == day] for day in range(7)]
         top = ranked(weekdays)[0]
-        story.tell(
-            "No day of the week is as full as {weekday}: {share} of the messages.",
-            weekdays[top],
-            weekday=Weekday(top),
-            share=Share(len(weekdays[top]), total),
-        )
+        if leads(map(len, weekdays)):
+            story.tell(
+                "No day of the week is as full as {weekday}: {share} of the messages.",
+                weekdays[top],
+                weekday=Weekday(top),
+                share=Share(len(weekdays[top]), total),
+            )
     return story.told("Messages measure writing, not work.")
 
 
@@ -228,6 +229,8 @@ def _who_answers_whom(story: Story, every: list[int]) -> None:
     for at in every:
         pairs.setdefault((chat.who[at], chat.who[at - 1]), []).append(at)
     (who, whom), places = max(pairs.items(), key=lambda each: len(each[1]))
+    if not leads(map(len, pairs.values())):
+        return
     story.tell(
         "{name} replied to {other} {count} times, more often than anybody to anybody else.",
         places,
