@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
-from app.errors import Locked, NotFound, Unavailable
+from app.errors import Locked, NotFound, TooSlow, Unavailable
 from app.faults import Step
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.leases import LEASE_OVER, JobRef
@@ -105,6 +105,9 @@ async def delete_unused_chats() -> int:
             continue  # Its user was quicker.
         except Locked:
             locked.add(user_id)
+            continue
+        except TooSlow:  # The others must not wait for one chat each time.
+            log.warning("sweep.too_slow", user_id=user_id, chat_id=str(chat_id))
             continue
         except Exception as error:
             if is_transient(error):
