@@ -366,8 +366,7 @@ def greetings(t: Truth, v: V, e: Evidence) -> bool:
     said = t.saying(v["what"])[0]
     by = Counter(each.author for each in said)
     return same(v, count=len({each.at.date() for each in said}), total=len(t.days())) and (
-        "who" not in v
-        or ((by[v["who"]], len(said)) == (v["mine"], v["all"]) and within(e, said))
+        "who" not in v or ((by[v["who"]], len(said)) == (v["mine"], v["all"]) and within(e, said))
     )
 
 

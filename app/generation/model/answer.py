@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app.catalog.categories import InsightSpec
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
 from app.generation.model.briefing import Briefing
+from app.generation.model.evidence import Shown, carriers
 from app.generation.model.redaction import visible
 from app.llm.lenient import Numbers, Share
 
@@ -15,8 +16,9 @@ HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 NO_EVIDENCE = (
-    "findings: none of them cites a message that was shown. Every finding must cite numbers"
-    " that stand after # at the beginning of a line of the chat."
+    "findings: none of them cites messages that were shown and bear it out. Every finding must"
+    " cite numbers that stand after # at the beginning of a line of the chat: of messages that"
+    " hold its names, numbers and quotes."
 )
 
 
@@ -39,10 +41,12 @@ class InsightAnswer(BaseModel):
 def content_of(
     answer: InsightAnswer, briefing: Briefing, spec: InsightSpec
 ) -> InsightContent | None:
-    """The insight as it is sold; None when no finding cites a message that was shown."""
+    """The insight as it is sold; None when no finding is carried by messages that were shown."""
     findings: list[Finding] = []
     for told in answer.findings:
-        shown = sorted({number for number in told.evidence if number in briefing.shown})
+        cited = sorted({number for number in told.evidence if number in briefing.shown})
+        measured = briefing.measured.get(spec.key, {})
+        shown = carriers(told.claim, [Shown.of(briefing.shown[n]) for n in cited], measured)
         claim = _readable(told.claim, briefing, CLAIM_MAX)
         if shown and claim:
             findings.append(Finding(claim=claim, evidence=shown[:EVIDENCE_MAX]))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent, Metric
 from app.chats.names import printable
@@ -73,7 +74,7 @@ class Story:
         self, message: str, behind: Iterable[int], /, headline: str | None = None, **values: object
     ) -> None:
         """A finding, and the headline if there is none yet; without messages nothing is added."""
-        self._add(self.language.say(message, **values), behind)
+        self._add(self.language.say(message, **values), behind, values)
         if headline is not None and self._findings and self._headline is None:
             self._headline = self.language.say(headline, **values)
 
@@ -81,19 +82,36 @@ class Story:
         self, one: str, many: str, behind: Iterable[int], /, *, n: int, **values: object
     ) -> None:
         """A finding in the form for `n`."""
-        self._add(self.language.plural(one, many, n=n, **values), behind)
+        self._add(self.language.plural(one, many, n=n, **values), behind, values)
 
     def head_n(self, one: str, many: str, /, *, n: int, **values: object) -> None:
         """The headline in the form for `n`, if there is none yet."""
         if self._headline is None:
             self._headline = self.language.plural(one, many, n=n, **values)
 
-    def _add(self, claim: str, behind: Iterable[int]) -> None:
+    def _add(self, claim: str, behind: Iterable[int], values: Mapping[str, object]) -> None:
         positions = sorted(set(behind))
         self._observed += len(positions)
-        numbers = [self.chat.messages[at].number for at in spread_over(positions, _EVIDENCE_SHOWN)]
-        if numbers and len(self._findings) < FINDINGS_MAX:
-            self._findings.append(Finding(claim=_capital(claim), evidence=sorted(numbers)))
+        if positions and len(self._findings) < FINDINGS_MAX:
+            shown = self._carrying(positions, values)
+            numbers = sorted(self.chat.messages[at].number for at in shown)
+            self._findings.append(Finding(claim=_capital(claim), evidence=numbers))
+
+    def _carrying(self, positions: Sequence[int], values: Mapping[str, object]) -> set[int]:
+        """A few of the messages behind a claim: of each person and each day that it names one."""
+        chat = self.chat
+        shown = set(spread_over(positions, _EVIDENCE_SHOWN))
+        for value in values.values():
+            if isinstance(value, date) and not any(chat.on(at) == value for at in shown):
+                day = value.toordinal()
+                there = (at for at in positions if chat.day[at] == day)
+                shown.add(next(there, None) or chat.day.index(day))
+            elif isinstance(value, str) and value in self.people:
+                who = self.people.index(value)
+                if not any(chat.who[at] == who for at in shown):
+                    own = self.facts.people[who].own
+                    shown.add(next((at for at in positions if chat.who[at] == who), own[0]))
+        return shown
 
     def forms(
         self, signal: str, say: Callable[[str, str, int, list[int]], None], *, people_max: int = 2
