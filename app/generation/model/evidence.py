@@ -20,6 +20,24 @@ _QUOTE = re.compile(r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)
 _ALIAS = re.compile(r"(?<!\w)P\d+(?!\w)")
 _PLACEHOLDER = re.compile(r"\[[A-Z_]+\d*\]")
 _CITED = re.compile(r"#(\d+)")
+_ISO = re.compile(r"(?<!\d)(\d{4})-(\d\d)-(\d\d)(?!\d)")
+_DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\.?(?: de)? ([^\W\d_]{3,})(?: de)? (\d{4})(?!\d)")
+_MONTH_FIRST = re.compile(r"([^\W\d_]{3,}) (\d{1,2}), (\d{4})(?!\d)")
+_MONTHS = (
+    ("jan", "ene", "gen"),
+    ("feb", "fev", "fév"),
+    ("mar", "mär"),
+    ("apr", "abr", "avr"),
+    ("may", "mai", "mag"),
+    ("jun", "giu", "juin"),
+    ("jul", "lug", "juil"),
+    ("aug", "ago", "aoû"),
+    ("sep", "set"),
+    ("oct", "okt", "out", "ott"),
+    ("nov",),
+    ("dec", "dez", "dic", "déc"),
+)
+"""How the names of the months begin, in English, German, Spanish, French, Portuguese, Italian."""
 _CLOCK = re.compile(r"(?<![\w:])(\d{1,2}):(\d\d)(?!\w)")
 _NUMBER = re.compile(r"(?<![\w#])\d+(?:[.,:]\d+)*(?!\w)")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -125,8 +143,11 @@ class _Found:
         return all(any(quote in text for text in self.texts.values()) for quote in self.quotes)
 
     def has_times(self, claim: str) -> bool:
-        """Whether each time of day is that of a cited message, or stands in one."""
+        """Whether each day is that of a cited message, and each time of day, or stands in one."""
         known = {(one.at.hour % 12, one.at.minute) for one in self.cited}
+        on = {(one.at.year, one.at.month, one.at.day) for one in self.cited}
+        if any(day not in on for day in _days(claim)):
+            return False
         return all(
             (int(hour) % 12, int(minute)) in known
             or any(f"{hour}:{minute}" in text for text in self.texts.values())
@@ -173,6 +194,17 @@ def _names(text: str) -> set[str]:
         return set()
     told = {_plain(word.removesuffix("'s").removesuffix("’s")) for word in capital}
     return told - _COMMON
+
+
+def _days(text: str) -> Iterable[tuple[int, int, int]]:
+    """The days a claim names in full, in one of six languages or as ISO 8601 has them."""
+    for year, month, day in _ISO.findall(text):
+        yield int(year), int(month), int(day)
+    told = [*_DAY_FIRST.findall(text), *((d, m, y) for m, d, y in _MONTH_FIRST.findall(text))]
+    for day, month, year in told:
+        for number, starts in enumerate(_MONTHS, start=1):
+            if month.casefold().startswith(starts):
+                yield int(year), number, int(day)
 
 
 def _numbers(text: str, cited: Set[int]) -> list[float]:
