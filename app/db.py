@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app import faults, reachability
 from app.database_connect import STATEMENT_TIMEOUT_S
 from app.database_pool import POOLED, PoolWatch, make_engine
-from app.errors import Busy, Locked, TooSlow, Unavailable
+from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
 from app.faults import Moment, Step
 from app.lock_waits import WAITING_MAX, LockWaits
 from app.sqlstates import Follows, follows, sqlstate
@@ -52,6 +52,7 @@ _EFFECTS = "sixfold_effects"
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
 _LOCKED = "55P03"
+_OF_DELETED_USER = "SX401"
 _LOST = (InterfaceError, OperationalError)
 """What SQLAlchemy makes of a connection that is gone."""
 
@@ -336,5 +337,7 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
                     raise Locked from error
                 case Follows.AGAIN | Follows.AWAY:
                     raise Unavailable from error
+                case Follows.BUG if sqlstate(error) == _OF_DELETED_USER:
+                    raise UserDeleted from error
                 case Follows.BUG:
                     raise
