@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, Metric
 
-_FORM = 3
-"""Of what is prepared, and of what is left out of it: the rules of redaction count."""
+_FORM = 4
+"""Of what is prepared and of what is left out of it: the rules of redaction and retrieval count."""
 VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))
 """A chat prepared in another version, of the form or of the catalog, is prepared anew."""
 
