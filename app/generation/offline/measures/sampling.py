@@ -1,7 +1,6 @@
 """Choosing the few messages that stand for many."""
 
 from collections.abc import Sequence
-from statistics import median
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,8 +14,3 @@ def spread_over(items: Sequence[Item], count: int) -> tuple[Item, ...]:
         return (items[len(items) // 2],)
     step = (len(items) - 1) / (count - 1)
     return tuple(items[round(place * step)] for place in range(count))
-
-
-def median_of(values: Sequence[float]) -> float | None:
-    """The median, rounded to a tenth; None of nothing."""
-    return round(float(median(values)), 1) if values else None
