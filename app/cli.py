@@ -33,8 +33,9 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
 from app.reachability import one_line
-from app.settings import DATA_DIR_DEFAULT, load_settings, shows_tracebacks
+from app.settings import DATA_DIR_DEFAULT, instance_url, load_settings, shows_tracebacks
 from app.users.auth import issue_token
+from app.users.sign_in import new_code, sign_in_link
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATOR = "operator"
@@ -99,6 +100,25 @@ def token(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(printed)
+
+
+@app.command(name="sign-in")
+def sign_in(
+    user: str,
+    url: Annotated[str | None, typer.Option(help="Of the API; else that of the instance.")] = None,
+) -> None:
+    """Print a link that signs a user in here, once, within ten minutes; alone on the last line."""
+    settings = load_settings()
+    found = url or instance_url(settings.data_dir)
+    if found is None:
+        raise typer.BadParameter(
+            f"no instance runs in {settings.data_dir}: name the API", param_hint="--url"
+        )
+    try:
+        code = _run(lambda: new_code(user))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(sign_in_link(found, code))
 
 
 @app.command()

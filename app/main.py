@@ -13,12 +13,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from redis.asyncio import Redis
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, unlocks
+from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, unlocks
 from app.api import credits as credits_
 from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
@@ -26,6 +27,7 @@ from app.api.gate import Gate
 from app.api.http_protocol import BoundedHttpProtocol
 from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, problem
 from app.api.rate_limit import RateLimits
+from app.api.sessions import Sessions
 from app.api.state import ApiState
 from app.api.stream_places import StreamPlaces
 from app.chats.upload import Uploads
@@ -43,7 +45,7 @@ from app.redis import SOON_S, connect_redis, end_task
 from app.settings import Settings, load_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
-from app.users.auth import token_verifier
+from app.users.auth import check_keys, token_verifier
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -89,7 +91,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = asyncio.Event()
     rates = RateLimits(per_minute=settings.requests_per_minute)
     app.state.rates = rates
-    app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings), rates=rates)
+    app.state.sessions = sessions = Sessions()
+    app.add_middleware(
+        Gate,
+        settings=settings,
+        verifier=token_verifier(settings),
+        rates=rates,
+        sessions=sessions,
+    )
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
@@ -100,6 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chats.router,
         chat_revisions.router,
         credits_.router,
+        me.router,
         health.router,
         console.router,
     ):
@@ -114,6 +124,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: load
     balancers hear of its end late. SIGINT, or a second SIGTERM, does not wait.
     """
+    check_keys(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -210,6 +221,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(notifications.close)
     listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
     stack.push_async_callback(end_task, listener)
+    sessions = _open_sessions(app, stack, redis, feed)
     uploads = _uploads(settings, keyring)
     stack.push_async_callback(uploads.close)
     return ApiState(
@@ -224,6 +236,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         positions=positions,
         feed=feed,
         stream_places=stream_places,
+        sessions=sessions,
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
@@ -245,6 +258,15 @@ def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
     places = StreamPlaces(redis)
     stack.push_async_callback(places.close)
     return places
+
+
+def _open_sessions(
+    app: FastAPI, stack: AsyncExitStack, redis: Redis, feed: SnapshotFeed
+) -> Sessions:
+    sessions: Sessions = app.state.sessions
+    sessions.open(redis, tell_streams=feed.wake)
+    stack.push_async_callback(sessions.close)
+    return sessions
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

@@ -13,7 +13,8 @@ from sqlalchemy.pool import NullPool
 
 import app.chats.models
 import app.credits.models
-import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
+import app.jobs.models
+import app.users.models  # noqa: F401 (importing a module of models registers its tables)
 from app.db import make_engine, metadata, sqlstate
 from app.settings import load_database_url
 

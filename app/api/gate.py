@@ -19,6 +19,7 @@ from app import telemetry
 from app.api.identity import PRINCIPAL
 from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost, problem
 from app.api.rate_limit import Quota, RateLimits
+from app.api.sessions import Sessions
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
 from app.users.auth import TokenVerifier, Unauthorized
@@ -36,7 +37,13 @@ FORM_BYTES = 64 * 1024
 
 API_PREFIX = "/api/"
 UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
+UNLOCK = "/api/insights/unlock"
 PROBES = ("/healthz", "/readyz")
+OPEN = frozenset({"POST /api/sign-in", "POST /api/sign-in/preview"})
+"""What needs no token: whoever asks has none yet."""
+ANYBODY = ""
+"""Those without a token share one quota; no user has this id."""
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _POLICY = b"content-security-policy"
@@ -49,12 +56,19 @@ class Gate:
     """ASGI middleware around the whole API."""
 
     def __init__(
-        self, app: ASGIApp, *, settings: Settings, verifier: TokenVerifier, rates: RateLimits
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        verifier: TokenVerifier,
+        rates: RateLimits,
+        sessions: Sessions,
     ) -> None:
         self._app = app
         self._verifier = verifier
         self._hosts = settings.allowed_hosts
         self._rates = rates
+        self._sessions = sessions
         self._upload_bytes_max = settings.upload_bytes_max + FORM_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,12 +102,10 @@ class Gate:
             raise UnknownHost
         if not path.startswith(API_PREFIX):
             return receive
-        principal = await self._verifier.verify(_bearer(headers))
-        scope[PRINCIPAL] = principal
-        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
-        answer.quota = quota = await self._rates.count(principal.user_id)
-        if not quota.is_admitted:
-            raise RateLimited(retry_after_s=quota.wait_s)
+        if f"{scope['method']} {path}" in OPEN:
+            await self._count(ANYBODY, answer)
+        else:
+            await self._identify(scope, headers, answer)
         _check_text(scope, headers)
         if UPLOAD.fullmatch(f"{scope['method']} {path}"):
             _check_length(headers, self._upload_bytes_max)
@@ -102,6 +114,21 @@ class Gate:
         if b"content-length" in headers or b"transfer-encoding" in headers:
             return await _read_whole(receive)
         return receive
+
+    async def _identify(self, scope: Scope, headers: dict[bytes, bytes], answer: "_Answer") -> None:
+        principal = await self._verifier.verify(_bearer(headers))
+        self._sessions.refuse_known(principal)
+        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+        await self._count(principal.user_id, answer)
+        # An unlock is refused by the statement that writes it, under the lock of the account.
+        is_fresh = scope["method"] not in READS and scope["path"] != UNLOCK
+        await self._sessions.check(principal, is_fresh=is_fresh)
+        scope[PRINCIPAL] = principal
+
+    async def _count(self, user_id: str, answer: "_Answer") -> None:
+        answer.quota = quota = await self._rates.count(user_id)
+        if not quota.is_admitted:
+            raise RateLimited(retry_after_s=quota.wait_s)
 
 
 class _Answer:

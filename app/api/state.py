@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from redis.asyncio import Redis
 
+from app.api.sessions import Sessions
 from app.api.stream_places import StreamPlaces
 from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
@@ -33,6 +34,7 @@ class ApiState:
     positions: QueuePositions
     feed: SnapshotFeed
     stream_places: StreamPlaces
+    sessions: Sessions
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections

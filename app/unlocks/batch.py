@@ -1,5 +1,6 @@
 """Orders to unlock that come together, and are written together: the usual case of T1."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -34,6 +35,8 @@ class UnlockOrder:
     price_coins: int | None = None
     language: str | None = None
     idempotency_key: str | None = None
+    issued_at: float = math.inf
+    """When the token was issued, in Unix seconds: the user may have signed out since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, 
         "chat_ids": [order.chat_id for order in orders],
         "categories": [order.category for order in orders],
         "languages": [order.language for order in orders],
+        "issued": [order.issued_at for order in orders],
         "sold": list(sold),
         "prices": [category.price_coins for category in sold.values()],
         "prompt_versions": [category.prompt_version for category in sold.values()],
