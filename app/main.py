@@ -221,7 +221,6 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(notifications.close)
     listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
     stack.push_async_callback(end_task, listener)
-    sessions = _open_sessions(app, stack, redis, feed)
     uploads = _uploads(settings, keyring)
     stack.push_async_callback(uploads.close)
     return ApiState(
@@ -236,7 +235,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         positions=positions,
         feed=feed,
         stream_places=stream_places,
-        sessions=sessions,
+        sessions=_open_sessions(app, stack, redis, feed),
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
