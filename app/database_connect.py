@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from app.acting import on_begin
 from app.database_url import DatabaseAddress, Host
 
 STATEMENT_TIMEOUT_S = 30
@@ -38,15 +39,16 @@ _REFUSALS = (
 _CLIENT: Any = asyncpg  # It ships no types.
 
 
-class _Pooled(asyncpg.Connection):
-    """Sets the limits of each transaction in the round trip that begins it."""
+class _Beginning(asyncpg.Connection):
+    """Sets what holds for one transaction in the round trip that begins it."""
 
     limits = ""
+    """Of each; empty where the session has them."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        """As asyncpg's; `BEGIN` is followed by the limits."""
+        """As asyncpg's; `BEGIN` is followed by the limits, and by `on_begin`."""
         if query.startswith("BEGIN"):
-            query = f"{query.rstrip(';')}; {self.limits}"
+            query = "; ".join(filter(None, (query.rstrip(";"), self.limits, on_begin.get())))
         done: str = await _CLIENT.Connection.execute(self, query, *args, **options)
         return done
 
@@ -105,9 +107,9 @@ def _session_options(address: DatabaseAddress, *, pooled: bool) -> dict[str, Any
     limits = {key: value for key, value in LIMITS.items() if key not in address.chosen_settings}
     settings = {"timezone": "UTC", **address.server_settings}
     if not pooled:
-        return {"server_settings": settings | limits}
+        return {"connection_class": _Beginning, "server_settings": settings | limits}
     setting = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
-    kind = type("Pooled", (_Pooled,), {"limits": setting, "__slots__": ()})
+    kind = type("Pooled", (_Beginning,), {"limits": setting, "__slots__": ()})
     # A pooler refuses a session setting that it cannot follow; it follows these.
     return {"connection_class": kind, "statement_cache_size": 0, "server_settings": settings}
 

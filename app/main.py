@@ -42,7 +42,7 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import SOON_S, connect_redis, end_task
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import check_keys, token_verifier
@@ -76,7 +76,7 @@ class Api(FastAPI):
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API. Nothing is connected before its lifespan starts."""
-    settings = settings or load_settings()
+    settings = settings or load_api_settings()
     app = Api(
         title="Sixfold",
         description="AI insights about a chat, for coins.",
@@ -205,6 +205,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         overflow=settings.db_pool_overflow,
         recycle_s=settings.db_pool_recycle_s,
         pool_wait_s=POOL_WAIT_S,
+        per_user=True,
     )
     stack.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)

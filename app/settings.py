@@ -4,20 +4,21 @@ import base64
 import json
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsError as UnreadableSetting
 
-from app.database_url import parse_database_url
 from app.setting_sources import (
     DATA_DIR_DEFAULT,
     ENV_PREFIX,
     RUN_FILE,
     SECRETS,
     SECRETS_FILE,
+    DatabaseSettings,
     Instance,
+    RoleSettings,
+    SchedulerSettings,
     instance_url,
     shows_tracebacks,
 )
@@ -28,12 +29,16 @@ __all__ = [
     "RUN_FILE",
     "SECRETS",
     "SECRETS_FILE",
+    "ApiSettings",
     "DatabaseSettings",
+    "RoleSettings",
     "SchedulerSettings",
     "Settings",
     "SettingsError",
     "instance_url",
+    "load_api_settings",
     "load_database_url",
+    "load_role_passwords",
     "load_scheduler_settings",
     "load_settings",
     "parse_master_key",
@@ -48,52 +53,6 @@ Kind = TypeVar("Kind", bound=Instance)
 
 class SettingsError(SystemExit):
     """A setting is missing or wrong; start-up stops with this message, which is one line."""
-
-
-class DatabaseSettings(Instance):
-    """What a migration needs."""
-
-    database_url: str = Field(
-        description="◆ `postgresql://…`, PostgreSQL 15 or newer, as the user of this process"
-    )
-    migration_database_url: str | None = Field(
-        default=None,
-        description="◆ the same as the owner of the tables, who migrates and archives; unset: as"
-        " before it",
-    )
-
-    @field_validator("database_url", "migration_database_url")
-    @classmethod
-    def _is_postgres(cls, url: str | None) -> str | None:
-        if url is not None:
-            parse_database_url(url)
-        return url
-
-    @property
-    def owner_url(self) -> str:
-        """The database as its owner, or as whoever is all that is known."""
-        return self.migration_database_url or self.database_url
-
-
-class SchedulerSettings(Instance):
-    """What the scheduler needs: no database, and no key."""
-
-    redis_url: str = Field(
-        description="◆ `redis://…` or `rediss://…`, Redis 6.2 or newer, or Valkey"
-    )
-    liveness_dir: Path | None = Field(
-        default=None,
-        description="folder for a file of each process whose loop ticks, read by liveness probes",
-    )
-    log_json: bool = Field(default=True, description="`false`: logs for people instead of machines")
-    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_redis(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://")):
-            raise ValueError("must be a redis:// URL")
-        return url
 
 
 class Settings(DatabaseSettings, SchedulerSettings):
@@ -292,12 +251,17 @@ class Settings(DatabaseSettings, SchedulerSettings):
 
     @model_validator(mode="after")
     def _names_a_model_and_its_whole_price(self) -> Self:
-        if (self.llm_api_key is None) != (self.llm_model is None):
+        is_complete = (self.llm_api_key is None) == (self.llm_model is None)
+        if self.needs_the_key_of_its_model() and not is_complete:
             raise ValueError("set both of SIXFOLD_LLM_API_KEY and SIXFOLD_LLM_MODEL, or neither")
         prices = (self.llm_price_input, self.llm_price_cached, self.llm_price_output)
         if None in prices and any(price is not None for price in prices):
             raise ValueError("set all of SIXFOLD_LLM_PRICE_INPUT, _CACHED and _OUTPUT, or none")
         return self
+
+    def needs_the_key_of_its_model(self) -> bool:
+        """Whether a model without its provider's key is a mistake."""
+        return True
 
     @property
     def auth_secrets_previous(self) -> tuple[SecretStr, ...]:
@@ -309,6 +273,27 @@ class Settings(DatabaseSettings, SchedulerSettings):
         """`(id, key)` pairs, the current one first."""
         given = (self.master_key, self.master_key_previous)
         return tuple(parse_master_key(key.get_secret_value()) for key in given if key is not None)
+
+
+class ApiSettings(Settings):
+    """The settings of the API, which holds no key of a provider."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_provider_key(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given | {"llm_api_key": None}
+
+    def needs_the_key_of_its_model(self) -> bool:
+        """No: it knows that a provider is paid, and asks none."""
+        return False
+
+
+def load_api_settings() -> ApiSettings:
+    """The settings of the API; a provider's key leaves its environment. Raises SettingsError."""
+    settings = _load(ApiSettings)
+    for name in ("SIXFOLD_LLM_API_KEY", "SIXFOLD_LLM_API_KEY_FILE"):
+        os.environ.pop(name, None)
+    return settings
 
 
 def load_settings() -> Settings:
@@ -327,6 +312,20 @@ def load_scheduler_settings() -> SchedulerSettings:
 def load_database_url() -> str:
     """The database's URL alone, as its owner, for migrations. Raises SettingsError."""
     return _load(DatabaseSettings).owner_url
+
+
+def load_role_passwords() -> dict[str, str]:
+    """The passwords that a migration sets, by role. Raises SettingsError."""
+    settings = _load(RoleSettings)
+    given = {
+        "sixfold_api": settings.api_role_password,
+        "sixfold_worker": settings.worker_role_password,
+    }
+    return {
+        role: password.get_secret_value()
+        for role, password in given.items()
+        if password is not None
+    }
 
 
 def _load(kind: type[Kind]) -> Kind:

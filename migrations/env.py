@@ -16,7 +16,8 @@ import app.credits.models
 import app.jobs.models
 import app.users.models  # noqa: F401 (importing a module of models registers its tables)
 from app.db import make_engine, metadata, sqlstate
-from app.settings import load_database_url
+from app.settings import load_database_url, load_role_passwords
+from migrations.rights import apply_rights
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.
 MIGRATION_LOCK = 0x51_F0_1D
@@ -42,6 +43,7 @@ def _migrate(connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         context.run_migrations()
+        apply_rights(connection, load_role_passwords())
 
 
 async def _once(engine: AsyncEngine) -> bool:

@@ -16,13 +16,14 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from app import telemetry
+from app.acting import for_users
 from app.api.identity import PRINCIPAL
 from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost, problem
 from app.api.rate_limit import Quota, RateLimits
 from app.api.sessions import Sessions
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
-from app.users.auth import TokenVerifier, Unauthorized
+from app.users.auth import Principal, TokenVerifier, Unauthorized
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -83,7 +84,9 @@ class Gate:
         try:
             receive = await self._admit(scope, headers, receive, answer)
             answer.admitted = True
-            await self._app(scope, receive, answer.send)
+            principal: Principal | None = scope.get(PRINCIPAL)
+            with for_users(*(() if principal is None else (principal.user_id,))):
+                await self._app(scope, receive, answer.send)
         except DomainError as refusal:
             await answer.refuse(refusal)
         except ClientDisconnect:
@@ -121,8 +124,8 @@ class Gate:
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
         await self._count(principal.user_id, answer)
         # An unlock is refused by the statement that writes it, under the lock of the account.
-        is_fresh = scope["method"] not in READS and scope["path"] != UNLOCK
-        await self._sessions.check(principal, is_fresh=is_fresh)
+        if scope["path"] != UNLOCK:
+            await self._sessions.check(principal, is_fresh=scope["method"] not in READS)
         scope[PRINCIPAL] = principal
 
     async def _count(self, user_id: str, answer: "_Answer") -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.acting import for_users
 from app.credits.service import Balance, CreditService, Entry
 from app.credits.sql import NOT_BEFORE, SIGN_OUT
 from app.db import in_turn, lone_read, snapshot
@@ -80,6 +81,11 @@ async def sign_out(user_id: str, *, issued_at: float) -> float:
 async def read_not_before(user_ids: Sequence[str]) -> dict[str, float]:
     """Until when tokens of these users are refused, in Unix seconds; without those that never
     signed out."""
+    with for_users(*user_ids):
+        return await _read_not_before(user_ids)
+
+
+async def _read_not_before(user_ids: Sequence[str]) -> dict[str, float]:
     async with lone_read() as connection:
         found = await connection.execute(NOT_BEFORE, {"user_ids": list(user_ids)})
         return {row.user_id: row.not_before for row in found}

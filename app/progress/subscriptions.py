@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.acting import for_users
 from app.crypto import KeyRing
 from app.db import lone_read
 from app.errors import DomainError, NotFound, Unavailable
@@ -196,7 +197,7 @@ class SnapshotFeed:
             known = subscription.latest.snapshot if subscription.latest else None
             if known is None or known.state is not JobState.QUEUED:
                 continue
-            position = await self._positions.of(*job)
+            position = await self._positions.of(job[1])
             if position != known.progress.queue_position:
                 moved = known.progress.model_copy(update={"queue_position": position})
                 subscription.publish(SnapshotEvent.of(known.model_copy(update={"progress": moved})))
@@ -260,6 +261,11 @@ async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
 
 
 async def _read_versions(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
+    with for_users(*{user_id for user_id, _ in jobs}):
+        return await _read_versions_of(jobs)
+
+
+async def _read_versions_of(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
     async with lone_read() as connection:
         found = await connection.execute(
             _VERSIONS,

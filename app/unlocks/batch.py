@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.acting import for_users
 from app.catalog.categories import Category
 from app.credits.service import CreditService
 from app.db import in_statement, in_transaction
@@ -126,7 +127,8 @@ class UnlockBatcher:
 
     async def _write(self, openings: Sequence[Opening]) -> list[Outcome]:
         values = unlock_values(openings, self.terms)
-        rows = await in_statement(UNLOCK[Locking.SKIP], values, step=Step.UNLOCK)
+        with for_users(*{opening.order.user_id for opening in openings}):
+            rows = await in_statement(UNLOCK[Locking.SKIP], values, step=Step.UNLOCK)
         return outcomes_of(openings, rows)
 
     async def _write_waiting(self, user_id: str, openings: Sequence[Opening]) -> list[Outcome]:
@@ -140,7 +142,8 @@ class UnlockBatcher:
             return outcomes_of(openings, written)
 
         async with self.lock_waits.turn(user_id):
-            return await in_transaction(write, step=Step.UNLOCK)
+            with for_users(user_id):
+                return await in_transaction(write, step=Step.UNLOCK)
 
 
 def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.users.auth import issue_token
 from app.users.sign_in import CODE_LASTS_S, new_code, sign_in_link
 from tests.support.api import CHAT, Client, Login, refusal, unlock, upload
+from tests.support.rights import as_worker, by_worker
 from tests.support.waiting import until
 
 DEADLINE_S = 30
@@ -38,12 +39,18 @@ def with_token(token: str, app: FastAPI) -> Client:
     )
 
 
+async def issue(user: str) -> str:
+    """A code, made by the command that has a worker's rights."""
+    with as_worker():
+        return await new_code(user)
+
+
 async def exchange(client: Client, code: str, path: str = "/api/sign-in") -> httpx2.Response:
     return await client.post(path, json={"code": code})
 
 
 async def test_a_code_names_its_user_and_signs_in_once(stranger: Client, app: FastAPI) -> None:
-    code = await new_code("alice")
+    code = await issue("alice")
     for _ in range(2):  # To look does not use it up.
         seen = await exchange(stranger, code, "/api/sign-in/preview")
         assert seen.status_code == 200
@@ -66,15 +73,15 @@ async def test_a_code_names_its_user_and_signs_in_once(stranger: Client, app: Fa
 
 
 async def test_of_two_who_use_one_code_at_once_one_is_let_in(stranger: Client) -> None:
-    code = await new_code("alice")
+    code = await issue("alice")
     answers = await asyncio.gather(*(exchange(stranger, code) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] + [404] * 7
 
 
 async def test_unknown_used_and_expired_codes_are_answered_alike(stranger: Client) -> None:
-    used, expired = await new_code("alice"), await new_code("bob")
+    used, expired = await issue("alice"), await issue("bob")
     await exchange(stranger, used)
-    async with transaction(step=None) as connection:
+    async with by_worker(transaction(step=None)) as connection:
         await connection.execute(
             text("UPDATE sign_in_codes SET expires_at = clock_timestamp() WHERE user_id = 'bob'")
         )
@@ -85,9 +92,9 @@ async def test_unknown_used_and_expired_codes_are_answered_alike(stranger: Clien
 
 
 async def test_a_code_is_long_and_stored_as_a_hash(app: FastAPI) -> None:
-    code = await new_code("alice")
+    code = await issue("alice")
     assert len(code) * 6 >= 128
-    async with transaction(step=None) as connection:
+    async with by_worker(transaction(step=None)) as connection:
         rows = (await connection.execute(text("SELECT c::text FROM sign_in_codes c"))).all()
     assert len(rows) == 1
     assert code not in rows[0][0]
@@ -104,7 +111,7 @@ async def test_without_local_sign_in_no_code_is_taken(settings: Settings, redis:
         other.router.lifespan_context(other),
         httpx2.AsyncClient(transport=transport, base_url="http://x") as client,
     ):
-        code = await new_code("alice")
+        code = await issue("alice")
         for path in ("/api/sign-in", "/api/sign-in/preview"):
             assert refusal(await exchange(client, code, path)) == (404, "sign_in_code_invalid")
 
@@ -148,7 +155,7 @@ async def test_after_a_sign_out_every_earlier_token_is_refused(
 async def test_who_signs_in_right_after_a_sign_out_is_let_in(
     alice: Client, stranger: Client, app: FastAPI
 ) -> None:
-    code = await new_code("alice")
+    code = await issue("alice")
     assert (await alice.post("/api/sign-out")).status_code == 204
     token = (await exchange(stranger, code)).json()["token"]
     async with with_token(token, app) as client:
@@ -232,6 +239,6 @@ async def test_streams_end_where_the_sign_out_was_not_heard_of(
     async with asyncio.timeout(DEADLINE_S):
         stream = asyncio.create_task(alice.get(job["links"]["events"]))
         await until(lambda: app.state.api.sessions._streaming["alice"] == 1)
-        async with transaction(step=None) as connection:
+        async with by_worker(transaction(step=None)) as connection:
             await connection.execute(text("UPDATE accounts SET not_before = clock_timestamp()"))
         await stream
