@@ -85,9 +85,8 @@ async def open_engine(
 ) -> None:
     """Makes the process's engine; no connection is opened before the first use.
 
-    With `per_user` a transaction is for the users that are named (`app.acting`). Who has waited
-    for a connection for `pool_wait_s` gets Busy, and is not tried again: a process that answers
-    requests says so soon, one that works off jobs has time.
+    With `per_user` its transactions are for users that are named (`app.acting`). Who waited for a
+    connection for `pool_wait_s` gets Busy: one that answers requests says so soon.
 
     No overflow by default: SQLAlchemy closes a connection beyond `pool_size` when it comes back,
     and under load opened one for every few transactions.

@@ -198,7 +198,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
-    stopping: asyncio.Event = app.state.stopping
     await open_engine(
         settings.database_url,
         pool_size=settings.db_pool_size,
@@ -216,18 +215,18 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     unlocks = UnlockBatcher(unlock_terms(settings))
     stack.push_async_callback(unlocks.close)
     keyring, positions = KeyRing(settings.master_keys), QueuePositions()
-    feed = SnapshotFeed(keyring, positions, stopping=stopping)
+    feed = SnapshotFeed(keyring, positions, stopping=app.state.stopping)
     stack.push_async_callback(feed.close)
     notifications = Notifications(redis)
     stack.push_async_callback(notifications.close)
-    listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
-    stack.push_async_callback(end_task, listener)
+    heard = partial(listen, redis, JOB_CHANGED, feed.refresh)
+    stack.push_async_callback(end_task, supervised("job changes", heard))
     uploads = _uploads(settings, keyring)
     stack.push_async_callback(uploads.close)
     return ApiState(
         settings=settings,
         leaving=app.state.leaving,
-        stopping=stopping,
+        stopping=app.state.stopping,
         wake=wake_worker,
         announce=announce_chat,
         redis=redis,
