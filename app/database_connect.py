@@ -7,19 +7,20 @@ Session mode is not told apart; it takes the same.
 """
 
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
 from app.acting import on_begin
 from app.database_url import DatabaseAddress, Host
 
-STATEMENT_TIMEOUT_S = 30
+STATEMENT_TIMEOUT_S = 7
+"""For a reply. Nothing else tells of a connection that stands open and leads nowhere."""
 REASON_CHARS_MAX = 300
 
 LIMITS = {
     "jit": "off",
-    "lock_timeout": "10s",
+    "lock_timeout": "4s",
     "idle_in_transaction_session_timeout": "60s",
 }
 """Of every session; through a pooler of every transaction."""
@@ -39,16 +40,27 @@ _REFUSALS = (
 _CLIENT: Any = asyncpg  # It ships no types.
 
 
-class _Beginning(asyncpg.Connection):
-    """Sets what holds for one transaction in the round trip that begins it."""
+class Session(asyncpg.Connection):
+    """Sets the limits of a transaction in the round trip that begins it."""
 
-    limits = ""
-    """Of each; empty where the session has them."""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """Statements after each BEGIN."""
+    lock_timeout_ms: int | None = None
+    """Of the next transaction, and of no other."""
+    opened_at = 0.0
+    taken_at: float | None = None
+    """Monotonic; since when it is out of its pool."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         """As asyncpg's; `BEGIN` is followed by the limits, and by `on_begin`."""
         if query.startswith("BEGIN"):
-            query = "; ".join(filter(None, (query.rstrip(";"), self.limits, on_begin.get())))
+            first = list(self.limits)
+            if self.lock_timeout_ms is not None:
+                first.append(f"SET LOCAL lock_timeout = {self.lock_timeout_ms}")
+                self.lock_timeout_ms = None
+            if told := on_begin.get():
+                first.append(told)
+            query = "; ".join([query.rstrip(";"), *first])
         done: str = await _CLIENT.Connection.execute(self, query, *args, **options)
         return done
 
@@ -107,9 +119,9 @@ def _session_options(address: DatabaseAddress, *, pooled: bool) -> dict[str, Any
     limits = {key: value for key, value in LIMITS.items() if key not in address.chosen_settings}
     settings = {"timezone": "UTC", **address.server_settings}
     if not pooled:
-        return {"connection_class": _Beginning, "server_settings": settings | limits}
-    setting = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
-    kind = type("Pooled", (_Beginning,), {"limits": setting, "__slots__": ()})
+        return {"connection_class": Session, "server_settings": settings | limits}
+    each = tuple(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
+    kind = type("Pooled", (Session,), {"limits": each})
     # A pooler refuses a session setting that it cannot follow; it follows these.
     return {"connection_class": kind, "statement_cache_size": 0, "server_settings": settings}
 

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, unlocks
+from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, session, unlocks
 from app.api import credits as credits_
 from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
@@ -46,6 +46,7 @@ from app.settings import Settings, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import check_keys, token_verifier
+from app.users.deleted import DeletedUsers
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -92,12 +93,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     rates = RateLimits(per_minute=settings.requests_per_minute)
     app.state.rates = rates
     app.state.sessions = sessions = Sessions()
+    app.state.deleted = DeletedUsers()
     app.add_middleware(
         Gate,
         settings=settings,
         verifier=token_verifier(settings),
         rates=rates,
         sessions=sessions,
+        deleted=app.state.deleted,
     )
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
@@ -110,6 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chat_revisions.router,
         credits_.router,
         me.router,
+        session.router,
         health.router,
         console.router,
     ):
@@ -209,7 +213,6 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     stack.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
-    stream_places = _open_limits(app, stack)
     open_wakeups(settings.redis_url)
     stack.push_async_callback(close_wakeups)
     unlocks = UnlockBatcher(unlock_terms(settings))
@@ -234,11 +237,12 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         keyring=keyring,
         positions=positions,
         feed=feed,
-        stream_places=stream_places,
+        stream_places=_open_limits(app, stack),
         sessions=_open_sessions(app, stack, redis, feed),
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
+        deleted=_deleted_users(app, stack),
     )
 
 
@@ -266,6 +270,12 @@ def _open_sessions(
     sessions.open(redis, tell_streams=feed.wake)
     stack.push_async_callback(sessions.close)
     return sessions
+
+
+def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:
+    deleted: DeletedUsers = app.state.deleted
+    stack.push_async_callback(end_task, supervised("deleted users", deleted.keep_reading))
+    return deleted
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

@@ -15,8 +15,10 @@ import app.chats.models
 import app.credits.models
 import app.jobs.models
 import app.users.models  # noqa: F401 (importing a module of models registers its tables)
-from app.db import make_engine, metadata, sqlstate
+from app.database_pool import make_engine
+from app.db import metadata
 from app.settings import load_database_url, load_role_passwords
+from app.sqlstates import sqlstate
 from migrations.rights import apply_rights
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.

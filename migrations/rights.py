@@ -29,6 +29,8 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "insights": ALL - {REMOVE},
         "sign_in_codes": frozenset({READ, CHANGE}),
         "sweeps": frozenset(),
+        "deleted_users": frozenset({READ}),
+        "contractions": frozenset({READ}),
         "alembic_version": frozenset({READ}),
     },
     WORKER: {
@@ -73,6 +75,7 @@ def apply_rights(connection: Connection, passwords: Mapping[str, str]) -> None:
     _close_database(connection)
     if _has_table(connection, "jobs"):
         _offer_waiting_jobs(connection)
+    _offer_key_erasure(connection)
     for statement in _changes(connection):
         connection.execute(text(statement))
 
@@ -144,11 +147,22 @@ def _offer_waiting_jobs(connection: Connection) -> None:
     )
 
 
+def _offer_key_erasure(connection: Connection) -> None:
+    """Deleted keys are overwritten by whoever deletes them; from PostgreSQL 17 on vacuumed too."""
+    roles = ", ".join(ROLES)
+    if connection.execute(text("SELECT to_regproc('forget_user')")).scalar_one() is not None:
+        connection.execute(text(f"GRANT EXECUTE ON FUNCTION forget_user(text) TO {roles}"))
+    version = connection.execute(text("SELECT current_setting('server_version_num')")).scalar_one()
+    if _has_table(connection, "chat_keys") and int(version) >= 170_000:
+        connection.execute(text(f"GRANT MAINTAIN ON chat_keys TO {roles}"))
+
+
 def _changes(connection: Connection) -> Iterator[str]:
     """The statements that bring rights and policies of all tables to what they should be."""
     granted: dict[tuple[str, str], set[str]] = {}
     for row in connection.execute(text(_GRANTED)):
-        granted.setdefault((row.role, row.name), set()).add(row.privilege)
+        if row.privilege != "MAINTAIN":
+            granted.setdefault((row.role, row.name), set()).add(row.privilege)
     for table in connection.execute(text(_TABLES)).all():
         for role in ROLES:
             wanted = rights_of(role, table.name)

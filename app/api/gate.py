@@ -7,7 +7,7 @@ would parse a form before it looks at dependencies: an upload of a stranger woul
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Container, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
@@ -64,9 +64,12 @@ class Gate:
         verifier: TokenVerifier,
         rates: RateLimits,
         sessions: Sessions,
+        deleted: Container[str] = (),
     ) -> None:
+        """`deleted` are users whose tokens are refused."""
         self._app = app
         self._verifier = verifier
+        self._deleted = deleted
         self._hosts = settings.allowed_hosts
         self._rates = rates
         self._sessions = sessions
@@ -120,6 +123,8 @@ class Gate:
 
     async def _identify(self, scope: Scope, headers: dict[bytes, bytes], answer: "_Answer") -> None:
         principal = await self._verifier.verify(_bearer(headers))
+        if principal.user_id in self._deleted:
+            raise Unauthorized
         self._sessions.refuse_known(principal)
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
         await self._count(principal.user_id, answer)
