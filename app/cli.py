@@ -38,8 +38,16 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
 from app.reachability import one_line
-from app.settings import DATA_DIR_DEFAULT, load_settings, shows_tracebacks
+from app.settings import (
+    DATA_DIR_DEFAULT,
+    instance_url,
+    load_api_settings,
+    load_settings,
+    shows_tracebacks,
+)
 from app.users.auth import issue_token
+from app.users.sight import check_sight
+from app.users.sign_in import new_code, sign_in_link
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATOR = "operator"
@@ -81,7 +89,7 @@ def serve(
     """Run the API."""
     from app.main import serve as serve_api  # It builds every route; other commands do not need it.
 
-    serve_api(load_settings(), host=host, port=port)
+    serve_api(load_api_settings(), host=host, port=port)
 
 
 @app.command()
@@ -104,6 +112,25 @@ def token(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(printed)
+
+
+@app.command(name="sign-in")
+def sign_in(
+    user: str,
+    url: Annotated[str | None, typer.Option(help="Of the API; else that of the instance.")] = None,
+) -> None:
+    """Print a link that signs a user in here, once, within ten minutes; alone on the last line."""
+    settings = load_settings()
+    found = url or instance_url(settings.data_dir)
+    if found is None:
+        raise typer.BadParameter(
+            f"no instance runs in {settings.data_dir}: name the API", param_hint="--url"
+        )
+    try:
+        code = _run(lambda: new_code(user))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(sign_in_link(found, code))
 
 
 @app.command()
@@ -176,7 +203,7 @@ def archive(
         async for moved in archive_jobs(months_kept=months):
             _print(moved)
 
-    _run(archive_all)
+    _run(archive_all, as_owner=True)
 
 
 @app.command()
@@ -319,10 +346,10 @@ async def _watch(job_id: UUID) -> None:
     await feed.close()
 
 
-def _run(work: Callable[[], Awaitable[Result]]) -> Result:
+def _run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
     """The result of `work`, run with an engine of its own; a refusal is said and exits 1."""
     try:
-        return asyncio.run(_with_engine(work))
+        return asyncio.run(_with_engine(work, as_owner=as_owner))
     except DomainError as error:
         cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
         detail = error.detail if cause is None else _explained(cause)
@@ -336,12 +363,14 @@ def _explained(error: BaseException) -> str:
     return one_line(cause)
 
 
-async def _with_engine(work: Callable[[], Awaitable[Result]]) -> Result:
+async def _with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
     settings = load_settings()
     configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
     # A whole ledger is read for as long as it takes: Ctrl-C ends it.
-    await open_engine(settings.database_url, pool_size=2, statement_timeout_s=None)
+    url = settings.owner_url if as_owner else settings.database_url
+    await open_engine(url, pool_size=2, statement_timeout_s=None)
     try:
+        await check_sight()
         return await work()
     finally:
         await close_engine()

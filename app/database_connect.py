@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import asyncpg
 
+from app.acting import on_begin
 from app.database_url import DatabaseAddress, Host
 
 STATEMENT_TIMEOUT_S = 7
@@ -51,13 +52,15 @@ class Session(asyncpg.Connection):
     """Monotonic; since when it is out of its pool."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        """As asyncpg's; `BEGIN` is followed by the limits."""
+        """As asyncpg's; `BEGIN` is followed by the limits, and by `on_begin`."""
         if query.startswith("BEGIN"):
-            limits = list(self.limits)
+            first = list(self.limits)
             if self.lock_timeout_ms is not None:
-                limits.append(f"SET LOCAL lock_timeout = {self.lock_timeout_ms}")
+                first.append(f"SET LOCAL lock_timeout = {self.lock_timeout_ms}")
                 self.lock_timeout_ms = None
-            query = "; ".join([query.rstrip(";"), *limits])
+            if told := on_begin.get():
+                first.append(told)
+            query = "; ".join([query.rstrip(";"), *first])
         done: str = await _CLIENT.Connection.execute(self, query, *args, **options)
         return done
 

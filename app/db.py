@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import faults, reachability
+from app.acting import for_users, hold_to_users, on_begin
 from app.database_connect import STATEMENT_TIMEOUT_S
 from app.database_pool import POOLED, PoolWatch, make_engine
 from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
@@ -77,11 +78,12 @@ async def open_engine(
     recycle_s: float = 300,
     pool_wait_s: float = POOL_WAIT_S,
     statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
+    per_user: bool = False,
 ) -> None:
     """Makes the process's engine; no connection is opened before the first use.
 
-    A caller that has waited for a connection for `pool_wait_s` gets Busy, and is not tried again:
-    a process that answers requests says so soon, one that works off jobs has time.
+    With `per_user` its transactions are for users that are named (`app.acting`). Who waited for a
+    connection for `pool_wait_s` gets Busy: one that answers requests says so soon.
 
     No overflow by default: SQLAlchemy closes a connection beyond `pool_size` when it comes back,
     and under load opened one for every few transactions.
@@ -101,6 +103,7 @@ async def open_engine(
         pool_recycle=int(recycle_s),
         pool_timeout=pool_wait_s,
     )
+    hold_to_users(per_user)
     _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
     _watch = PoolWatch(_engine)
 
@@ -182,10 +185,11 @@ async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
         )
 
     async with _lock_waits.of_user(user_id, within_s=RETRIES_S):
-        with suppress(Locked):
-            return await attempt(LOCK_LOOK_MS)
-        async with _lock_waits.slot(within_s=deadline - time.monotonic()):
-            return await attempt(LOCK_TURN_MS)
+        with for_users(user_id):
+            with suppress(Locked):
+                return await attempt(LOCK_LOOK_MS)
+            async with _lock_waits.slot(within_s=deadline - time.monotonic()):
+                return await attempt(LOCK_TURN_MS)
 
 
 async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
@@ -301,12 +305,13 @@ async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection)
 
 
 async def _let_statements_commit(connection: AsyncConnection) -> None:
-    """Each statement is a transaction by itself, where its preparation survives that.
+    """Each statement is a transaction by itself, where its preparation survives that and nothing
+    has to be said before it.
 
     Behind a pooler it may run in another session than it was prepared in: there it gets a
     transaction around it, which the caller commits.
     """
-    if not connection.engine.get_execution_options().get(POOLED):
+    if not on_begin.get() and not connection.engine.get_execution_options().get(POOLED):
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 

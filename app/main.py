@@ -13,12 +13,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from redis.asyncio import Redis
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, unlocks
+from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, session, unlocks
 from app.api import credits as credits_
 from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
@@ -26,6 +27,7 @@ from app.api.gate import Gate
 from app.api.http_protocol import BoundedHttpProtocol
 from app.api.problems import REFUSED_BY_NAME, Internal, MethodNotAllowed, problem
 from app.api.rate_limit import RateLimits
+from app.api.sessions import Sessions
 from app.api.state import ApiState
 from app.api.stream_places import StreamPlaces
 from app.chats.upload import Uploads
@@ -40,10 +42,10 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import SOON_S, connect_redis, end_task
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
-from app.users.auth import token_verifier
+from app.users.auth import check_keys, token_verifier
 from app.users.deleted import DeletedUsers
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
@@ -75,7 +77,7 @@ class Api(FastAPI):
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API. Nothing is connected before its lifespan starts."""
-    settings = settings or load_settings()
+    settings = settings or load_api_settings()
     app = Api(
         title="Sixfold",
         description="AI insights about a chat, for coins.",
@@ -90,12 +92,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = asyncio.Event()
     rates = RateLimits(per_minute=settings.requests_per_minute)
     app.state.rates = rates
+    app.state.sessions = sessions = Sessions()
     app.state.deleted = DeletedUsers()
     app.add_middleware(
         Gate,
         settings=settings,
         verifier=token_verifier(settings),
         rates=rates,
+        sessions=sessions,
         deleted=app.state.deleted,
     )
     app.add_exception_handler(DomainError, _refuse)
@@ -109,6 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chat_revisions.router,
         credits_.router,
         me.router,
+        session.router,
         health.router,
         console.router,
     ):
@@ -123,6 +128,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: load
     balancers hear of its end late. SIGINT, or a second SIGTERM, does not wait.
     """
+    check_keys(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -196,35 +202,34 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
-    stopping: asyncio.Event = app.state.stopping
     await open_engine(
         settings.database_url,
         pool_size=settings.db_pool_size,
         overflow=settings.db_pool_overflow,
         recycle_s=settings.db_pool_recycle_s,
         pool_wait_s=POOL_WAIT_S,
+        per_user=True,
     )
     stack.push_async_callback(close_engine)
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
-    stream_places = _open_limits(app, stack)
     open_wakeups(settings.redis_url)
     stack.push_async_callback(close_wakeups)
     unlocks = UnlockBatcher(unlock_terms(settings))
     stack.push_async_callback(unlocks.close)
     keyring, positions = KeyRing(settings.master_keys), QueuePositions()
-    feed = SnapshotFeed(keyring, positions, stopping=stopping)
+    feed = SnapshotFeed(keyring, positions, stopping=app.state.stopping)
     stack.push_async_callback(feed.close)
     notifications = Notifications(redis)
     stack.push_async_callback(notifications.close)
-    listener = supervised("job changes", partial(listen, redis, JOB_CHANGED, feed.refresh))
-    stack.push_async_callback(end_task, listener)
+    heard = partial(listen, redis, JOB_CHANGED, feed.refresh)
+    stack.push_async_callback(end_task, supervised("job changes", heard))
     uploads = _uploads(settings, keyring)
     stack.push_async_callback(uploads.close)
     return ApiState(
         settings=settings,
         leaving=app.state.leaving,
-        stopping=stopping,
+        stopping=app.state.stopping,
         wake=wake_worker,
         announce=announce_chat,
         redis=redis,
@@ -232,7 +237,8 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         keyring=keyring,
         positions=positions,
         feed=feed,
-        stream_places=stream_places,
+        stream_places=_open_limits(app, stack),
+        sessions=_open_sessions(app, stack, redis, feed),
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
@@ -255,6 +261,15 @@ def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
     places = StreamPlaces(redis)
     stack.push_async_callback(places.close)
     return places
+
+
+def _open_sessions(
+    app: FastAPI, stack: AsyncExitStack, redis: Redis, feed: SnapshotFeed
+) -> Sessions:
+    sessions: Sessions = app.state.sessions
+    sessions.open(redis, tell_streams=feed.wake)
+    stack.push_async_callback(sessions.close)
+    return sessions
 
 
 def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:

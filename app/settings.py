@@ -1,113 +1,61 @@
-"""Every setting and what it means, read once. The only module that reads the environment."""
+"""Every setting and what it means, read once by `app.setting_sources`."""
 
 import json
 import os
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
-from app.database_url import parse_database_url
 from app.master_keys import parse_master_key, parse_master_keys
-
-ENV_PREFIX = "SIXFOLD_"
-RUN_FILE = "run.json"
-SECRETS_FILE = "secrets.json"
-DATA_DIR_DEFAULT = Path(".sixfold")
-AUTH_SECRET_BYTES_MIN = 32
-SECRETS = (
-    *("database_url", "redis_url", "master_key", "master_key_previous"),
-    *("auth_secret", "llm_api_key"),
+from app.setting_sources import (
+    DATA_DIR_DEFAULT,
+    ENV_PREFIX,
+    RUN_FILE,
+    SECRETS,
+    SECRETS_FILE,
+    DatabaseSettings,
+    Instance,
+    RoleSettings,
+    SchedulerSettings,
+    instance_url,
+    shows_tracebacks,
 )
-"""Settings that may come from a file, named by the variable with `_FILE` behind it."""
+
+__all__ = [
+    "DATA_DIR_DEFAULT",
+    "ENV_PREFIX",
+    "RUN_FILE",
+    "SECRETS",
+    "SECRETS_FILE",
+    "ApiSettings",
+    "DatabaseSettings",
+    "RoleSettings",
+    "SchedulerSettings",
+    "Settings",
+    "SettingsError",
+    "instance_url",
+    "load_api_settings",
+    "load_database_url",
+    "load_role_passwords",
+    "load_scheduler_settings",
+    "load_settings",
+    "parse_master_key",
+    "shows_tracebacks",
+]
+
+AUTH_SECRET_BYTES_MIN = 32
+
+Kind = TypeVar("Kind", bound=Instance)
 
 
 class SettingsError(SystemExit):
     """A setting is missing or wrong; start-up stops with this message, which is one line."""
 
 
-class _Instance(BaseSettings):
-    """The settings an embedded instance supplies when the environment names no database."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_ignore_empty=True,
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-    )
-
-    data_dir: Path = Field(
-        default=DATA_DIR_DEFAULT,
-        description="folder of the embedded instance, which supplies whatever is marked ◆",
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, the environment, then the files that the environment names."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fall_back_to_the_instance(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if given.get("database_url"):
-            return given
-        return _instance_values(Path(given.get("data_dir", DATA_DIR_DEFAULT))) | given
-
-
-class _SecretFiles(PydanticBaseSettingsSource):
-    """A secret from the file that `SIXFOLD_…_FILE` names, without the line's end."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """None where no file is named. Raises UnreadableSetting, naming the variable."""
-        own = f"{ENV_PREFIX}{field_name.upper()}"
-        path = os.environ.get(f"{own}_FILE") if field_name in SECRETS else None
-        if not path:
-            return None, field_name, False
-        if os.environ.get(own):
-            raise UnreadableSetting(f"{own}: set it or {own}_FILE, not both")
-        try:
-            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "no text"
-            raise UnreadableSetting(f"{own}_FILE: {path}: {reason}") from None
-
-    def __call__(self) -> dict[str, Any]:
-        """The secrets that are in files, by name."""
-        fields = self.settings_cls.model_fields
-        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
-        return {name: value for name, value in found.items() if value}
-
-
-class DatabaseSettings(_Instance):
-    """What a migration needs."""
-
-    database_url: str = Field(description="◆ `postgresql://…`, PostgreSQL 15 or newer")
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgres(cls, url: str) -> str:
-        parse_database_url(url)
-        return url
-
-
-class Settings(DatabaseSettings):
-    """All settings of the API, the workers and the scheduler. Times are in seconds."""
-
-    redis_url: str = Field(
-        description="◆ `redis://…` or `rediss://…`, Redis 6.2 or newer, or Valkey"
-    )
+class Settings(DatabaseSettings, SchedulerSettings):
+    """All settings of the API and the workers. Times are in seconds."""
 
     master_key: SecretStr = Field(
         description="◆ `<id>:<base64url of 32 bytes>`; wraps the key of every chat"
@@ -121,11 +69,21 @@ class Settings(DatabaseSettings):
         default=None,
         description="◆ signs and checks tokens by HS256, at least 32 bytes; or the next one",
     )
+    auth_secret_previous: SecretStr | None = Field(
+        default=None,
+        description="the ones before a rotation, with commas between them, or a JSON list: they"
+        " still check tokens, they sign no new ones",
+    )
     auth_jwks_url: str | None = Field(
         default=None, description="`https://…`, the key set of an identity provider: RS256 or ES256"
     )
     auth_audience: str = Field(default="sixfold", description="what `aud` of a token must be")
     auth_issuer: str = Field(default="sixfold", description="what `iss` of a token must be")
+    local_sign_in: bool = Field(
+        default=False,
+        description="whether one-time codes of `sixfold sign-in` are taken; only for an API that"
+        " one machine alone can reach",
+    )
 
     llm_base_url: str | None = Field(
         default=None, description="of an OpenAI-compatible provider; unset: OpenAI's own"
@@ -250,19 +208,6 @@ class Settings(DatabaseSettings):
         default=None,
         description="Prometheus metrics on loopback; worker processes take the next free port",
     )
-    liveness_dir: Path | None = Field(
-        default=None,
-        description="folder for a file of each process whose loop ticks, read by liveness probes",
-    )
-    log_json: bool = Field(default=True, description="`false`: logs for people instead of machines")
-    log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_redis(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://")):
-            raise ValueError("must be a redis:// URL")
-        return url
 
     @field_validator("master_key")
     @classmethod
@@ -283,6 +228,21 @@ class Settings(DatabaseSettings):
         if value is not None and len(value.get_secret_value().encode()) < AUTH_SECRET_BYTES_MIN:
             raise ValueError(f"must be at least {AUTH_SECRET_BYTES_MIN} bytes long")
         return value
+
+    @field_validator("auth_secret_previous")
+    @classmethod
+    def _are_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in _listed(value):
+            if len(secret.encode()) < AUTH_SECRET_BYTES_MIN:
+                raise ValueError(f"each must be at least {AUTH_SECRET_BYTES_MIN} bytes long")
+        return value
+
+    @model_validator(mode="after")
+    def _signs_its_own_tokens_where_it_needs_to(self) -> Self:
+        if self.auth_secret is None and (self.local_sign_in or self.auth_secret_previous):
+            name = "LOCAL_SIGN_IN" if self.local_sign_in else "AUTH_SECRET_PREVIOUS"
+            raise ValueError(f"SIXFOLD_{name} needs SIXFOLD_AUTH_SECRET")
+        return self
 
     @model_validator(mode="after")
     def _has_exactly_one_way_to_authenticate(self) -> Self:
@@ -306,12 +266,22 @@ class Settings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _names_a_model_and_its_whole_price(self) -> Self:
-        if (self.llm_api_key is None) != (self.llm_model is None):
+        is_complete = (self.llm_api_key is None) == (self.llm_model is None)
+        if self.needs_the_key_of_its_model() and not is_complete:
             raise ValueError("set both of SIXFOLD_LLM_API_KEY and SIXFOLD_LLM_MODEL, or neither")
         prices = (self.llm_price_input, self.llm_price_cached, self.llm_price_output)
         if None in prices and any(price is not None for price in prices):
             raise ValueError("set all of SIXFOLD_LLM_PRICE_INPUT, _CACHED and _OUTPUT, or none")
         return self
+
+    def needs_the_key_of_its_model(self) -> bool:
+        """Whether a model without its provider's key is a mistake."""
+        return True
+
+    @property
+    def auth_secrets_previous(self) -> tuple[SecretStr, ...]:
+        """Secrets that tokens may still be signed with."""
+        return tuple(SecretStr(secret) for secret in _listed(self.auth_secret_previous))
 
     @cached_property
     def master_keys(self) -> tuple[tuple[str, bytes], ...]:
@@ -324,49 +294,80 @@ class Settings(DatabaseSettings):
         return ",".join(key.get_secret_value() for key in given if key is not None)
 
 
+class ApiSettings(Settings):
+    """The settings of the API, which holds no key of a provider."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_provider_key(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given | {"llm_api_key": None}
+
+    def needs_the_key_of_its_model(self) -> bool:
+        """No: it knows that a provider is paid, and asks none."""
+        return False
+
+
+def load_api_settings() -> ApiSettings:
+    """The settings of the API; a provider's key leaves its environment. Raises SettingsError."""
+    settings = _load(ApiSettings)
+    for name in ("SIXFOLD_LLM_API_KEY", "SIXFOLD_LLM_API_KEY_FILE"):
+        os.environ.pop(name, None)
+    return settings
+
+
 def load_settings() -> Settings:
     """The process's settings.
 
     Raises SettingsError (an exit with a message that names each wrong variable).
     """
+    return _load(Settings)
+
+
+def load_scheduler_settings() -> SchedulerSettings:
+    """The settings of the scheduler. Raises SettingsError."""
+    return _load(SchedulerSettings)
+
+
+def load_database_url() -> str:
+    """The database's URL alone, as its owner, for migrations. Raises SettingsError."""
+    return _load(DatabaseSettings).owner_url
+
+
+def load_role_passwords() -> dict[str, str]:
+    """The passwords that a migration sets, by role. Raises SettingsError."""
+    settings = _load(RoleSettings)
+    given = {
+        "sixfold_api": settings.api_role_password,
+        "sixfold_worker": settings.worker_role_password,
+    }
+    return {
+        role: password.get_secret_value()
+        for role, password in given.items()
+        if password is not None
+    }
+
+
+def _load(kind: type[Kind]) -> Kind:
     try:
-        return Settings()  # pyright: ignore[reportCallIssue] (its values come from the environment)
+        return kind()  # Its values come from the environment.
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None  # Its cause would show the values.
     except UnreadableSetting as error:
         raise SettingsError(f"sixfold cannot start: {error}") from None
 
 
-def load_database_url() -> str:
-    """The database's URL alone, for migrations. Raises SettingsError."""
+def _listed(value: SecretStr | None) -> list[str]:
+    """The secrets of a list with commas, or of a JSON list. Raises ValueError, never naming one."""
+    given = "" if value is None else value.get_secret_value().strip()
+    if not given.startswith("["):
+        return [one.strip() for one in given.split(",") if one.strip()]
     try:
-        return DatabaseSettings().database_url  # pyright: ignore[reportCallIssue]
-    except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
-    except UnreadableSetting as error:
-        raise SettingsError(f"sixfold cannot start: {error}") from None
-
-
-def _instance_values(data_dir: Path) -> dict[str, str]:
-    """What `sixfold up` left in `data_dir` for other commands; empty if nothing runs there."""
-    values: dict[str, str] = {}
-    for name, keys in (
-        (RUN_FILE, ("database_url", "redis_url")),
-        (SECRETS_FILE, ("master_key", "auth_secret")),
-    ):
-        try:
-            content: dict[str, Any] = json.loads((data_dir / name).read_bytes())
-        except (OSError, ValueError):
-            continue
-        values |= {key: content[key] for key in keys if content.get(key)}
-    if os.environ.get(f"{ENV_PREFIX}AUTH_JWKS_URL"):
-        values.pop("auth_secret", None)
-    return values
-
-
-def shows_tracebacks() -> bool:
-    """Whether a command that fails shows where, and not in one line why."""
-    return os.environ.get(f"{ENV_PREFIX}LOG_LEVEL", "").upper() == "DEBUG"
+        listed: Any = json.loads(given)
+    except ValueError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):  # pyright: ignore[reportUnknownVariableType]
+        raise ValueError("must be secrets with commas between them, or a JSON list of them")
+    return [str(one) for one in listed]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _explain(error: ValidationError) -> str:

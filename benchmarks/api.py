@@ -14,7 +14,7 @@ from app.local.embedded.data_dir import free_port
 from app.local.embedded.processes import Process, log_tail
 from app.settings import Settings
 from app.users.auth import issue_token
-from benchmarks.services import AUTH_SECRET, Services
+from benchmarks.services import AUTH_SECRET, Services, as_role
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
@@ -58,7 +58,7 @@ async def running_api(services: Services, database_url: str) -> AsyncGenerator[A
     process = services.spawn(
         (sys.executable, "-m", "app.cli", "serve", "--port", str(port)),
         services.environment(
-            database_url,
+            as_role(database_url, "sixfold_api"),
             SIXFOLD_REQUESTS_PER_MINUTE="100000000",
             SIXFOLD_DAILY_JOBS_MAX="0",  # One account unlocks thousands here.
         ),

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "bench_template"
 CONNECTIONS_MAX = 1_200
 AUTH_SECRET = "only for this benchmark, long enough for HS256"  # noqa: S105 (opens nothing)
+ROLE_PASSWORD = "only-for-this-benchmark"  # noqa: S105 (opens nothing)
 RECORDED = (
     "server_version",
     "fsync",
@@ -154,7 +155,18 @@ def _make_template(server_url: str) -> None:
     asyncio.run(_execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("sqlalchemy.url", _named(server_url, TEMPLATE).replace("%", "%%"))
+    passwords = {f"SIXFOLD_{name}_ROLE_PASSWORD": ROLE_PASSWORD for name in ("API", "WORKER")}
+    os.environ |= passwords
     command.upgrade(config, "head")
+    for name in passwords:
+        del os.environ[name]
+
+
+def as_role(database_url: str, role: str) -> str:
+    """The same database as a role of the product."""
+    parts = urlsplit(database_url)
+    login = f"{role}:{ROLE_PASSWORD}@{parts.hostname}:{parts.port}"
+    return parts._replace(netloc=login).geturl()
 
 
 def _named(server_url: str, database: str) -> str:

@@ -13,11 +13,13 @@ from sqlalchemy.pool import NullPool
 
 import app.chats.models
 import app.credits.models
-import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
+import app.jobs.models
+import app.users.models  # noqa: F401 (importing a module of models registers its tables)
 from app.database_pool import make_engine
 from app.db import metadata
-from app.settings import load_database_url
+from app.settings import load_database_url, load_role_passwords
 from app.sqlstates import sqlstate
+from migrations.rights import apply_rights
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.
 MIGRATION_LOCK = 0x51_F0_1D
@@ -43,6 +45,7 @@ def _migrate(connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         context.run_migrations()
+        apply_rights(connection, load_role_passwords())
 
 
 async def _once(engine: AsyncEngine) -> bool:

@@ -23,7 +23,7 @@ from app.database_connect import connect
 from app.database_url import parse_database_url
 from app.liveness import last_ticks
 from app.redis import scheduler_mark
-from app.settings import Settings, load_settings
+from app.settings import SchedulerSettings, load_scheduler_settings, load_settings
 
 ASK_TIMEOUT_S = 5.0
 
@@ -53,7 +53,7 @@ def api(port: str = "8000") -> str | None:
 
 def loops() -> str | None:
     """Asks no server: it is true of the processes here, whatever else is away."""
-    return _silent_loop(load_settings(), "")
+    return _silent_loop(load_scheduler_settings(), "")
 
 
 def worker() -> str | None:
@@ -68,7 +68,7 @@ def worker() -> str | None:
 
 def scheduler() -> str | None:
     """The scheduler leaves a mark that lasts a little longer than its pause."""
-    settings = load_settings()
+    settings = load_scheduler_settings()
     if settings.liveness_dir is not None and (silent := _silent_loop(settings, "scheduler")):
         return silent
     with Redis.from_url(settings.redis_url, socket_timeout=ASK_TIMEOUT_S) as redis:
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if problem is None else _fail(problem)
 
 
-def _silent_loop(settings: Settings, process: str) -> str | None:
+def _silent_loop(settings: SchedulerSettings, process: str) -> str | None:
     if settings.liveness_dir is None:
         return "SIXFOLD_LIVENESS_DIR is not set"
     ticks = last_ticks(settings.liveness_dir, process)

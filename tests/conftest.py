@@ -27,7 +27,18 @@ from tests.chaos.network import can_drop_packets
 from tests.database import bouncer
 from tests.provider_stub import ProviderStub
 from tests.support import browser
-from tests.support.environment import AUTH_SECRET, MASTER_KEY, POSTGRES, TEMPLATE, VALKEY, url_of
+from tests.support.environment import (
+    API_ROLE,
+    AUTH_SECRET,
+    MASTER_KEY,
+    POSTGRES,
+    ROLE_PASSWORD,
+    TEMPLATE,
+    VALKEY,
+    WORKER_ROLE,
+    as_role,
+    url_of,
+)
 from tests.support.history import has_history
 
 pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
@@ -117,7 +128,17 @@ def _make_template(server_url: str) -> None:
     _in_loop(_execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
     config = Config("alembic.ini")
     config.set_main_option("sqlalchemy.url", url_of(TEMPLATE).replace("%", "%%"))
+    passwords = {
+        "SIXFOLD_API_ROLE_PASSWORD": ROLE_PASSWORD,
+        "SIXFOLD_WORKER_ROLE_PASSWORD": ROLE_PASSWORD,
+    }
+    os.environ |= passwords
     command.upgrade(config, "head")
+    for name in passwords:
+        del os.environ[name]
+    # So that one process of a test can be both, in turns: tests.support.rights.
+    member = f"GRANT {WORKER_ROLE} TO {API_ROLE} WITH INHERIT FALSE, SET TRUE"
+    _in_loop(_execute(server_url, member))
 
 
 def _in_loop(coroutine: Any) -> None:
@@ -189,10 +210,11 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 @pytest.fixture
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment in which another process has these settings."""
+    """The environment in which another process has these settings, with the rights of a worker."""
     return {
         **{key: value for key, value in os.environ.items() if not key.startswith("SIXFOLD_")},
-        "SIXFOLD_DATABASE_URL": settings.database_url,
+        "SIXFOLD_DATABASE_URL": as_role(settings.database_url, WORKER_ROLE),
+        "SIXFOLD_MIGRATION_DATABASE_URL": settings.database_url,
         "SIXFOLD_REDIS_URL": settings.redis_url,
         "SIXFOLD_MASTER_KEY": MASTER_KEY,
         "SIXFOLD_AUTH_SECRET": AUTH_SECRET,

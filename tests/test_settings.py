@@ -33,6 +33,8 @@ def test_a_missing_setting_stops_start_up_and_is_named(
     ("name", "value"),
     [
         ("SIXFOLD_AUTH_SECRET", "short"),
+        ("SIXFOLD_AUTH_SECRET_PREVIOUS", f"{AUTH_SECRET},short"),
+        ("SIXFOLD_AUTH_SECRET_PREVIOUS", '["short"'),
         ("SIXFOLD_MASTER_KEY", "no id"),
         ("SIXFOLD_MASTER_KEY", "k1:c2hvcnQ="),
         ("SIXFOLD_MASTER_KEY_PREVIOUS", "k1:c2hvcnQ="),
@@ -59,6 +61,27 @@ def test_a_wrong_setting_stops_start_up_without_showing_its_value(
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, COMPLETE | {"SIXFOLD_MASTER_KEY_PREVIOUS": "", "SIXFOLD_METRICS_PORT": ""})
     assert load_settings().master_key_previous is None
+
+
+@pytest.mark.parametrize("given", ["{0}, {1}", '["{0}", "{1}"]'])
+def test_previous_secrets_are_listed_with_commas_or_as_json(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = "a" * 32, "b" * 32
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_AUTH_SECRET_PREVIOUS": given.format(*secrets)})
+    found = tuple(one.get_secret_value() for one in load_settings().auth_secrets_previous)
+    assert found == secrets
+
+
+@pytest.mark.parametrize("name", ["LOCAL_SIGN_IN", "AUTH_SECRET_PREVIOUS"])
+def test_what_needs_the_secret_is_refused_with_an_identity_provider(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = "true" if name == "LOCAL_SIGN_IN" else "b" * 32
+    outside = {"SIXFOLD_AUTH_SECRET": "", "SIXFOLD_AUTH_JWKS_URL": "https://issuer/keys"}
+    _set(monkeypatch, COMPLETE | outside | {f"SIXFOLD_{name}": given})
+    with pytest.raises(SettingsError, match=f"SIXFOLD_{name} needs SIXFOLD_AUTH_SECRET"):
+        load_settings()
 
 
 def test_a_list_that_is_no_json_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from app.llm.configured import configured_limits, configured_llm, configured_pri
 from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
-from app.settings import Settings, SettingsError, load_settings
+from app.settings import Settings, SettingsError, load_scheduler_settings, load_settings
 from app.supervision import supervised
 from workers.broker import WakeUpBroker
 
@@ -129,9 +129,9 @@ def _job_engine(
 
 @broker.on_event(TaskiqEvents.CLIENT_STARTUP)
 async def start_client(state: TaskiqState) -> None:
-    """The scheduler's start-up: it sends wake-ups and needs nothing else."""
+    """The scheduler's start-up: it sends wake-ups; it knows no database and no key."""
     _end_cleanly_on_sigterm()
-    settings = load_settings()
+    settings = load_scheduler_settings()
     configure_logging(json=settings.log_json, level=settings.log_level)
     state.watch = ExitStack()
     state.watch.enter_context(watched_loop("scheduler", settings.liveness_dir))

@@ -18,7 +18,7 @@ from app.api.problems import Forbidden, refusals
 from app.api.state import api_state
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.models import Bucket, EntryKind
-from app.credits.service import GRANT_COINS_MAX, Entry, ReferenceReused
+from app.credits.service import GRANT_COINS_MAX, Entry, OwnAccount, ReferenceReused
 from app.cursors import LIMIT_DEFAULT, read_seq, seq_cursor
 from app.errors import NotFound
 from app.jobs.refund import JobArchived, NotRefundable, refund_job
@@ -134,11 +134,11 @@ async def download_entries(user_id: UserId) -> StreamingResponse:
     "/grants",
     status_code=201,
     response_model=EntryBody,
-    responses=refusals(Forbidden, ReferenceReused)
+    responses=refusals(Forbidden, OwnAccount, ReferenceReused)
     | {200: {"model": EntryBody, "description": "The same grant was made before."}},
 )
 async def grant(principal: Caller, given: GrantBody, response: Response) -> EntryBody:
-    """Gives coins to a user, once for each reference. Needs the scope `credits:grant`."""
+    """Gives coins to another user, once for each reference. Needs the scope `credits:grant`."""
     require_scope(principal, GRANT_SCOPE)
     entry, is_new = await grant_coins(
         given.user_id,
@@ -155,13 +155,13 @@ async def grant(principal: Caller, given: GrantBody, response: Response) -> Entr
     "/refunds",
     status_code=201,
     response_model=RefundedBody,
-    responses=refusals(Forbidden, NotFound, NotRefundable, JobArchived)
+    responses=refusals(Forbidden, OwnAccount, NotFound, NotRefundable, JobArchived)
     | {200: {"model": RefundedBody, "description": "The job was refunded before."}},
 )
 async def refund(
     request: Request, principal: Caller, given: RefundBody, response: Response
 ) -> RefundedBody:
-    """Gives the coins of a charged job back, once. Needs the scope `credits:refund`.
+    """Gives the coins of another user's job back, once. Needs the scope `credits:refund`.
 
     Its content is hidden and its category can be bought again.
     """

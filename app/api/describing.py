@@ -6,6 +6,7 @@ from fastapi import Request
 from starlette.routing import Match
 
 from app.api.problems import Problem
+from app.users.auth import Unauthorized
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _BEFORE_THE_RATE = frozenset({"400", "401", "408", "421", "431", "500", "503"})
@@ -52,7 +53,8 @@ def described(document: dict[str, Any]) -> None:
                 shown = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
                 response["headers"] = response.get("headers", {}) | shown
             if path.startswith("/api/"):
-                operation["security"] = [{"token": []}]
+                needs_token = str(Unauthorized.http_status) in operation["responses"]
+                operation["security"] = [{"token": []}] if needs_token else []
 
 
 def methods_of(request: Request) -> list[str]:

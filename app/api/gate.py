@@ -16,12 +16,14 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from app import telemetry
+from app.acting import for_users
 from app.api.identity import PRINCIPAL
 from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost, problem
 from app.api.rate_limit import Quota, RateLimits
+from app.api.sessions import Sessions
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
 from app.settings import Settings
-from app.users.auth import TokenVerifier, Unauthorized
+from app.users.auth import Principal, TokenVerifier, Unauthorized
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,7 +38,13 @@ FORM_BYTES = 64 * 1024
 
 API_PREFIX = "/api/"
 UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
+UNLOCK = "/api/insights/unlock"
 PROBES = ("/healthz", "/readyz")
+OPEN = frozenset({"POST /api/sign-in", "POST /api/sign-in/preview"})
+"""What needs no token: whoever asks has none yet."""
+ANYBODY = ""
+"""Those without a token share one quota; no user has this id."""
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _POLICY = b"content-security-policy"
@@ -55,6 +63,7 @@ class Gate:
         settings: Settings,
         verifier: TokenVerifier,
         rates: RateLimits,
+        sessions: Sessions,
         deleted: Container[str] = (),
     ) -> None:
         """`deleted` are users whose tokens are refused."""
@@ -63,6 +72,7 @@ class Gate:
         self._deleted = deleted
         self._hosts = settings.allowed_hosts
         self._rates = rates
+        self._sessions = sessions
         self._upload_bytes_max = settings.upload_bytes_max + FORM_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +87,9 @@ class Gate:
         try:
             receive = await self._admit(scope, headers, receive, answer)
             answer.admitted = True
-            await self._app(scope, receive, answer.send)
+            principal: Principal | None = scope.get(PRINCIPAL)
+            with for_users(*(() if principal is None else (principal.user_id,))):
+                await self._app(scope, receive, answer.send)
         except DomainError as refusal:
             await answer.refuse(refusal)
         except ClientDisconnect:
@@ -96,14 +108,10 @@ class Gate:
             raise UnknownHost
         if not path.startswith(API_PREFIX):
             return receive
-        principal = await self._verifier.verify(_bearer(headers))
-        if principal.user_id in self._deleted:
-            raise Unauthorized
-        scope[PRINCIPAL] = principal
-        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
-        answer.quota = quota = await self._rates.count(principal.user_id)
-        if not quota.is_admitted:
-            raise RateLimited(retry_after_s=quota.wait_s)
+        if f"{scope['method']} {path}" in OPEN:
+            await self._count(ANYBODY, answer)
+        else:
+            await self._identify(scope, headers, answer)
         _check_text(scope, headers)
         if UPLOAD.fullmatch(f"{scope['method']} {path}"):
             _check_length(headers, self._upload_bytes_max)
@@ -112,6 +120,23 @@ class Gate:
         if b"content-length" in headers or b"transfer-encoding" in headers:
             return await _read_whole(receive)
         return receive
+
+    async def _identify(self, scope: Scope, headers: dict[bytes, bytes], answer: "_Answer") -> None:
+        principal = await self._verifier.verify(_bearer(headers))
+        if principal.user_id in self._deleted:
+            raise Unauthorized
+        self._sessions.refuse_known(principal)
+        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+        await self._count(principal.user_id, answer)
+        # An unlock is refused by the statement that writes it, under the lock of the account.
+        if scope["path"] != UNLOCK:
+            await self._sessions.check(principal, is_fresh=scope["method"] not in READS)
+        scope[PRINCIPAL] = principal
+
+    async def _count(self, user_id: str, answer: "_Answer") -> None:
+        answer.quota = quota = await self._rates.count(user_id)
+        if not quota.is_admitted:
+            raise RateLimited(retry_after_s=quota.wait_s)
 
 
 class _Answer:

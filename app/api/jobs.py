@@ -13,7 +13,7 @@ from app.api.event_stream import PING, PING_EVERY_S, EventStream
 from app.api.identity import Caller, UserId
 from app.api.paging import Cursor, Limit
 from app.api.problems import problem, refusals
-from app.api.state import api_state
+from app.api.state import ApiState, api_state
 from app.api.stream_places import TooManyStreams
 from app.cursors import LIMIT_DEFAULT, position_cursor, read_position
 from app.errors import DomainError, NotFound
@@ -22,7 +22,6 @@ from app.jobs.models import ACTIVE
 from app.progress.snapshots import Snapshot, list_snapshots, load_snapshot
 from app.progress.subscriptions import (
     SnapshotBroken,
-    SnapshotFeed,
     follow,
     read_version,
     sse_event,
@@ -104,25 +103,27 @@ async def stream_job(
     job_id: UUID,
     after_version: Annotated[int | None, Depends(_after_version)],
 ) -> EventStream:
-    """Snapshots as the job changes, until it has ended, or the token. Resumes by
+    """Snapshots as the job changes, until it has ended, or the session. Resumes by
     `Last-Event-ID`. A user has at most 20 streams."""
     state = api_state(request)
-    events = _events(state.feed, principal, job_id, after_version)
+    events = _events(state, principal, job_id, after_version)
     return EventStream(events, place=state.stream_places.of(principal.user_id))
 
 
 async def _events(
-    feed: SnapshotFeed, principal: Principal, job_id: UUID, after_version: int | None
+    state: ApiState, principal: Principal, job_id: UUID, after_version: int | None
 ) -> AsyncGenerator[bytes]:
     following = follow(
-        feed,
+        state.feed,
         principal.user_id,
         job_id,
         after_version=after_version,
         quiet_s=PING_EVERY_S,
         ends_at=principal.expires_at,
+        is_over=lambda: state.sessions.is_over(principal),
     )
-    with telemetry.event_streams.track_inprogress():
+    is_open = state.sessions.streaming(principal.user_id)
+    with telemetry.event_streams.track_inprogress(), is_open:
         async with aclosing(following):
             try:
                 async for event in following:

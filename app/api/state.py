@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 from redis.asyncio import Redis
 
+from app.api.sessions import Sessions
 from app.api.stream_places import StreamPlaces
 from app.chats.key_storage import KeyEraser
 from app.chats.upload import Announce, Uploads
@@ -36,6 +37,7 @@ class ApiState:
     positions: QueuePositions
     feed: SnapshotFeed
     stream_places: StreamPlaces
+    sessions: Sessions
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections

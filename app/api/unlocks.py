@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.identity import WHOLE, StoredText, UserId
+from app.api.identity import WHOLE, Caller, StoredText
 from app.api.problems import refusals
 from app.api.state import api_state
 from app.catalog.categories import CATEGORIES, UnknownCategory
@@ -184,7 +184,7 @@ def _offered(offer: Offer) -> OfferBody:
 async def unlock(
     request: Request,
     response: Response,
-    user_id: UserId,
+    principal: Caller,
     given: UnlockBody,
     idempotency_key: IdempotencyKey = None,
 ) -> UnlockedBody:
@@ -192,12 +192,13 @@ async def unlock(
     written, and what is empty is not charged."""
     state = api_state(request)
     order = UnlockOrder(
-        user_id=user_id,
+        user_id=principal.user_id,
         chat_id=given.chat_id,
         category=given.category,
         price_coins=given.price_coins,
         language=given.language,
         idempotency_key=idempotency_key,
+        issued_at=principal.issued_at,
     )
     sells = await state.rejections.current() is None
     unlocked = await unlock_category(order, wake=state.wake, batcher=state.unlocks, sells=sells)

@@ -1,9 +1,13 @@
 """Use cases on one user's account, each a transaction of its own."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.acting import for_users
 from app.credits.service import Balance, CreditService, Entry
-from app.db import in_turn, snapshot
+from app.credits.sql import NOT_BEFORE, SIGN_OUT
+from app.db import in_turn, lone_read, snapshot
 from app.faults import Step
 
 
@@ -32,7 +36,8 @@ async def grant_coins(
 ) -> tuple[Entry, bool]:
     """Grants once for each `reference`; the entry, and whether it is new.
 
-    Raises ReferenceReused when the reference granted something else before.
+    Raises ReferenceReused when the reference granted something else before, and OwnAccount when
+    the actor is the user.
     """
 
     async def grant(connection: AsyncConnection) -> tuple[Entry, bool]:
@@ -49,7 +54,7 @@ async def adjust_coins(
 ) -> tuple[Entry, bool]:
     """Adds or takes coins once for each reference; the entry, and whether it is new.
 
-    Raises ReferenceReused, and InsufficientCoins rather than a negative balance.
+    Raises ReferenceReused, OwnAccount, and InsufficientCoins rather than a negative balance.
     """
 
     async def adjust(connection: AsyncConnection) -> tuple[Entry, bool]:
@@ -59,6 +64,31 @@ async def adjust_coins(
 
     await ensure_account(user_id)
     return await in_turn(user_id, adjust, step=Step.ADJUST)
+
+
+async def sign_out(user_id: str, *, issued_at: float) -> float:
+    """From now on every token of the user that was issued until now is refused, and also the one
+    issued at `issued_at` by a clock that is ahead. Until when, in Unix seconds."""
+
+    async def end_sessions(connection: AsyncConnection) -> float:
+        ended = await connection.execute(SIGN_OUT, {"user_id": user_id, "issued_at": issued_at})
+        return float(ended.scalar_one())
+
+    await ensure_account(user_id)
+    return await in_turn(user_id, end_sessions, step=Step.SIGN_OUT)
+
+
+async def read_not_before(user_ids: Sequence[str]) -> dict[str, float]:
+    """Until when tokens of these users are refused, in Unix seconds; without those that never
+    signed out."""
+    with for_users(*user_ids):
+        return await _read_not_before(user_ids)
+
+
+async def _read_not_before(user_ids: Sequence[str]) -> dict[str, float]:
+    async with lone_read() as connection:
+        found = await connection.execute(NOT_BEFORE, {"user_ids": list(user_ids)})
+        return {row.user_id: row.not_before for row in found}
 
 
 async def read_statement(user_id: str, *, limit: int, before_seq: int | None = None) -> list[Entry]:

@@ -67,6 +67,8 @@ accounts = Table(
     Column("available", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    # Tokens of the user that were issued up to then are refused: the user has signed out.
+    Column("not_before", DateTime(timezone=True)),
     CheckConstraint("available >= 0", name="available"),
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("seq >= 0", name="seq"),

@@ -45,6 +45,12 @@ class InsufficientCoins(DomainError):
     code, http_status = "insufficient_coins", 402
 
 
+class OwnAccount(DomainError):
+    """Nobody gives coins to himself: another one has to do it."""
+
+    code, http_status = "forbidden", 403
+
+
 class ReferenceReused(DomainError):
     """This reference was used before, for other coins or another reason."""
 
@@ -127,9 +133,10 @@ class CreditService:
     ) -> tuple[Entry, bool]:
         """Adds `coins` once for each `reference`; the entry, and whether it is new.
 
-        Raises ReferenceReused when `reference` granted other coins or for another reason.
-        The account must be open.
+        Raises ReferenceReused when `reference` granted other coins or for another reason, and
+        OwnAccount when the actor is the user. The account must be open.
         """
+        _check_another(user_id, actor)
         if not 1 <= coins <= GRANT_COINS_MAX:
             raise ValueError(f"a grant is 1 to {GRANT_COINS_MAX} coins")
         op_key = f"grant:{reference}"
@@ -188,8 +195,9 @@ class CreditService:
     ) -> tuple[Entry, bool] | None:
         """Returns what a reservation was charged, once; the entry, and whether it is new.
 
-        None when nothing was charged for it.
+        None when nothing was charged for it. Raises OwnAccount when the actor is the user.
         """
+        _check_another(user_id, actor)
         await self.lock_accounts([user_id])
         op_key = f"refund:{reservation_id}"
         earlier = await self.entry(user_id, op_key)
@@ -212,8 +220,10 @@ class CreditService:
         """Adds `coins`, or takes them when negative, once for each `reference`.
 
         The entry, and whether it is new. Raises ReferenceReused as `grant` does, and
-        InsufficientCoins rather than taking more than is available. The account must be open.
+        InsufficientCoins rather than taking more than is available, and OwnAccount when the actor
+        is the user. The account must be open.
         """
+        _check_another(user_id, actor)
         if not 1 <= abs(coins) <= GRANT_COINS_MAX:
             raise ValueError(f"an adjustment is 1 to {GRANT_COINS_MAX} coins, or as many less")
         await self.lock_accounts([user_id])
@@ -275,6 +285,11 @@ class CreditService:
     async def _settle_one(self, settlement: Settlement) -> bool:
         await self.lock_accounts([settlement.user_id])
         return bool(await self.settle([settlement]))
+
+
+def _check_another(user_id: str, actor: str) -> None:
+    if actor == user_id:
+        raise OwnAccount
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -44,6 +44,21 @@ LOCK_FREE_ACCOUNTS = text(f"{_LOCK_ACCOUNTS} SKIP LOCKED")
 
 BALANCE = text("SELECT available, held FROM accounts WHERE user_id = :user_id")
 
+# A little later than the token that asks for it: its time is not exact in the database.
+SIGN_OUT = text("""
+    UPDATE accounts
+    SET not_before = greatest(not_before, clock_timestamp(),
+                              to_timestamp(CAST(:issued_at AS double precision))
+                              + interval '1 millisecond')
+    WHERE user_id = :user_id
+    RETURNING CAST(extract(epoch FROM not_before) AS double precision) AS not_before
+""")
+
+NOT_BEFORE = text("""
+    SELECT user_id, CAST(extract(epoch FROM not_before) AS double precision) AS not_before
+    FROM accounts WHERE user_id = ANY(CAST(:user_ids AS text[])) AND not_before IS NOT NULL
+""")
+
 ENTRY = text(f"""
     WITH {EVERY_ROW}
     SELECT {ENTRY_COLUMNS} FROM entries WHERE user_id = :user_id AND op_key = :op_key

@@ -86,6 +86,20 @@ def _messages(notifications: list[tuple[str, UUID]]) -> Iterator[tuple[str, str]
 
 async def listen(redis: Redis, channel: str, on_job: Callable[[UUID], Awaitable[None]]) -> None:
     """Calls `on_job` with each job named on `channel`, for ever; reconnects when Redis is away."""
+
+    async def on_message(message: bytes) -> None:
+        for name in message.split():
+            with suppress(ValueError):  # Not from us: ignored.
+                await on_job(UUID(name.decode()))
+
+    await listen_to(redis, channel, on_message)
+
+
+async def listen_to(
+    redis: Redis, channel: str, on_message: Callable[[bytes], Awaitable[None]]
+) -> None:
+    """Calls `on_message` with each message on `channel`, for ever; reconnects when Redis is
+    away."""
     while True:
         try:
             subscribing: Any = redis.pubsub(ignore_subscribe_messages=True)  # pyright: ignore[reportUnknownMemberType]
@@ -93,9 +107,7 @@ async def listen(redis: Redis, channel: str, on_job: Callable[[UUID], Awaitable[
                 await subscription.subscribe(channel)
                 async with aclosing(_messages_of(subscription)) as messages:
                     async for message in messages:
-                        for name in message.split():
-                            with suppress(ValueError):  # Not from us: ignored.
-                                await on_job(UUID(name.decode()))
+                        await on_message(message)
         except (RedisError, OSError, TimeoutError) as error:
             reachability.redis.lost(error)
             await asyncio.sleep(RECONNECT_S)

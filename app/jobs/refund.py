@@ -27,7 +27,7 @@ class JobArchived(DomainError):
 async def refund_job(user_id: str, job_id: UUID, *, reason: str, actor: str) -> tuple[Entry, bool]:
     """Returns what the job was charged, once; the entry, and whether it is new.
 
-    Raises NotFound, NotRefundable or JobArchived.
+    Raises NotFound, NotRefundable, JobArchived, or OwnAccount when the actor is the user.
     """
 
     async def refund(connection: AsyncConnection) -> tuple[Entry, bool]:

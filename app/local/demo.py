@@ -1,5 +1,6 @@
 """`sixfold demo`: the main job over HTTP, as any client would do it, shown on a terminal."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -21,8 +22,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from app.db import close_engine, open_engine
 from app.settings import RUN_FILE, Settings, load_settings
 from app.users.auth import issue_token
+from app.users.sign_in import new_code, sign_in_link
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "WhatsApp Chat with Maya.txt"
 CATEGORY = "friendship"
@@ -58,7 +61,7 @@ def run_demo(*, data_dir: Path, once: bool) -> int:
             token = issue_token(settings, user, (), TOKEN_S)
             _show_main_job(console, url, user, token)
             if not once and sys.stdout.isatty():
-                _stay(console, url, token)
+                _stay(console, settings, url, user)
     except (DemoFailed, httpx2.HTTPError) as error:
         console.print(f"[red]The demonstration failed:[/] {error}")
         return 1
@@ -255,15 +258,26 @@ def _print_receipt(
         raise DemoFailed("the ledger does not show exactly one charge of what was written")
 
 
-def _stay(console: Console, url: str, token: str) -> None:
+def _stay(console: Console, settings: Settings, url: str, user: str) -> None:
     console.print(f"\nThe console is at [b]{url}/[/], the API's documentation at {url}/docs")
-    console.print("A token for it:")
-    console.print(token, soft_wrap=True)
+    if settings.auth_secret is not None:
+        console.print("This link signs you in, once, within ten minutes:")
+        link = sign_in_link(url, asyncio.run(_new_code(settings, user)))
+        console.print(Text(link), soft_wrap=True)
+        console.print(f"Another one: [b]sixfold sign-in {user}[/]")
     console.print("Ctrl-C ends everything.")
     try:
         signal.pause()
     except KeyboardInterrupt:
         console.print("Stopping …")
+
+
+async def _new_code(settings: Settings, user: str) -> str:
+    await open_engine(settings.database_url, pool_size=1)
+    try:
+        return await new_code(user)
+    finally:
+        await close_engine()
 
 
 def _get(client: httpx2.Client, path: str, **query: str) -> Json:

@@ -39,6 +39,16 @@ TRIM_EVERY_S = 10.0
 READY_TIMEOUT_S = 60.0
 MIGRATE_TIMEOUT_S = 300.0
 
+API_ROLE, WORKER_ROLE = "sixfold_api", "sixfold_worker"
+_PROVIDER = ("SIXFOLD_LLM_API_KEY", "SIXFOLD_LLM_API_KEY_FILE")
+_OWN = tuple(
+    f"SIXFOLD_{name}{file}"
+    for name in ("DATABASE_URL", "MASTER_KEY", "MASTER_KEY_PREVIOUS", "AUTH_SECRET")
+    for file in ("", "_FILE")
+)
+KEPT_FROM = {API: _PROVIDER, "scheduler": (*_OWN, *_PROVIDER, "SIXFOLD_AUTH_SECRET_PREVIOUS")}
+"""What a process does not need, and so does not get."""
+
 Say = Callable[[str], None]
 
 
@@ -131,7 +141,10 @@ class _Supervisor:
 
     def _start_services(self) -> None:
         for kind in (Postgres, Valkey):
-            self._servers.append(kind.start(self._data_dir, is_cancelled=self._is_stopping))
+            server = kind.start(self._data_dir, is_cancelled=self._is_stopping)
+            if isinstance(server, Postgres):
+                self._url_of, self._password_of = server.url_of, server.password_of
+            self._servers.append(server)
             self._backoffs[kind.name] = Backoff()
             self._heed_stop()
         self._env = self._child_env()
@@ -146,7 +159,8 @@ class _Supervisor:
         postgres, valkey = self._servers
         env = {"SIXFOLD_MASTER_KEY": secrets.master_key}
         if not os.environ.get("SIXFOLD_AUTH_JWKS_URL"):
-            env["SIXFOLD_AUTH_SECRET"] = secrets.auth_secret
+            # On loopback, and for whoever may read the data folder.
+            env |= {"SIXFOLD_AUTH_SECRET": secrets.auth_secret, "SIXFOLD_LOCAL_SIGN_IN": "true"}
         env |= {name: value for name, value in os.environ.items() if value or name not in env}
         return env | {
             "PYTHONUNBUFFERED": "1",  # So that the end of a log is the end of the story.
@@ -192,7 +206,23 @@ class _Supervisor:
             pause(TICK_S / 4)
 
     def _spawn(self, name: str, argv: Sequence[str]) -> Process:
-        return Process.spawn(argv, log=self._log(name), cwd=ROOT, env=self._env)
+        return Process.spawn(argv, log=self._log(name), cwd=ROOT, env=self._env_of(name))
+
+    def _env_of(self, name: str) -> dict[str, str]:
+        """The environment of a process, with the rights and the keys that it needs."""
+        env = {key: value for key, value in self._env.items() if key not in KEPT_FROM.get(name, ())}
+        match name:
+            case "migrate":
+                passwords = {
+                    "SIXFOLD_API_ROLE_PASSWORD": self._password_of(API_ROLE),
+                    "SIXFOLD_WORKER_ROLE_PASSWORD": self._password_of(WORKER_ROLE),
+                }
+                return env | passwords
+            case "scheduler":
+                return env
+            case _:
+                role = API_ROLE if name == API else WORKER_ROLE
+                return env | {"SIXFOLD_DATABASE_URL": self._url_of(role)}
 
     def _log(self, name: str) -> Path:
         return self._data_dir / LOG_DIR / f"{name}.log"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Row, TextClause, text
 
 from app import telemetry
+from app.acting import for_users
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, NothingToSay
 from app.chats.key_storage import key_columns, key_join
@@ -108,16 +109,16 @@ class QueuePositions:
     """The queue positions of waiting jobs, read at most once a second for a whole process."""
 
     def __init__(self) -> None:
-        self._positions: dict[tuple[str, UUID], int] = {}
+        self._positions: dict[UUID, int] = {}
         self._read_at = float("-inf")
         self._lock = asyncio.Lock()
 
-    async def of(self, user_id: str, job_id: UUID) -> int | None:
+    async def of(self, job_id: UUID) -> int | None:
         """The queue position of a queued job, 1 for the next; None beyond POSITIONS_MAX."""
         async with self._lock:
             if time.monotonic() - self._read_at >= POSITIONS_S:
                 await self._read()
-        position = self._positions.get((user_id, job_id))
+        position = self._positions.get(job_id)
         if position is None and len(self._positions) < POSITIONS_MAX:
             return len(self._positions) + 1  # It was queued after the last reading: at the end.
         return position
@@ -125,7 +126,7 @@ class QueuePositions:
     async def _read(self) -> None:
         async with snapshot() as connection:
             found = await connection.execute(_POSITIONS, {"limit": POSITIONS_MAX})
-            self._positions = {(row.user_id, row.id): n for n, row in enumerate(found, start=1)}
+            self._positions = {row.id: place for place, row in enumerate(found, start=1)}
         self._read_at = time.monotonic()
 
 
@@ -143,16 +144,22 @@ async def load_snapshots(
     jobs: Sequence[JobRef], keyring: KeyRing, positions: QueuePositions
 ) -> dict[JobRef, Snapshot]:
     """Those of `jobs` that exist, as they are at one moment."""
-    asked = {"user_ids": [user for user, _ in jobs], "ids": [job_id for _, job_id in jobs]}
-    async with snapshot() as connection:
-        rows = list(await connection.execute(_NAMED, asked))
-        if len(rows) < len(jobs) * INSIGHTS_PER_JOB:
-            rows += await connection.execute(_NAMED_ARCHIVED, asked)
+    with for_users(*{user_id for user_id, _ in jobs}):
+        rows = await _read_snapshots(jobs)
     loaded: dict[JobRef, Snapshot] = {}
     for six in _sixes(rows):
         loaded[six[0].user_id, six[0].id] = await _snapshot(six, keyring, positions)
         await asyncio.sleep(0)  # Opening the insights of a hundred jobs would hold up the loop.
     return loaded
+
+
+async def _read_snapshots(jobs: Sequence[JobRef]) -> list[Row[Any]]:
+    asked = {"user_ids": [user for user, _ in jobs], "ids": [job_id for _, job_id in jobs]}
+    async with snapshot() as connection:
+        rows = list(await connection.execute(_NAMED, asked))
+        if len(rows) < len(jobs) * INSIGHTS_PER_JOB:
+            rows += await connection.execute(_NAMED_ARCHIVED, asked)
+    return rows
 
 
 async def list_snapshots(
@@ -207,7 +214,7 @@ async def _snapshot(
     )
     key = _key_of(job, keyring) if is_shown and job.sealed_key is not None else None
     insights = [_insight(row, state, key, is_shown=is_shown) for row in rows]
-    position = await positions.of(job.user_id, job.id) if state is JobState.QUEUED else None
+    position = await positions.of(job.id) if state is JobState.QUEUED else None
     return Snapshot(
         job_id=job.id,
         chat_id=job.chat_id,
@@ -381,5 +388,5 @@ _OF_CHAT = _picking(
 _CHAT_EXISTS = text("SELECT 1 FROM chats WHERE user_id = :user_id AND id = :chat_id")
 
 _POSITIONS = text("""
-    SELECT user_id, id FROM jobs WHERE state = 'queued' ORDER BY next_run_at, id LIMIT :limit
+    SELECT id FROM waiting_jobs(CAST(:limit AS integer)) AS id
 """)

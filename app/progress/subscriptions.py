@@ -7,7 +7,7 @@ job share one snapshot, read and encoded once; no connection is held while they 
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.acting import for_users
 from app.crypto import KeyRing
 from app.db import lone_read
 from app.errors import DomainError, NotFound, Unavailable
@@ -115,6 +116,12 @@ class SnapshotFeed:
         if job is not None:
             self._ask(job)
 
+    def wake(self, user_id: str) -> None:
+        """The user's streams look whether they are over."""
+        for (owner, _), subscription in self._subscriptions.items():
+            if owner == user_id:
+                subscription.publish(None)
+
     async def close(self) -> None:
         """Ends the reader."""
         if self._reader is not None:
@@ -190,7 +197,7 @@ class SnapshotFeed:
             known = subscription.latest.snapshot if subscription.latest else None
             if known is None or known.state is not JobState.QUEUED:
                 continue
-            position = await self._positions.of(*job)
+            position = await self._positions.of(job[1])
             if position != known.progress.queue_position:
                 moved = known.progress.model_copy(update={"queue_position": position})
                 subscription.publish(SnapshotEvent.of(known.model_copy(update={"progress": moved})))
@@ -218,12 +225,13 @@ async def follow(
     after_version: int | None,
     quiet_s: float = QUIET_S,
     ends_at: float = math.inf,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> AsyncGenerator[SnapshotEvent | None]:
     """As `watch`, with None whenever nothing happened for `quiet_s` seconds, and at the latest
-    until `ends_at` (Unix seconds)."""
+    until `ends_at` (Unix seconds), or `is_over` when the feed wakes the user's streams."""
     with feed.subscribed((user_id, job_id)) as subscription:
         told: SnapshotEvent | None = None
-        while not feed.is_stopping and (left_s := ends_at - time.time()) > 0:
+        while not (feed.is_stopping or is_over()) and (left_s := ends_at - time.time()) > 0:
             changed = subscription.changed  # Taken before looking, so that no change is missed.
             latest = subscription.latest
             if latest is not None and latest is not told:
@@ -253,6 +261,11 @@ async def read_version(user_id: str, job_id: UUID) -> tuple[int, JobState]:
 
 
 async def _read_versions(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
+    with for_users(*{user_id for user_id, _ in jobs}):
+        return await _read_versions_of(jobs)
+
+
+async def _read_versions_of(jobs: list[JobRef]) -> dict[JobRef, tuple[int, JobState]]:
     async with lone_read() as connection:
         found = await connection.execute(
             _VERSIONS,

@@ -1,5 +1,6 @@
 """Orders to unlock that come together, and are written together: the usual case of T1."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.acting import for_users
 from app.catalog.categories import Category
 from app.catalog.fit import LEAST
 from app.credits.service import CreditService
@@ -32,6 +34,8 @@ class UnlockOrder:
     price_coins: int | None = None
     language: str | None = None
     idempotency_key: str | None = None
+    issued_at: float = math.inf
+    """When the token was issued, in Unix seconds: the user may have signed out since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ class UnlockBatcher:
 
     async def _write(self, openings: Sequence[Opening]) -> list[Outcome]:
         values = unlock_values(openings, self.terms)
-        rows = await in_statement(UNLOCK[Locking.SKIP], values, step=Step.UNLOCK)
+        with for_users(*{opening.order.user_id for opening in openings}):
+            rows = await in_statement(UNLOCK[Locking.SKIP], values, step=Step.UNLOCK)
         return outcomes_of(openings, rows)
 
     async def _write_waiting(self, user_id: str, openings: Sequence[Opening]) -> list[Outcome]:
@@ -151,6 +156,7 @@ def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, 
         "chat_ids": [order.chat_id for order in orders],
         "categories": [order.category for order in orders],
         "languages": [order.language for order in orders],
+        "issued": [order.issued_at for order in orders],
         "sold": list(sold),
         "prices": [category.price_coins for category in sold.values()],
         "prompt_versions": [category.prompt_version for category in sold.values()],

@@ -44,7 +44,8 @@ _COST_OF_DAY = f"""
 # chat is locked by another transaction is skipped: no user waits for another. Jobs that are there
 # are looked for, and not left to ON CONFLICT, which would wait for a transaction that holds one of
 # them; it only meets rows of this very statement. An archived job's key is used for good: its chat
-# is gone, so nothing else of this looks into the archive. `needed` and `place` count the orders of
+# is gone, so nothing else of this looks into the archive. An order whose token was issued before
+# the user signed out is not seen. `needed` and `place` count the orders of
 # one user before each, as if all of them were written. `decided` are the users whose orders were
 # decided: what is not written of theirs has something against it, or its chat was locked. Those of
 # others were not looked at: their account was locked by another transaction, moved just now, or
@@ -57,8 +58,9 @@ UNLOCK = each_locking(
                sold.worded_min, sold.voices_min, sold.days_min,
                sum(sold.price) OVER run AS needed, row_number() OVER run AS place
         FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:chat_ids AS uuid[]),
-                    CAST(:categories AS text[]), CAST(:languages AS text[]))
-             WITH ORDINALITY AS asked (user_id, id, chat_id, category, language, n)
+                    CAST(:categories AS text[]), CAST(:languages AS text[]),
+                    CAST(:issued AS double precision[]))
+             WITH ORDINALITY AS asked (user_id, id, chat_id, category, language, issued_at, n)
         JOIN unnest(CAST(:sold AS text[]), CAST(:prices AS bigint[]),
                     CAST(:prompt_versions AS integer[]), CAST(:worded_mins AS integer[]),
                     CAST(:voices_mins AS integer[]), CAST(:days_mins AS integer[]))
@@ -68,7 +70,7 @@ UNLOCK = each_locking(
     ), seen AS (
         SELECT user_id, seq FROM accounts WHERE user_id = ANY(CAST(:user_ids AS text[]))
     ), account AS (
-        SELECT user_id, available, seq FROM accounts
+        SELECT user_id, available, seq, not_before FROM accounts
         WHERE user_id = ANY(CAST(:user_ids AS text[]))
         FOR NO KEY UPDATE {locking}
     ), sight AS (
@@ -78,6 +80,7 @@ UNLOCK = each_locking(
                AND coalesce(c.day_count >= o.days_min, true) AS is_fit
         FROM o JOIN account USING (user_id)
         JOIN chats c ON c.user_id = o.user_id AND c.id = o.chat_id
+        WHERE account.not_before IS NULL OR account.not_before < to_timestamp(o.issued_at)
         FOR NO KEY UPDATE OF c {locking}
     ), opened AS (
         INSERT INTO jobs (user_id, id, chat_id, category, language, next_run_at, price_coins,
@@ -121,6 +124,8 @@ UNLOCK = each_locking(
 # One order, its account locked before: all that decides what it is answered.
 LOOK = text(f"""
     SELECT account.user_id AS account, account.available,
+           coalesce(account.not_before >= to_timestamp(CAST(:issued_at AS double precision)),
+                    false) AS is_signed_out,
            replay.price_coins AS replay_price, replay.chat_id AS replay_chat_id,
            replay.category AS replay_category, replay.language AS replay_language,
            first.available_after AS replay_available, first.held_after AS replay_held,

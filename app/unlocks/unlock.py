@@ -30,6 +30,7 @@ from app.unlocks.batch import (
     unlock_values,
 )
 from app.unlocks.sql import LOOK, UNLOCK, WAIT_OF_DAY
+from app.users.auth import Unauthorized
 
 IDEMPOTENCY_NAMESPACE = UUID("6f1d5a52-6c1c-4d8e-9c58-5b3c1e0f6a11")
 
@@ -87,8 +88,9 @@ async def unlock_category(
     The order shares the next transaction of `batcher`, whose terms it is under. `wake` is called
     after the commit and must not raise. Without `sells` a replay is answered and nothing new is
     sold. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
-    UnlockInProgress, NotEnoughMessages, PriceChanged, ProviderUnavailable, DailyLimit or
-    InsufficientCoins: then nothing was changed, apart from the account that a first visit opens.
+    UnlockInProgress, NotEnoughMessages, PriceChanged, ProviderUnavailable, DailyLimit,
+    InsufficientCoins, or Unauthorized if the user has signed out since the token was issued: then
+    nothing was changed, apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
     unlocked = await _write(order, job_id, batcher) if sells else None
@@ -146,6 +148,8 @@ async def _unlock(
     if not await CreditService(connection).lock_accounts([order.user_id]):
         return None
     sight = await _look(connection, order, job_id, terms)
+    if sight.is_signed_out:
+        raise Unauthorized
     replay = _replay(sight, order, job_id)
     if replay is not None:
         return replay
@@ -174,6 +178,7 @@ async def _look(
             "id": job_id,
             "chat_id": order.chat_id,
             "category": order.category,
+            "issued_at": order.issued_at,
             "jobs_max": terms.daily_jobs_max,
             "cost_max": terms.daily_cost_max,
         },

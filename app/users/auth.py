@@ -5,17 +5,19 @@ JWKS address. What a token's header says about keys (`jku`, `x5u`, `jwk`) is ign
 """
 
 import asyncio
+import math
 import time
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import jwt
 import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from app.errors import DomainError, Unavailable
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 USER_ID_CHARS_MAX = 255
 PSEUDONYM = "deleted:"
@@ -25,6 +27,11 @@ TOKENS_KNOWN_MAX = 4_096
 JWKS_TIMEOUT_S = 5
 JWKS_LIFESPAN_S = 300
 JWKS_FETCHES_MAX = 8
+RSA_BITS_MIN = 2_048
+TIME_MAX = 253_402_300_799
+"""The last second of the year 9999."""
+AHEAD_MAX_S = 60
+"""How far the clock of an issuer may be ahead: a sign-out counts for what was issued before it."""
 
 GRANT_SCOPE = "credits:grant"
 REFUND_SCOPE = "credits:refund"
@@ -46,11 +53,15 @@ class Unauthorized(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The user of a request, and what the token allows until `expires_at` (Unix seconds)."""
+    """The user of a request, and what the token allows until `expires_at` (Unix seconds).
+
+    A token that does not say when it was issued counts as issued at 0.
+    """
 
     user_id: str
     scopes: frozenset[str]
     expires_at: float
+    issued_at: float = 0
 
 
 class TokenVerifier(Protocol):
@@ -62,10 +73,10 @@ class TokenVerifier(Protocol):
 
 
 class SecretVerifier:
-    """Tokens signed with the secret of this installation."""
+    """Tokens signed with the secret of this installation, or with one of those before it."""
 
-    def __init__(self, secret: str, *, audience: str, issuer: str) -> None:
-        self._secret = secret
+    def __init__(self, *secrets: str, audience: str, issuer: str) -> None:
+        self._secrets = secrets
         self._known: dict[str, Principal] = {}
         self._expected = _Expected(audience, issuer)
 
@@ -74,11 +85,20 @@ class SecretVerifier:
         known = self._known.get(token)
         if known is not None and time.time() < known.expires_at:
             return known
-        verified = _verified(token, self._secret, _SECRET_ALGORITHMS, self._expected)
+        verified = self._verified(token)
         if len(self._known) >= TOKENS_KNOWN_MAX:
             self._known.clear()
         self._known[token] = verified
         return verified
+
+    def _verified(self, token: str) -> Principal:
+        for secret in self._secrets:
+            try:
+                return _verified(token, secret, _SECRET_ALGORITHMS, self._expected)
+            except Unauthorized as error:
+                if not isinstance(error.__cause__, jwt.InvalidSignatureError):
+                    raise
+        raise Unauthorized
 
 
 class JwksVerifier:
@@ -95,6 +115,9 @@ class JwksVerifier:
             raise Unauthorized
         async with self._fetches:
             key = await asyncio.to_thread(self._signing_key, token)
+        if is_weak(key):
+            log.error("auth.weak_key", key_id=key.key_id, bits_min=RSA_BITS_MIN)
+            raise Unauthorized
         return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
 
     def _signing_key(self, token: str) -> jwt.PyJWK:
@@ -117,29 +140,71 @@ def token_verifier(settings: Settings) -> TokenVerifier:
         return JwksVerifier(keys, audience=audience, issuer=issuer)
     if settings.auth_secret is None:
         raise RuntimeError("settings were accepted without a way to authenticate")
-    secret = settings.auth_secret.get_secret_value()
-    return SecretVerifier(secret, audience=audience, issuer=issuer)
+    secrets = (settings.auth_secret, *settings.auth_secrets_previous)
+    return SecretVerifier(
+        *(secret.get_secret_value() for secret in secrets), audience=audience, issuer=issuer
+    )
 
 
-def issue_token(settings: Settings, user_id: str, scopes: Iterable[str], ttl_s: float) -> str:
-    """A token for `user_id`; only where tokens are signed with a secret.
+def check_keys(settings: Settings) -> None:
+    """Raises SettingsError when the identity provider signs with a key that is too short.
+
+    A provider that cannot be asked just now is no reason not to start: its keys are looked at
+    whenever one of them is used.
+    """
+    if settings.auth_jwks_url is None:
+        return
+    try:
+        found = jwt.PyJWKClient(settings.auth_jwks_url, timeout=JWKS_TIMEOUT_S).get_jwk_set().keys
+    except (jwt.PyJWTError, ValueError) as error:
+        log.warning("auth.keys_unreachable", reason=type(error).__name__)
+        return
+    for key in filter(is_weak, found):
+        raise SettingsError(
+            f"sixfold cannot start: SIXFOLD_AUTH_JWKS_URL: its key {key.key_id!r} is an RSA key of"
+            f" less than {RSA_BITS_MIN} bits"
+        )
+
+
+def is_weak(key: jwt.PyJWK) -> bool:
+    """Whether it is an RSA key that is too short to be trusted."""
+    found: object = key.key
+    return isinstance(found, RSAPublicKey) and found.key_size < RSA_BITS_MIN
+
+
+def issue_token(
+    settings: Settings,
+    user_id: str,
+    scopes: Iterable[str],
+    ttl_s: float,
+    *,
+    issued_at: float | None = None,
+) -> str:
+    """A token for `user_id`, issued now or at `issued_at`; only where tokens are signed with a
+    secret.
 
     Raises ValueError when an identity provider issues them, or the user id is not acceptable.
     """
     if settings.auth_secret is None:
         raise ValueError("tokens come from the identity provider behind SIXFOLD_AUTH_JWKS_URL")
-    if not is_user_id(user_id):
-        raise ValueError(f"a user id is 1 to {USER_ID_CHARS_MAX} characters, none of control")
-    now = int(time.time())
+    check_user_id(user_id)
+    # A fraction too: who signs in again within the second of a sign-out is let in.
+    now = time.time() if issued_at is None else issued_at
     claims: dict[str, Any] = {
         "sub": user_id,
         "aud": settings.auth_audience,
         "iss": settings.auth_issuer,
         "iat": now,
-        "exp": now + int(ttl_s),
+        "exp": int(now) + int(ttl_s),
         "scope": " ".join(scopes),
     }
     return jwt.encode(claims, settings.auth_secret.get_secret_value(), algorithm="HS256")
+
+
+def check_user_id(user_id: str) -> None:
+    """Raises ValueError unless there can be such a user."""
+    if not is_user_id(user_id):
+        raise ValueError(f"a user id is 1 to {USER_ID_CHARS_MAX} characters, none of control")
 
 
 def is_user_id(value: object) -> bool:
@@ -171,12 +236,24 @@ def _verified(
             algorithms=list(algorithms),
             audience=expected.audience,
             issuer=expected.issuer,
-            # When it was issued proves nothing, and the issuer's clock may be ahead.
+            # Looked at below: the issuer's clock may be ahead.
             options={"require": list(_REQUIRED), "verify_iat": False},
         )
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise Unauthorized from error
     user_id, scope = claims["sub"], claims.get("scope", "")
+    expires_at, issued_at = claims["exp"], claims.get("iat", 0)
     if not is_user_id(user_id) or not isinstance(scope, str):
         raise Unauthorized
-    return Principal(user_id, frozenset(scope.split()), float(claims["exp"]))
+    if not _is_time(expires_at) or not _is_time(issued_at):
+        raise Unauthorized
+    if issued_at > time.time() + AHEAD_MAX_S:
+        raise Unauthorized
+    return Principal(user_id, frozenset(scope.split()), float(expires_at), float(issued_at))
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Whether it is a NumericDate (RFC 7519) that a clock can show."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= TIME_MAX

@@ -18,7 +18,21 @@ from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.api import CHAT, Client, Finish, FinishWith, Login, upload
+from tests.support.environment import API_ROLE, as_role
 from tests.support.jobs import ScriptedGenerator
+from tests.support.rights import as_worker
+
+
+@pytest.fixture
+def owner_url(database_url: str) -> str:
+    """The database as the owner of its tables."""
+    return database_url
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """The API's: with the rights of its role."""
+    return settings.model_copy(update={"database_url": as_role(settings.database_url, API_ROLE)})
 
 
 @pytest.fixture
@@ -86,9 +100,15 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
                 times=LeaseTimes(45, 110),
                 heartbeat_s=15,
             )
-            engine.start()
+            with as_worker():
+                engine.start()
             stack.push_async_callback(engine.drain)
-            return lambda user_id, job_id: engine.run_job(user_id, UUID(job_id))
+
+            async def finish(user_id: str, job_id: str) -> None:
+                with as_worker():
+                    await engine.run_job(user_id, UUID(job_id))
+
+            return finish
 
         yield start
 

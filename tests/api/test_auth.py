@@ -1,6 +1,8 @@
 import base64
 import json
 import time
+import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import httpx2
@@ -8,9 +10,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import SecretStr
 
-from app.settings import Settings
-from app.users.auth import JwksVerifier, Unauthorized, issue_token, token_verifier
+from app.settings import Settings, SettingsError
+from app.users.auth import JwksVerifier, Unauthorized, check_keys, issue_token, token_verifier
 from tests.support.api import Client, refusal
 
 GOOD = {"sub": "alice", "aud": "sixfold", "iss": "sixfold", "exp": 4_000_000_000}
@@ -103,6 +106,39 @@ async def test_tokens_are_issued_only_for_users_that_can_exist(settings: Setting
         issue_token(settings, "al\nice", [], ttl_s=60)
 
 
+async def test_a_rotation_of_the_secret_logs_nobody_out(settings: Settings) -> None:
+    """Old secrets check tokens, the newest one signs them; one that is forgotten opens nothing."""
+    first, second, third = (SecretStr(letter * 40) for letter in "abc")
+    tokens = [
+        issue_token(settings.model_copy(update={"auth_secret": secret}), "alice", (), ttl_s=60)
+        for secret in (first, second, third)
+    ]
+    previous = SecretStr(f"{second.get_secret_value()},{first.get_secret_value()}")
+    rotated = {"auth_secret": third, "auth_secret_previous": previous}
+    verifier = token_verifier(settings.model_copy(update=rotated))
+    for token in tokens:
+        assert (await verifier.verify(token)).user_id == "alice"
+    signed_now = issue_token(settings.model_copy(update=rotated), "alice", (), ttl_s=60)
+    jwt.decode(signed_now, "c" * 40, algorithms=["HS256"], audience="sixfold")
+    forgotten = {"auth_secret": third, "auth_secret_previous": second}
+    with pytest.raises(Unauthorized):
+        await token_verifier(settings.model_copy(update=forgotten)).verify(tokens[0])
+
+
+@pytest.mark.parametrize("iat", [True, "1", float("inf"), float("nan"), 1e300, 4_000_000_000, [1]])
+async def test_a_token_must_say_when_it_was_issued_in_a_way_that_a_sign_out_can_end(
+    stranger: Client, settings: Settings, iat: Any
+) -> None:
+    assert refusal(await ask(stranger, signed(settings, iat=iat))) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("exp", [float("inf"), float("nan"), 1e300, "4000000000", True])
+async def test_a_token_that_never_ends_is_refused(
+    stranger: Client, settings: Settings, exp: Any
+) -> None:
+    assert refusal(await ask(stranger, signed(settings, exp=exp))) == (401, "unauthorized")
+
+
 class _Keys(jwt.PyJWKClient):
     """The keys of a provider, without the network between."""
 
@@ -127,6 +163,34 @@ def _verifier(key: rsa.RSAPrivateKey) -> JwksVerifier:
         {"kty": "oct", "kid": "oct", "k": secret, "use": "sig"},
     ]
     return JwksVerifier(_Keys(keys), audience="sixfold", issuer="sixfold")
+
+
+async def test_a_short_key_of_the_provider_is_never_used() -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 (it is refused)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+        token = jwt.encode(GOOD, short, algorithm="RS256", headers={"kid": "good"})
+        with pytest.raises(Unauthorized):
+            await _verifier(short).verify(token)
+
+
+@pytest.mark.parametrize(("bits", "is_refused"), [(1024, True), (2048, False)])
+def test_a_start_with_a_short_key_of_the_provider_is_refused_by_its_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, bits: int, is_refused: bool
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    public: dict[str, Any] = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    found = {"keys": [public | {"kid": "of-1999", "use": "sig"}]}
+    monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda _: found)
+    outside = {"auth_secret": None, "auth_jwks_url": "https://keys.test/jwks"}
+    refused = pytest.raises(SettingsError, match=r"JWKS_URL: its key 'of-1999'.*2048 bits")
+    with refused if is_refused else nullcontext():
+        check_keys(settings.model_copy(update=outside))
+
+
+def test_a_provider_that_is_away_is_no_reason_not_to_start(settings: Settings) -> None:
+    outside = {"auth_secret": None, "auth_jwks_url": "https://127.0.0.1:1/jwks"}
+    check_keys(settings.model_copy(update=outside))
 
 
 async def test_a_token_of_the_provider_is_accepted(provider_key: rsa.RSAPrivateKey) -> None:

@@ -17,6 +17,7 @@ from app.errors import Busy
 from app.process_pool import ProcessFailed
 from app.settings import Settings
 from tests.support.api import CHAT, Client, balance, refusal, unlock, upload
+from tests.support.rights import by_worker
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 
@@ -226,7 +227,7 @@ async def test_lists_go_on_where_the_page_before_ended(alice: Client) -> None:
 async def test_nothing_of_a_chat_stands_readable_in_the_database(
     alice: Client, chat_id: str
 ) -> None:
-    async with snapshot() as connection:
+    async with by_worker(snapshot()) as connection:
         rows = (await connection.execute(text("SELECT c::text FROM chats c"))).all()
         rows += (await connection.execute(text("SELECT b::text FROM chat_blocks b"))).all()
     stored = " ".join(row[0] for row in rows)
@@ -264,7 +265,7 @@ async def test_a_worker_is_told_of_a_new_chat_once_it_is_stored(
     announced: list[tuple[str, str, int]] = []
 
     async def announce(user_id: str, chat_id: UUID) -> None:
-        async with snapshot() as connection:
+        async with by_worker(snapshot()) as connection:
             stored = await connection.scalar(text("SELECT count(*) FROM chats"))
         announced.append((user_id, str(chat_id), stored or 0))
 

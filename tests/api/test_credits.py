@@ -1,9 +1,14 @@
 import csv
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from tests.support.api import Client, Login, balance, refusal, unlock
+from app.credits.accounts import adjust_coins, grant_coins
+from app.credits.service import OwnAccount
+from app.jobs.refund import refund_job
+from tests.support.api import Client, Finish, Login, balance, refusal, unlock
 
 GRANT: dict[str, Any] = {"user_id": "bob", "coins": 70, "reason": "welcome", "reference": "r-1"}
 
@@ -40,6 +45,31 @@ async def test_a_grant_needs_the_scope(alice: Client, bob: Client) -> None:
     reply = await alice.post("/api/credits/grants", json=GRANT)
     assert refusal(reply) == (403, "forbidden")
     assert await balance(bob) == {"available": 50, "held": 0}
+
+
+async def test_nobody_gives_coins_to_himself(
+    login: Login, chat_id: str, alice: Client, finish: Finish
+) -> None:
+    """By a grant, by a refund, and below them by the ledger, whoever calls it."""
+    job_id = (await unlock(alice, chat_id)).json()["job_id"]
+    await finish("alice", job_id)
+    before = await balance(alice)
+    mighty = login("alice", "credits:grant", "credits:refund")
+    own = {"user_id": "alice", "reason": "mine"}
+    for path, given in (
+        ("grants", own | {"coins": 70, "reference": "r-1"}),
+        ("refunds", own | {"job_id": job_id}),
+    ):
+        reply = await mighty.post(f"/api/credits/{path}", json=given)
+        assert refusal(reply) == (403, "forbidden")
+    for give in (
+        partial(grant_coins, "alice", coins=70, reference="r-1"),
+        partial(adjust_coins, "alice", coins=70, reference="r-1"),
+        partial(refund_job, "alice", UUID(job_id)),
+    ):
+        with pytest.raises(OwnAccount):
+            await give(reason="mine", actor="alice")
+    assert await balance(alice) == before
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.db import transaction
 from app.progress.subscriptions import SnapshotEvent, SnapshotFeed, follow, watch
 from tests.support.api import CHAT, Client, Finish, refusal, unlock, upload
+from tests.support.rights import by_worker
 
 NO_ONE_S = "018f3b5e-0000-7000-8000-000000000000"
 DEADLINE_S = 60
@@ -137,7 +138,7 @@ async def test_a_job_that_cannot_be_read_silences_nobody_else(
 ) -> None:
     broken = (await unlock(alice, chat_id)).json()["job_id"]
     await finish("alice", broken)
-    async with transaction() as connection:
+    async with by_worker(transaction()) as connection:
         await connection.execute(text("UPDATE insights SET sealed = 'not what was sealed'"))
     other_chat = (await upload(bob, CHAT.encode())).json()["id"]
     mine = (await unlock(bob, other_chat)).json()

@@ -46,25 +46,25 @@ async def _execute(url: str, *statements: str) -> None:
     await connection.close()
 
 
-async def test_a_database_that_only_reads_is_not_ready(settings: Settings) -> None:
+async def test_a_database_that_only_reads_is_not_ready(settings: Settings, owner_url: str) -> None:
     name = urlsplit(settings.database_url).path[1:]
     rule = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
-    await _execute(settings.database_url, rule)
+    await _execute(owner_url, rule)
     code, answer = await _ready(settings)
     assert (code, answer["database"]) == (503, "read_only")
 
 
-async def test_a_user_who_may_not_write_is_not_ready(settings: Settings) -> None:
+async def test_a_user_who_may_not_write_is_not_ready(settings: Settings, owner_url: str) -> None:
     role = "r_" + urlsplit(settings.database_url).path[1:]
     made = f"CREATE ROLE {role} LOGIN PASSWORD 'x'"
-    await _execute(settings.database_url, made, f"GRANT pg_read_all_data TO {role}")
+    await _execute(owner_url, made, f"GRANT pg_read_all_data TO {role}")
     try:
         limited = urlsplit(settings.database_url)
         netloc = f"{role}:x@{limited.hostname}:{limited.port}"
         url = limited._replace(netloc=netloc).geturl()
         code, answer = await _ready(settings.model_copy(update={"database_url": url}))
     finally:
-        await _execute(settings.database_url, f"DROP ROLE {role}")
+        await _execute(owner_url, f"DROP ROLE {role}")
     assert (code, answer["database"]) == (503, "no_rights")
 
 
@@ -72,10 +72,10 @@ async def test_a_user_who_may_not_write_is_not_ready(settings: Settings) -> None
     ("revision", "code"), [("0001", 503), ("9999", 200)], ids=["older", "newer"]
 )
 async def test_a_newer_database_is_as_good_and_an_older_one_is_not(
-    settings: Settings, revision: str, code: int
+    settings: Settings, owner_url: str, revision: str, code: int
 ) -> None:
     changed = f"UPDATE alembic_version SET version_num = '{revision}'"
-    await _execute(settings.database_url, changed)
+    await _execute(owner_url, changed)
     answered, answer = await _ready(settings)
     assert (answered, answer["migrated"]) == (code, code == 200)
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.db import snapshot
 from tests.support.api import CHAT, Client, Finish, Login, Reply, refusal, unlock, upload
+from tests.support.rights import by_worker
 
 LINES = CHAT.splitlines(keepends=True)
 MORE = "26/03/2024, 10:00 - Ana: and then?\n26/03/2024, 10:01 - Ben: then we went home\n"
@@ -159,7 +160,7 @@ async def test_what_was_unlocked_quotes_its_own_revision_and_is_sold_again(
 async def test_revisions_that_nothing_quotes_are_not_kept(alice: Client, chat_id: str) -> None:
     for day in range(26, 30):
         await revise(alice, chat_id, CHAT + f"{day}/03/2024, 10:00 - Ana: hi\n")
-    async with snapshot() as connection:
+    async with by_worker(snapshot()) as connection:
         rows = await connection.execute(text("SELECT revision, ord FROM chat_blocks ORDER BY ord"))
         kept = [tuple(row) for row in rows]
     assert {revision for revision, _ in kept} == {5}
@@ -241,5 +242,5 @@ async def test_a_deleted_chat_takes_all_its_revisions_with_it(alice: Client, cha
     await revise(alice, chat_id, CHAT + MORE)
     await alice.delete(f"/api/chats/{chat_id}")
     assert refusal(await revise(alice, chat_id, CHAT)) == (404, "not_found")
-    async with snapshot() as connection:
+    async with by_worker(snapshot()) as connection:
         assert (await connection.execute(text("SELECT 1 FROM chat_blocks"))).first() is None

@@ -17,6 +17,7 @@ from app.db import snapshot
 from app.main import create_app
 from app.settings import Settings
 from tests.support.api import CHAT, Client, refusal, unlock, upload
+from tests.support.rights import by_worker
 
 ROOM = 12_000
 """For one chat of CHAT's size and not for two."""
@@ -31,7 +32,7 @@ async def app(settings: Settings, redis: Redis) -> AsyncGenerator[FastAPI]:
 
 
 async def stored_bytes() -> int:
-    async with snapshot() as connection:
+    async with by_worker(snapshot()) as connection:
         blocks = "SELECT sum(octet_length(sealed)) FROM chat_blocks"
         metas = "SELECT sum(octet_length(sealed_meta)) FROM chats"
         found = await connection.execute(text(f"SELECT ({blocks}) + ({metas})"))

@@ -30,12 +30,12 @@ def assert_unavailable(reply: Reply) -> None:
 
 
 async def test_a_database_that_became_read_only_sells_again_when_it_writes(
-    alice: Client, chat_id: str, settings: Settings
+    alice: Client, chat_id: str, owner_url: str
 ) -> None:
     """Its sessions stay read-only, as those of a server that was demoted: they are replaced."""
     before = await balance(alice)
-    name = urlsplit(settings.database_url).path[1:]
-    server = await asyncpg.connect(settings.database_url)
+    name = urlsplit(owner_url).path[1:]
+    server = await asyncpg.connect(owner_url)
     await server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await server.execute(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
@@ -74,13 +74,13 @@ async def test_while_all_connections_are_taken_requests_are_refused(
 
 
 async def test_a_locked_account_is_told_and_takes_no_connection_of_others(
-    alice: Client, bob: Client, chat_id: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    alice: Client, bob: Client, chat_id: str, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.db.LOCK_TURN_MS", 100)
     job_id = (await unlock(alice, chat_id)).json()["job_id"]
     bobs = (await upload(bob, CHAT.encode())).json()["id"]
     await balance(bob)
-    stranger = await asyncpg.connect(settings.database_url)
+    stranger = await asyncpg.connect(owner_url)
     async with stranger.transaction():
         await stranger.execute("SELECT FROM accounts WHERE user_id = 'alice' FOR UPDATE")
         asked = [

@@ -15,6 +15,7 @@ from app.progress.snapshots import QueuePositions, Snapshot
 from app.progress.subscriptions import SnapshotBroken, SnapshotFeed, watch
 from tests.api.test_following import events
 from tests.support.api import CHAT, Client, Finish, refusal, unlock, upload
+from tests.support.rights import by_worker
 from tests.support.waiting import until
 
 DEADLINE_S = 60
@@ -27,7 +28,7 @@ LOSE_KEY = "UPDATE chat_keys SET key_id = 'lost' WHERE chat_id = :id"
 
 
 async def change(statement: str, **values: Any) -> None:
-    async with transaction() as connection:
+    async with by_worker(transaction()) as connection:
         await connection.execute(text(statement), values)
 
 
@@ -132,12 +133,12 @@ class Positions(QueuePositions):
         self.failures = failures
         self.asked = 0
 
-    async def of(self, user_id: str, job_id: UUID) -> int | None:
+    async def of(self, job_id: UUID) -> int | None:
         self.asked += 1
         if self.failures:
             self.failures -= 1
             raise RuntimeError
-        return await super().of(user_id, job_id)
+        return await super().of(job_id)
 
 
 async def test_a_job_that_cannot_be_shown_ends_its_streams_and_is_read_once(

@@ -10,16 +10,21 @@ import pytest
 from app.jobs.engine import DRAIN_CLEANUP_S
 from app.main import GRACE_S
 from app.settings import SECRETS as SECRETS_BY_FILE
-from app.settings import Settings
+from app.settings import SchedulerSettings, Settings
 from tests.compose.stack import COMPOSE, ROOT, option, seconds, services
 
 SECRETS = {
     "POSTGRES_PASSWORD": "database-secret",
     "VALKEY_PASSWORD": "valkey-secret",
+    "API_ROLE_PASSWORD": "api-secret",
+    "WORKER_ROLE_PASSWORD": "worker-secret",
 }
 MARGIN_S = 5
 DELAY = Settings.model_fields["shutdown_delay_s"]
 OF_THE_API = {"SIXFOLD_ALLOWED_HOSTS", "SIXFOLD_SHUTDOWN_DELAY_S"}
+OF_WORKERS = {"SIXFOLD_LLM_API_KEY", "SIXFOLD_LLM_API_KEY_FILE"}
+ONLY_BY_HAND = {"local_sign_in", "migration_database_url"}
+"""For one machine; for `sixfold archive`."""
 IMAGE = re.compile(r"[a-z0-9]+(/[a-z0-9]+)?:\d[\w.-]*")
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|_KEY|REDIS_URL|DATABASE_URL")
 
@@ -112,12 +117,18 @@ def test_no_secret_is_seen_in_the_list_of_processes():
 def test_the_urls_name_the_servers_of_this_file():
     stack = services(SECRETS)
     environment, server = stack["worker"]["environment"], stack["postgres"]["environment"]
-    database = urlsplit(environment["SIXFOLD_DATABASE_URL"])
-    assert (database.username, database.password) == (
-        server["POSTGRES_USER"],
-        server["POSTGRES_PASSWORD"],
-    )
-    assert (database.hostname, database.path) == ("postgres", f"/{server['POSTGRES_DB']}")
+    logins = {
+        "migrate": (server["POSTGRES_USER"], server["POSTGRES_PASSWORD"]),
+        "api": ("sixfold_api", stack["migrate"]["environment"]["SIXFOLD_API_ROLE_PASSWORD"]),
+        "worker": (
+            "sixfold_worker",
+            stack["migrate"]["environment"]["SIXFOLD_WORKER_ROLE_PASSWORD"],
+        ),
+    }
+    for name, login in logins.items():
+        database = urlsplit(stack[name]["environment"]["SIXFOLD_DATABASE_URL"])
+        assert (database.username, database.password) == login
+        assert (database.hostname, database.path) == ("postgres", f"/{server['POSTGRES_DB']}")
     cache = urlsplit(environment["SIXFOLD_REDIS_URL"])
     assert cache.hostname == "valkey"
     assert cache.password == stack["valkey"]["environment"]["VALKEY_PASSWORD"]
@@ -125,18 +136,26 @@ def test_the_urls_name_the_servers_of_this_file():
 
 def test_the_processes_are_passed_every_setting_and_every_file_of_a_secret(stack: dict):
     api, worker, scheduler = (stack[name]["environment"] for name in ("api", "worker", "scheduler"))
-    assert worker == scheduler == {key: api[key] for key in api if key not in OF_THE_API}
+    assert OF_WORKERS.isdisjoint(api)
+    assert set(worker) == (set(api) - OF_THE_API) | OF_WORKERS
+    assert not any(SECRET_NAME.search(name) for name in set(scheduler) - {"SIXFOLD_REDIS_URL"})
+    assert set(scheduler) == {
+        f"SIXFOLD_{name.upper()}" for name in set(SchedulerSettings.model_fields) - {"data_dir"}
+    }
+    api = worker | api
     # Compose makes the URLs of its own servers; the folder is that of an embedded instance.
     made, embedded = {"database_url", "redis_url"}, {"data_dir"}
-    files = {f"{name}_file" for name in set(SECRETS_BY_FILE) - made}
+    files = {f"{name}_file" for name in set(SECRETS_BY_FILE) & set(Settings.model_fields) - made}
+    files -= {"migration_database_url_file"}
     # Each container's own memory, and every one has it.
     assert api.pop("SIXFOLD_LIVENESS_DIR") == stack["api"]["tmpfs"][0].partition(":")[0]
     settings = {key.removeprefix("SIXFOLD_").lower() for key in api} | {"liveness_dir"}
-    assert settings == (set(Settings.model_fields) - embedded) | files
+    assert settings == (set(Settings.model_fields) - embedded - ONLY_BY_HAND) | files
     assert all(
         api[f"SIXFOLD_{name.upper()}"] is None for name in settings - made - {"liveness_dir"}
     )
-    assert set(stack["migrate"]["environment"]) == {"SIXFOLD_DATABASE_URL"}
+    roles = {"SIXFOLD_API_ROLE_PASSWORD", "SIXFOLD_WORKER_ROLE_PASSWORD"}
+    assert set(stack["migrate"]["environment"]) == {"SIXFOLD_DATABASE_URL"} | roles
 
 
 def test_every_image_names_a_major_version_and_no_registry(stack: dict):

@@ -23,7 +23,7 @@ from app.local.embedded.data_dir import free_port
 from app.local.embedded.processes import pause
 from tests.compose.servers import empty_database, empty_redis
 from tests.compose.stack import ROOT, Service, environment_of, seconds, services
-from tests.support.environment import POSTGRES
+from tests.support.environment import API_ROLE, POSTGRES, ROLE_PASSWORD, WORKER_ROLE, as_role
 
 WAIT_S = 60.0
 GRACE_DEFAULT_S = "10s"
@@ -32,6 +32,8 @@ SAMPLE = ROOT / "samples" / "WhatsApp Chat with Maya.txt"
 VARIABLES = {
     "POSTGRES_PASSWORD": "a1b2c3d4e5",
     "VALKEY_PASSWORD": "f6e5d4c3b2",
+    "API_ROLE_PASSWORD": ROLE_PASSWORD,
+    "WORKER_ROLE_PASSWORD": ROLE_PASSWORD,
     "SIXFOLD_MASTER_KEY": "k1:" + base64.urlsafe_b64encode(bytes(32)).decode(),
     "SIXFOLD_AUTH_SECRET": "a secret for this test, long enough for HS256",
     "SIXFOLD_ALLOWED_HOSTS": '["127.0.0.1"]',
@@ -46,7 +48,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._services = services(VARIABLES)
-        self._places = {"SIXFOLD_DATABASE_URL": database_url, "SIXFOLD_REDIS_URL": redis_url}
+        self._database_url, self._redis_url = database_url, redis_url
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -100,7 +102,10 @@ class Stack:
         service: Service = self._services[name]
         environment = environment_of(service, VARIABLES)
         own = {"SIXFOLD_LIVENESS_DIR": str(self._folder / f"{name}.ticks")}
-        places = {key: at for key, at in (self._places | own).items() if key in environment}
+        role = {"api": API_ROLE, "worker": WORKER_ROLE}.get(name)
+        url = self._database_url if role is None else as_role(self._database_url, role)
+        servers = {"SIXFOLD_DATABASE_URL": url, "SIXFOLD_REDIS_URL": self._redis_url}
+        places = {key: at for key, at in (servers | own).items() if key in environment}
         return {
             "cwd": ROOT,
             "env": {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **environment, **places},
@@ -153,7 +158,10 @@ def test_the_commands_of_the_file_start_sell_six_insights_and_stop_cleanly(stack
     assert [insight["state"] for insight in snapshot["insights"]] == ["completed"] * 6
     assert all(insight["content"] for insight in snapshot["insights"])
 
-    checked = stack.run("api", "sixfold", "check")
+    refused = stack.run("api", "sixfold", "check")
+    assert refused.returncode == 1
+    assert "sees_one_user" in refused.stderr
+    checked = stack.run("worker", "sixfold", "check")
     assert json.loads(checked.stdout)["healthy"] is True
     assert {name: stack.stop(name) for name in ("api", "scheduler", "worker")} == {
         "api": 0,

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from app.acting import for_users
 from app.credits.accounts import grant_coins, opened_balance
 from app.credits.invariants import check_invariants
 from app.database_connect import find_pooler
@@ -23,7 +24,7 @@ from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.database.bouncer import SESSIONS, pgbouncer
-from tests.support.environment import POSTGRES
+from tests.support.environment import API_ROLE, POSTGRES, as_role
 from tests.support.processes import Client, Processes, run_sixfold, until_ready, worker
 
 MODES = ("session", "transaction")
@@ -44,6 +45,32 @@ async def engine(pooled_url: str) -> AsyncIterator[None]:
 
 async def test_a_pooler_is_found_by_asking_who_answers(pooled_url: str) -> None:
     assert await find_pooler(parse_database_url(pooled_url)) is True
+
+
+async def test_users_whose_transactions_share_sessions_see_their_own_rows_alone(
+    database_url: str,
+) -> None:
+    """What one transaction was held to does not hold for the next one of its session."""
+    limited = as_role(database_url, API_ROLE)
+    with pgbouncer(limited, mode="transaction") as url:
+        await open_engine(url, pool_size=12, per_user=True)
+
+        async def look(user: str) -> set[str]:
+            with for_users(user):
+                await opened_balance(user)
+                async with lone_read() as connection:
+                    found = await connection.execute(text("SELECT user_id FROM accounts"))
+                    return {row.user_id for row in found}
+
+        users = [f"user-{number}" for number in range(40)]
+        try:
+            for _ in range(3):
+                assert await asyncio.gather(*map(look, users)) == [{user} for user in users]
+            async with lone_read() as connection:  # For nobody.
+                found = await connection.execute(text("SELECT user_id FROM accounts"))
+                assert found.all() == []
+        finally:
+            await close_engine()
 
 
 @pytest.mark.usefixtures("engine")

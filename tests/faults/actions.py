@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app.chats.reading import ReadingOrder, read_chat
 from app.chats.rewrapping import rewrap_keys
 from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
-from app.credits.accounts import adjust_coins, ensure_account, grant_coins
+from app.credits.accounts import adjust_coins, ensure_account, grant_coins, sign_out
 from app.crypto import KeyRing
 from app.db import in_transaction
 from app.generation.model.generator import ModelGenerator
@@ -37,6 +38,7 @@ from app.master_keys import parse_master_key
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from app.users.deleted import digest_of
+from app.users.sign_in import SignInCodeInvalid, new_code, use_code
 from tests.faults.world import EMPTY_ORDS, World
 from tests.support.environment import MASTER_KEY
 from tests.support.jobs import prepared_small_chat, small_chat
@@ -87,6 +89,16 @@ async def _stored(world: World) -> SealedChat:
 
 async def with_account(world: World) -> None:
     await ensure_account(world.user_id)
+
+
+async def with_code(world: World) -> None:
+    """A code to sign in that another process knows too."""
+    await world.sql.execute(
+        "INSERT INTO sign_in_codes (code_hash, user_id, expires_at)"
+        " VALUES (sha256(convert_to($1, 'UTF8')), $2, now() + interval '1 hour')",
+        str(world.chat_id),
+        world.user_id,
+    )
 
 
 async def with_job(world: World) -> None:
@@ -180,6 +192,20 @@ async def renew(world: World) -> None:
 
 async def cancel(world: World) -> None:
     await cancel_job(world.user_id, world.job_id)
+
+
+async def end_sessions(world: World) -> None:
+    await sign_out(world.user_id, issued_at=0)
+
+
+async def issue_code(world: World) -> None:
+    await new_code(world.user_id)
+
+
+async def sign_in(world: World) -> None:
+    """Who has lost the answer asks again, and is told that the code is used."""
+    with suppress(SignInCodeInvalid):
+        await use_code(str(world.chat_id))
 
 
 async def delete(world: World) -> None:
@@ -295,6 +321,17 @@ async def due(world: World) -> str:
 async def chat(world: World) -> str:
     count = await world.sql.fetchval("SELECT count(*) FROM chats WHERE user_id = $1", world.user_id)
     return "chat" if count else "no chat"
+
+
+async def sessions(world: World) -> str:
+    ended = "SELECT not_before IS NOT NULL FROM accounts WHERE user_id = $1"
+    return "signed out" if await world.sql.fetchval(ended, world.user_id) else "signed in"
+
+
+async def code(world: World) -> str:
+    issued = "SELECT used_at IS NOT NULL FROM sign_in_codes WHERE user_id = $1"
+    is_used = await world.sql.fetchval(issued, world.user_id)
+    return {None: "no code", False: "code", True: "used code"}[is_used]
 
 
 async def account(world: World) -> str:

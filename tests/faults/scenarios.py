@@ -77,6 +77,29 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         (do.with_account,),
         {"adjust": 1},
     ),
+    Step.SIGN_OUT: Scenario(
+        "a sign-out",
+        CLIENT,
+        do.end_sessions,
+        do.sessions,
+        "signed in",
+        "signed out",
+        "signed out",
+        (do.with_account,),
+    ),
+    Step.ISSUE_CODE: Scenario(
+        "a code to sign in", CLIENT, do.issue_code, do.code, "no code", "code", "code"
+    ),
+    Step.SIGN_IN: Scenario(
+        "a sign-in",
+        CLIENT,
+        do.sign_in,
+        do.code,
+        "code",
+        "used code",
+        "used code",
+        (do.with_code,),
+    ),
     Step.STORE_CHAT: Scenario("an upload", CLIENT, do.upload, do.chat, "no chat", "chat", "chat"),
     Step.UNLOCK: Scenario(
         "an unlock",

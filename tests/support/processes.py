@@ -18,6 +18,7 @@ from app.local.embedded.data_dir import free_port
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.provider_stub import ProviderStub
+from tests.support.environment import API_ROLE, as_role
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "WhatsApp Chat with Maya.txt"
@@ -155,10 +156,12 @@ MakeClient = Callable[[str], Client]
 
 
 @pytest.fixture
-async def api(processes: Processes) -> AsyncIterator[httpx2.AsyncClient]:
+async def api(processes: Processes, settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A real API process, ready."""
     port = free_port()
-    processes.start("-m", "app.cli", "serve", "--port", str(port))
+    url = as_role(settings.database_url, API_ROLE)
+    serve = ("-m", "app.cli", "serve", "--port", str(port))
+    processes.start(*serve, SIXFOLD_DATABASE_URL=url)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
         await until_ready(http)
         yield http

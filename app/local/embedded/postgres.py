@@ -1,6 +1,7 @@
 """PostgreSQL from a wheel: a cluster of its own, a password for every role, loopback only."""
 
 import asyncio
+import hmac
 import shutil
 import signal
 import subprocess
@@ -70,6 +71,16 @@ class Postgres(Server):
     def url(self) -> str:
         password = self.secrets.postgres_password
         return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    def url_of(self, role: str) -> str:
+        """The URL of the database as a role that the migration lets in."""
+        login = f"{role}:{self.password_of(role)}"
+        return f"postgresql://{login}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    def password_of(self, role: str) -> str:
+        """Of a role; it follows from the instance's secrets, which are never rewritten."""
+        key = self.secrets.postgres_password.encode()
+        return hmac.digest(key, role.encode(), "sha256").hex()
 
     @property
     def cluster(self) -> Path:
