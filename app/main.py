@@ -18,7 +18,16 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chat_revisions, chats, console, health, jobs, sent_prompts, unlocks
+from app.api import (
+    chat_revisions,
+    chats,
+    console,
+    health,
+    jobs,
+    pictures,
+    sent_prompts,
+    unlocks,
+)
 from app.api import credits as credits_
 from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
@@ -99,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         sent_prompts.router,
         chats.router,
         chat_revisions.router,
+        pictures.router,
         credits_.router,
         health.router,
         console.router,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,12 +15,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.waiting import until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PROGRAM = next((path for name in NAMES if (path := shutil.which(name))), None)
 DEADLINE_S = 60.0
+DESKTOP = (1280, 900)
 STOP_S = 20.0
 _FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-first-run", "--disable-gpu",
@@ -33,6 +36,9 @@ os.dup2(moved[0], 3)
 os.dup2(moved[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+
+_CODES = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40, "ArrowUp": 38}
+_FIELD = re.compile(r'; name="([^"]+)"\r\n\r\n(.*?)\r\n', re.DOTALL)
 
 Json = dict[str, Any]
 
@@ -70,6 +76,11 @@ class Browser:
         """What happened in a page so far."""
         return self._events.setdefault(session, [])
 
+    def wait(self) -> None:
+        """Waits for the next thing that happens in any page."""
+        told = self._next()
+        self._events.setdefault(told.get("sessionId", ""), []).append(told)
+
     @contextmanager
     def page(self, address: str) -> Generator["Page"]:
         """An open page with a storage of its own."""
@@ -81,7 +92,8 @@ class Browser:
             for domain in ("Page", "Runtime", "Log", "DOM", "Network"):
                 page.call(f"{domain}.enable")
             page.call("Emulation.setLocaleOverride", locale="en-GB")
-            page.call("Page.navigate", url=address)
+            page.show_at(*DESKTOP)
+            page.goto(address)
             yield page
         finally:
             self.call("Target.disposeBrowserContext", browserContextId=context)
@@ -144,6 +156,43 @@ class Page:
             f" one.checkVisibility() && one.innerText.includes({json.dumps(text)})).click()"
         )
 
+    def show_at(self, width: int, height: int) -> None:
+        """Gives the page a size."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+
+    def goto(self, address: str) -> None:
+        """Loads another page, and waits for it."""
+        self.call("Page.navigate", url=address)
+        self._wait_loaded()
+
+    def reload(self) -> None:
+        """Loads the page anew, and waits for it."""
+        self.call("Page.reload")
+        self._wait_loaded()
+
+    def _wait_loaded(self) -> None:
+        before = len(self._events("Page.loadEventFired"))
+        while len(self._events("Page.loadEventFired")) == before:
+            self._browser.wait()
+
+    async def fill(self, selector: str, text: str) -> None:
+        """Types a text into a field, once it is there, in place of what it held."""
+        await self.shows(selector)
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).select?.()")
+        self.call("Input.insertText", text=text)
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Presses a key of the keyboard, by its name in DOM."""
+        code = _CODES.get(key, 0)
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        told = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+
     def choose_file(self, selector: str, file: Path) -> None:
         """Chooses a file in an input of the page."""
         found = self.evaluate(f"document.querySelector({json.dumps(selector)})", by_value=False)
@@ -153,6 +202,21 @@ class Page:
         """Addresses that the page has sent requests of this method to."""
         sent = [event["request"] for event in self._events("Network.requestWillBeSent")]
         return [request["url"] for request in sent if request["method"] == method]
+
+    def sent(self, method: str, path: str) -> list[Json]:
+        """The requests of this method to a path, oldest first."""
+        events = self._events("Network.requestWillBeSent")
+        return [
+            event
+            for event in events
+            if event["request"]["method"] == method
+            and urlsplit(event["request"]["url"]).path == path
+        ]
+
+    def form_of(self, request: Json) -> dict[str, str]:
+        """The fields of a form that was sent, without its files."""
+        told = self.call("Network.getRequestPostData", requestId=request["requestId"])
+        return dict(_FIELD.findall(told["postData"]))
 
     def complaints(self) -> list[str]:
         """Exceptions that no script caught, and what the browser logged of its own, such as a

@@ -1,8 +1,9 @@
 """Choosing the few messages that stand for many."""
 
 from collections.abc import Sequence
-from statistics import median
 from typing import TypeVar
+
+from app.chats.quantiles import median
 
 Item = TypeVar("Item")
 
@@ -19,4 +20,5 @@ def spread_over(items: Sequence[Item], count: int) -> tuple[Item, ...]:
 
 def median_of(values: Sequence[float]) -> float | None:
     """The median, rounded to a tenth; None of nothing."""
-    return round(float(median(values)), 1) if values else None
+    middle = median(values)
+    return None if middle is None else round(float(middle), 1)

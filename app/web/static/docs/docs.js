@@ -1,6 +1,6 @@
 // The API's own description, readable: what the OpenAPI document says, nothing else.
 
-import { byId, element } from "/static/dom.js";
+import { byId, element } from "./dom.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
