@@ -145,7 +145,7 @@ class Page:
         """What stands in the visible elements of this kind."""
         return self.evaluate(
             f"[...document.querySelectorAll({json.dumps(selector)})]"
-            ".filter((one) => one.checkVisibility()).map((one) => one.innerText)"
+            ".filter((one) => one.checkVisibility()).map((one) => one.innerText ?? one.textContent)"
         )
 
     async def click(self, selector: str, text: str = "") -> None:
@@ -153,7 +153,7 @@ class Page:
         await self.shows(selector, text)
         self.evaluate(
             f"[...document.querySelectorAll({json.dumps(selector)})].find((one) =>"
-            f" one.checkVisibility() && one.innerText.includes({json.dumps(text)})).click()"
+            f" one.checkVisibility() && (one.innerText ?? "").includes({json.dumps(text)})).click()"
         )
 
     def show_at(self, width: int, height: int) -> None:
@@ -165,16 +165,18 @@ class Page:
 
     def goto(self, address: str) -> None:
         """Loads another page, and waits for it."""
-        self.call("Page.navigate", url=address)
-        self._wait_loaded()
+        with self._loaded():
+            self.call("Page.navigate", url=address)
 
     def reload(self) -> None:
         """Loads the page anew, and waits for it."""
-        self.call("Page.reload")
-        self._wait_loaded()
+        with self._loaded():
+            self.call("Page.reload")
 
-    def _wait_loaded(self) -> None:
+    @contextmanager
+    def _loaded(self) -> Generator[None]:
         before = len(self._events("Page.loadEventFired"))
+        yield
         while len(self._events("Page.loadEventFired")) == before:
             self._browser.wait()
 

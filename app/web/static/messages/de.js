@@ -36,7 +36,7 @@ export default {
   "sign_in.why": "Mach nur weiter, wenn das dein Name ist: Was du hochlädst, gehört dann zu diesem Konto.",
   "sign_in.instead": "Du bist als {user} angemeldet. Wenn du weitermachst, wird dieses Konto hier abgemeldet.",
   "ended.expired": "Deine Anmeldung gilt nicht mehr. Bitte melde dich neu an.",
-  "account.nav": "Dein Konto", "account.signed_in": "Angemeldet als {user}", "account.as": "Angemeldet als", "account.title": "Konto",
+  "account.nav": "Dein Konto", "account.as": "Angemeldet als", "account.title": "Konto",
   "account.export": "Alles herunterladen", "account.export.means": "Eine Datei mit deinen Chats, deinen Einsichten und deinem Kontoauszug.",
   "account.delete": "Konto löschen", "account.delete.sure": "Konto endgültig löschen?", "account.delete.now": "Endgültig löschen",
   "account.delete.means": "Alle Chats und Einsichten werden sofort vernichtet, ungenutzte Münzen verfallen. Das lässt sich nicht rückgängig machen.",
@@ -124,8 +124,8 @@ export default {
   "sent.title": "Was gesendet wurde", "sent.deleted": "Der Chat wurde gelöscht, und mit ihm, was darüber gesendet wurde.", "sent.nothing": "Es wurde nichts an irgendwen gesendet.", "sent.to": "An {provider} gesendet, Wort für Wort. Namen und Nummern von Personen wurden vorher ersetzt.", "sent.call": "Versuch {n}", "sent.system": "Regeln", "sent.user": "Chat und Frage", "sent.assistant": "Antwort des Modells",
 
   "credits.title": "Münzen", "credits.link": { one: "{n} Münze verfügbar: zum Kontoauszug", other: "{n} Münzen verfügbar: zum Kontoauszug" }, "credits.held": { one: "{n} zurückgelegt", other: "{n} zurückgelegt" }, "credits.available": "verfügbar", "credits.in_use": "zurückgelegt für das, was entsteht",
-  "credits.how": "Beim Freischalten werden Münzen zurückgelegt, bezahlt wird erst, wenn alles da ist.", "credits.statement": "Kontoauszug", "credits.csv": "Als CSV herunterladen", "credits.none": "Noch nichts.", "credits.when": "Wann", "credits.what": "Was", "credits.coins": "Münzen", "credits.balance": "Danach verfügbar", "credits.earlier": "Frühere Einträge",
-  "entry.grant": "Erhalten", "entry.reserve": "Zurückgelegt", "entry.capture": { one: "{n} vom Zurückgelegten bezahlt", other: "{n} vom Zurückgelegten bezahlt" }, "entry.release": "Zurückgekommen", "entry.refund": "Erstattet", "grant.welcome": "Willkommen",
+  "credits.how": "Beim Freischalten werden Münzen zurückgelegt, bezahlt wird erst, wenn alles da ist.", "credits.statement": "Kontoauszug", "credits.csv": "Als CSV herunterladen", "credits.none": "Noch nichts.", "credits.what": "Was", "credits.coins": "Münzen", "credits.balance": "Danach verfügbar", "credits.earlier": "Frühere Einträge",
+  "entry.grant": "Erhalten", "entry.reserve": "Zurückgelegt", "entry.capture": { one: "{n} vom Zurückgelegten bezahlt", other: "{n} vom Zurückgelegten bezahlt" }, "entry.release": "Zurückgekommen", "entry.refund": "Erstattet", "grant.signup": "Zur Begrüßung",
 
   "refusal.other": "Das hat nicht geklappt. Bitte versuch es noch einmal.", "refusal.internal": "Bei uns ist etwas schiefgegangen. Wir wissen davon.", "refusal.unreadable": "Die Antwort war nicht zu verstehen. Bitte versuch es noch einmal.",
   "refusal.away": "Der Server ist nicht zu erreichen. Prüfe deine Verbindung und versuch es noch einmal.", "refusal.away.file": "Das Hochladen kam nicht durch: Die Verbindung brach ab, oder die Datei ist zu groß.",

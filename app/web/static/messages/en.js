@@ -36,7 +36,7 @@ export default {
   "sign_in.why": "Only go on if this is your name: what you upload will belong to this account.",
   "sign_in.instead": "You are signed in as {user}. Going on signs that account out here.",
   "ended.expired": "Your sign-in is no longer valid. Please sign in again.",
-  "account.nav": "Your account", "account.signed_in": "Signed in as {user}", "account.as": "Signed in as", "account.title": "Account",
+  "account.nav": "Your account", "account.as": "Signed in as", "account.title": "Account",
   "account.export": "Download everything", "account.export.means": "One file with your chats, your insights and your statement.",
   "account.delete": "Delete the account", "account.delete.sure": "Delete the account for good?", "account.delete.now": "Delete for good",
   "account.delete.means": "All chats and insights are destroyed at once, and unused coins are lost. This cannot be undone.",
@@ -124,8 +124,8 @@ export default {
   "sent.title": "What was sent", "sent.deleted": "The chat was deleted, and with it what was sent about it.", "sent.nothing": "Nothing was sent to anybody.", "sent.to": "Sent to {provider}, word for word. Names and numbers of people were replaced before.", "sent.call": "try {n}", "sent.system": "Rules", "sent.user": "Chat and question", "sent.assistant": "The model’s own answer",
 
   "credits.title": "Coins", "credits.link": { one: "{n} coin available: to the statement", other: "{n} coins available: to the statement" }, "credits.held": { one: "{n} set aside", other: "{n} set aside" }, "credits.available": "available", "credits.in_use": "set aside for what is being written",
-  "credits.how": "Coins are set aside when you unlock something, and paid only when it is there.", "credits.statement": "Statement", "credits.csv": "Download as CSV", "credits.none": "Nothing yet.", "credits.when": "When", "credits.what": "What", "credits.coins": "Coins", "credits.balance": "Available after", "credits.earlier": "Earlier entries",
-  "entry.grant": "Received", "entry.reserve": "Set aside", "entry.capture": { one: "Paid {n} of what was set aside", other: "Paid {n} of what was set aside" }, "entry.release": "Came back", "entry.refund": "Refunded", "grant.welcome": "Welcome",
+  "credits.how": "Coins are set aside when you unlock something, and paid only when it is there.", "credits.statement": "Statement", "credits.csv": "Download as CSV", "credits.none": "Nothing yet.", "credits.what": "What", "credits.coins": "Coins", "credits.balance": "Available after", "credits.earlier": "Earlier entries",
+  "entry.grant": "Received", "entry.reserve": "Set aside", "entry.capture": { one: "Paid {n} of what was set aside", other: "Paid {n} of what was set aside" }, "entry.release": "Came back", "entry.refund": "Refunded", "grant.signup": "Welcome gift",
 
   "refusal.other": "That did not work. Please try again.", "refusal.internal": "Something went wrong on our side. We were told.", "refusal.unreadable": "The answer could not be understood. Please try again.",
   "refusal.away": "The server cannot be reached. Check your connection and try again.", "refusal.away.file": "The upload did not get through: the connection broke, or the file is too large.",

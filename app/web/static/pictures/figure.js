@@ -38,3 +38,9 @@ export function Choice({ label, options, chosen, onChoose }) {
   return html`<div class="segmented" role="group" aria-label=${label}>${options.map(([key, text]) =>
     html`<button key=${key} type="button" aria-pressed=${key === chosen} onClick=${() => onChoose(key)}>${text}</button>`)}</div>`;
 }
+
+/** A bar whose length is `value` of `most`; its number stands beside it. */
+export function Bar({ value, most, kind }) {
+  const width = `${most > 0 ? Math.max(0.5, (100 * value) / most) : 0}%`;
+  return html`<span class="bar ${kind}" aria-hidden="true"><i style=${{ width }}></i></span>`;
+}

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../app/html.js";
 import { duration, number, share, t } from "../app/words.js";
-import { colour, Figure } from "./figure.js";
+import { Bar, colour, Figure } from "./figure.js";
 
 const SHOWN_FIRST = 20;
 
@@ -22,7 +22,7 @@ export function People({ told }) {
     says=${html`${t(people.length > 1 ? "people.says" : "people.says.one", { share: share(most.messages / told.total.messages) })}${" "}<bdi>${most.author}</bdi>.`}>
     <ul class="people">${shown.map((one, index) => html`<li key=${one.author}>
       <div class="line"><bdi class="grow"><b>${one.author}</b></bdi><span>${number(one.messages)}</span></div>
-      <meter class=${colour(index)} min="0" max=${most.messages} value=${one.messages} aria-label=${one.author}></meter>
+      <${Bar} kind=${colour(index)} most=${most.messages} value=${one.messages} />
       <small class="quiet">${[
         one.reply_median_s == null ? null : t("people.answers_in", { time: duration(one.reply_median_s) }),
         t("people.started", { n: one.conversations_started }),

@@ -2,7 +2,7 @@
 
 import { html } from "../app/html.js";
 import { duration, number, share, t } from "../app/words.js";
-import { colour, COLOURS, Figure, Legend } from "./figure.js";
+import { Bar, colour, COLOURS, Figure, Legend } from "./figure.js";
 import { level } from "./heatmap.js";
 
 /** How answers spread over times: a group of bars for each span, one bar a person. */
@@ -49,7 +49,7 @@ export function Starts({ told }) {
     says=${html`<bdi>${told.people[first.person]}</bdi> ${t("starts.says", { share: share(first.count / total), n: total })}`}>
     <ul class="people">${people.map((one) => html`<li key=${one.person}>
       <div class="line"><bdi class="grow">${told.people[one.person]}</bdi><span>${number(one.count)} · ${share(one.count / total)}</span></div>
-      <meter class=${colour(one.person)} min="0" max=${first.count} value=${one.count} aria-label=${told.people[one.person]}></meter></li>`)}</ul><//>`;
+      <${Bar} kind=${colour(one.person)} most=${first.count} value=${one.count} /></li>`)}</ul><//>`;
 }
 
 /** In groups: rows answer columns. */

@@ -31,7 +31,7 @@ export default function Credits() {
       <${Failure} text=${failure} />
       ${page && !page.items.length ? html`<p class="quiet">${t("credits.none")}</p>` : null}
       ${page?.items.length ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t("credits.statement")}><table class="statement">
-        <thead><tr><th scope="col">${t("credits.when")}</th><th scope="col">${t("credits.what")}</th><th scope="col" class="number">${t("credits.coins")}</th><th scope="col" class="number">${t("credits.balance")}</th></tr></thead>
+        <thead><tr><th scope="col">${t("credits.what")}</th><th scope="col" class="number">${t("credits.coins")}</th><th scope="col" class="number">${t("credits.balance")}</th></tr></thead>
         <tbody>${page.items.map((entry) => html`<${Row} key=${entry.seq} entry=${entry} />`)}</tbody></table></div>` : null}
       ${page?.next_cursor ? html`<button type="button" class="plain" aria-busy=${busy} onClick=${() => load(page.next_cursor)}>${t("credits.earlier")}</button>` : null}
     </section>`;
@@ -47,8 +47,7 @@ function Row({ entry }) {
   const sign = SIGNS[entry.kind] ?? 0;
   const what = has(`entry.${entry.kind}`) ? t(`entry.${entry.kind}`, { n: entry.amount }) : entry.kind;
   const isOwn = entry.kind === "grant" && has(`grant.${entry.reason}`);
-  return html`<tr><td>${moment(entry.at)}</td>
-    <td><b>${what}</b>${category ? html`<br /><a href=${path("jobs", job.job_id)}>${categoryTitle(category)}</a>` : null}
+  return html`<tr><td><b>${what}</b> <time class="quiet" datetime=${entry.at}>${moment(entry.at)}</time>${category ? html`<br /><a href=${path("jobs", job.job_id)}>${categoryTitle(category)}</a>` : null}
       ${job ? html`<br /><small class="quiet"><bdi>${chat?.title ?? t("chat.deleted")}</bdi></small>` : null}
       ${entry.reason ? html`<br /><small class="quiet"><bdi>${isOwn ? t(`grant.${entry.reason}`) : has(`reason.${entry.reason}`) ? t(`reason.${entry.reason}`) : entry.reason}</bdi></small>` : null}</td>
     <td class="number ${sign > 0 ? "plus" : sign < 0 ? "minus" : ""}">${sign ? signedNumber(sign * entry.amount) : "–"}</td>

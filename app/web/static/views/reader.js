@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../app/html.js";
 import { place } from "../app/router.js";
 import { listed, number, duration, plainName, share, t } from "../app/words.js";
+import { Bar, colour } from "../pictures/figure.js";
 import { Evidence } from "./bubbles.js";
 import { insightTitle } from "./categories.js";
 import { Feedback } from "./feedback.js";
@@ -71,7 +72,7 @@ function Bars({ name, bars, source }) {
   return html`<figure class="bars"><figcaption>${plainName(name)}</figcaption><ul class="people">${bars.map(([label, value], n) => {
     const index = people.indexOf(label);
     return html`<li key=${label}><div class="line"><bdi class="grow">${label}</bdi><b>${valueOf(name, value)}</b></div>
-      <meter class=${index >= 0 ? `p${Math.min(index, 7)}` : `p${n}`} min="0" max=${most} value=${value} aria-label=${label}></meter></li>`;
+      <${Bar} kind=${colour(index >= 0 ? index : n)} most=${most} value=${value} /></li>`;
   })}</ul></figure>`;
 }
 

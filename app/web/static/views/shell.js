@@ -60,7 +60,7 @@ function UserMenu() {
     ref.current.querySelector("summary").focus();
   };
   return html`<details class="menu" ref=${ref} onKeyDown=${onKey}>
-    <summary aria-label=${t("account.signed_in", { user: user.value })}><span class="avatar" aria-hidden="true">${[...user.value][0].toUpperCase()}</span>
+    <summary><span class="unseen">${t("account.as")}${" "}</span><span class="avatar" aria-hidden="true">${[...user.value][0].toUpperCase()}</span>
       <bdi class="who">${user.value}</bdi></summary>
     <div class="menu-items">
       <p class="quiet">${t("account.as")}<br /><bdi><b>${user.value}</b></bdi></p>
