@@ -1,5 +1,6 @@
 """Chromium without a window, driven over the pipe of its DevTools protocol."""
 
+import base64
 import itertools
 import json
 import os
@@ -153,7 +154,8 @@ class Page:
         await self.shows(selector, text)
         self.evaluate(
             f"[...document.querySelectorAll({json.dumps(selector)})].find((one) =>"
-            f" one.checkVisibility() && (one.innerText ?? "").includes({json.dumps(text)})).click()"
+            " one.checkVisibility()"
+            f" && (one.innerText ?? one.textContent).includes({json.dumps(text)})).click()"
         )
 
     def show_at(self, width: int, height: int) -> None:
@@ -162,6 +164,42 @@ class Page:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
+
+    def look(self, *, dark: bool = False, calm: bool = True) -> None:
+        """Chooses what the system prefers: dark colours, and no movement."""
+        wanted = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if calm else "no-preference",
+        }
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
+
+    def picture(self, *, height_max: int = 6_000) -> bytes:
+        """The whole page as a PNG."""
+        width, height = self.evaluate(
+            "[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]"
+        )
+        area = {"x": 0, "y": 0, "width": width, "height": min(height, height_max), "scale": 1}
+        told = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=area
+        )
+        return base64.b64decode(told["data"])
+
+    def before_loading(self, script: str) -> None:
+        """A script that runs in every page loaded from now on, before its own."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def loaded_bytes(self) -> list[tuple[str, int]]:
+        """Addresses that were loaded over the network, with the bytes of each as it was sent."""
+        sizes = {
+            event["requestId"]: int(event["encodedDataLength"])
+            for event in self._events("Network.loadingFinished")
+        }
+        return [
+            (event["response"]["url"], sizes[event["requestId"]])
+            for event in self._events("Network.responseReceived")
+            if event["requestId"] in sizes
+        ]
 
     def goto(self, address: str) -> None:
         """Loads another page, and waits for it."""

@@ -35,7 +35,7 @@ function Inside({ first, second, third }) {
   const { token: whose, failure } = entered.value;
   if (whose !== token.value) return html`<p class="quiet" role="status">${t("reading")}</p>`;
   if (failure) {
-    return html`<div class="card"><p class="failure" role="alert">${failure}</p>
+    return html`<div class="card"><h1>${t("failed.title")}</h1><p class="failure" role="alert">${failure}</p>
       <button type="button" onClick=${comeIn}>${t("again")}</button></div>`;
   }
   if (first === undefined) return html`<${Lazy} view="home" />`;
@@ -61,7 +61,7 @@ function Lazy({ view, ...props }) {
 
 /** A newer release has other scripts, or the server is away. */
 function Outdated() {
-  return html`<div class="card"><p class="failure" role="alert">${t("outdated")}</p>
+  return html`<div class="card"><h1>${t("failed.title")}</h1><p class="failure" role="alert">${t("outdated")}</p>
     <button type="button" onClick=${() => location.reload()}>${t("reload")}</button></div>`;
 }
 

@@ -5,6 +5,7 @@ export default {
   "yes": "ja", "no": "nein", "total": "Gesamt", "more": "Mehr", "close": "Schließen", "keep": "Behalten",
   "again": "Noch einmal versuchen", "reload": "Neu laden", "reading": "Wird gelesen …", "reconnecting": "Verbindung wird wiederhergestellt …",
   "skip": "Zum Inhalt",
+  "failed.title": "Das lässt sich nicht zeigen",
   "outdated": "Dieser Teil der Seite konnte nicht geladen werden. Vielleicht gibt es eine neuere Fassung.",
   "docs": "Für Entwickler",
   "messages": { one: "{n} Nachricht", other: "{n} Nachrichten" },

@@ -5,6 +5,7 @@ export default {
   "yes": "yes", "no": "no", "total": "Total", "more": "More", "close": "Close", "keep": "Keep it",
   "again": "Try again", "reload": "Load anew", "reading": "Reading …", "reconnecting": "Reconnecting …",
   "skip": "Skip to the content",
+  "failed.title": "This cannot be shown",
   "outdated": "This part of the page could not be loaded. There may be a newer version of it.",
   "docs": "For developers",
   "messages": { one: "{n} message", other: "{n} messages" },

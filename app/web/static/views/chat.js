@@ -19,7 +19,7 @@ export default function ChatView({ chatId, category }) {
     const named = categories.value.find((one) => one.key === category);
     title.value = [named && t(`category.${named.key}`), chat?.title].filter(Boolean).join(" · ");
   }, [chat, category]);
-  if (failure) return html`<div class="card"><p class="failure" role="alert">${failure}</p><button type="button" onClick=${again}>${t("again")}</button></div>`;
+  if (failure) return html`<div class="card"><h1>${t("failed.title")}</h1><p class="failure" role="alert">${failure}</p><button type="button" onClick=${again}>${t("again")}</button></div>`;
   if (!chat) return html`<p class="quiet" role="status">${t("reading")}</p>`;
   const source = { chat, messages: (numbers, revision) => readMessages(chatId, numbers, revision) };
   if (category) return html`<${Category} source=${source} category=${category} />`;

@@ -31,7 +31,7 @@ export default function JobView({ jobId }) {
     load().catch((error) => isWanted && set({ chat: null, failure: inWords(error) }));
     return () => { isWanted = false; };
   }, [jobId]);
-  if (failure) return html`<div class="card"><p class="failure" role="alert">${failure}</p><a class="button" href="/">${t("not_found.home")}</a></div>`;
+  if (failure) return html`<div class="card"><h1>${t("failed.title")}</h1><p class="failure" role="alert">${failure}</p><a class="button" href="/">${t("not_found.home")}</a></div>`;
   if (!job || !chat) return html`<p class="quiet" role="status">${t("reading")}</p>`;
   const messages = async (numbers, revision) =>
     (await read(`/api/chats/${chat.id}/messages?numbers=${numbers.join(",")}&revision=${revision}`)).items;

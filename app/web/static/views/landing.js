@@ -1,7 +1,7 @@
 // The first thing that anybody sees: what this is, what stays private, and a way in.
 
 import { Failure, useAction } from "../app/acting.js";
-import { keepToken, read } from "../app/api.js";
+import { keepToken, read, Refused } from "../app/api.js";
 import { html, useEffect, useState } from "../app/html.js";
 import { title } from "../app/store.js";
 import { t } from "../app/words.js";
@@ -58,6 +58,7 @@ function TokenForm() {
     event.preventDefault();
     run(async () => {
       const kept = given.trim();
+      if (!/^[!-~]+$/.test(kept)) throw new Refused({ code: "unauthorized" }, 401); // It fits no header.
       const headers = { authorization: `Bearer ${kept}` };
       await read("/api/credits", { headers });
       keepToken(kept);

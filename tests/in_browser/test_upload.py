@@ -5,54 +5,23 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import Callable, Generator
-from pathlib import Path
 
-import httpx2
 import pytest
 
 from app.chats.archive import BadArchive, read_transcript
 from app.chats.formats.registry import is_chat
 from app.chats.transcript import SeveralChats
-from app.settings import Settings
-from app.users.auth import issue_token
 from tests.support.api import CHAT
-from tests.support.browser import Browser, Page, chromium
-from tests.support.console import sign_in
+from tests.support.browser import Page
 
 UPLOAD_BYTES_MAX = 200_000
 OPEN_DATES = "".join(f"0{n}/02/2024, 10:15 - {'Ana' if n % 2 else 'Ben'}: hi\n" for n in (1, 2, 3))
 WORDS_OF_THE_API = ("date_order", "several_chats", "ambiguous_dates", "say which one")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture
 def environment(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"SIXFOLD_UPLOAD_BYTES_MAX": str(UPLOAD_BYTES_MAX)}
-
-
-@pytest.fixture
-def page(browser: Browser, api: httpx2.AsyncClient, settings: Settings) -> Generator[Page]:
-    """The console, signed in. Nothing that happens there may break its content policy."""
-    with browser.page(f"{api.base_url}/") as page:
-        sign_in(page, issue_token(settings, "alice", [], ttl_s=600))
-        yield page
-        assert page.complaints() == []
-
-
-@pytest.fixture
-def upload(page: Page, tmp_path: Path) -> Callable[[str, bytes], object]:
-    async def upload(name: str, content: bytes) -> None:
-        (tmp_path / name).write_bytes(content)
-        await page.shows("#file-name", "Choose or drop an exported chat")
-        page.choose_file("#file", tmp_path / name)
-
-    return upload
 
 
 def zipped(*files: tuple[str, str | bytes], comment: bytes = b"") -> bytes:
@@ -264,14 +233,6 @@ def chosen(archive: bytes, chat: str | None = None) -> object:
         return [(chat, chosen(archive, chat["chat"])) for chat in chats]
     except BadArchive as refusal:
         return refusal.detail
-
-
-@pytest.fixture
-def blank(browser: Browser, api: httpx2.AsyncClient) -> Generator[Page]:
-    """The console before anybody signs in."""
-    with browser.page(f"{api.base_url}/") as page:
-        yield page
-        assert page.complaints() == []
 
 
 async def test_the_server_reads_the_same_chat_out_of_an_archive_without_its_media(
