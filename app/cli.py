@@ -2,8 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -12,13 +15,14 @@ import orjson
 import typer
 from alembic import command
 from alembic.config import Config
+from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
-from app.credits.accounts import adjust_coins, grant_coins, opened_balance
+from app.credits.accounts import adjust_coins, grant_coins, known_balance
 from app.credits.invariants import check_invariants
-from app.credits.service import Entry
+from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import DomainError, Locked, TooSlow
@@ -28,9 +32,10 @@ from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
 from app.jobs.refund import refund_job
 from app.llm.ping import ping_model
 from app.local.demo import run_demo
+from app.local.job_bars import JobBars
 from app.local.supervisor import run_up
 from app.logging import configure_logging
-from app.progress.snapshots import QueuePositions
+from app.progress.snapshots import QueuePositions, Snapshot
 from app.progress.subscriptions import SnapshotFeed, watch
 from app.reachability import one_line
 from app.settings import DATA_DIR_DEFAULT, load_settings, shows_tracebacks
@@ -48,6 +53,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sixfold {version('sixfold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def sixfold(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Sells AI insights about a chat for coins."""
+
+
 jobs = typer.Typer(help="Find a job, start it now, or give its coins back.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
 llm = typer.Typer(help="The language model that writes insights.", no_args_is_help=True)
@@ -101,10 +124,19 @@ def token(
     typer.echo(printed)
 
 
-@app.command()
+def _granted(coins: int) -> int:
+    if 1 <= coins <= GRANT_COINS_MAX:
+        return coins
+    told = f"a grant is of 1 to {GRANT_COINS_MAX:,} coins, not of {coins:,}"
+    if coins < 0:
+        told += f"; `sixfold adjust USER --coins {coins}` takes coins away"
+    raise typer.BadParameter(told)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # -5 is a number, no option.
 def grant(
     user: str,
-    coins: Annotated[int, typer.Argument(min=1, max=1_000_000)],
+    coins: Annotated[int, typer.Argument(callback=_granted)],
     reason: Annotated[str, typer.Option(help="Shown in the user's statement.")],
     reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
 ) -> None:
@@ -146,8 +178,8 @@ def refund(
 
 @app.command()
 def balance(user: str) -> None:
-    """Print what a user has and what is held."""
-    _print(_run(lambda: opened_balance(user)))
+    """Print what a user has and what is held; exit 1 if there is no such user."""
+    _print(_run(lambda: known_balance(user)))
 
 
 @app.command()
@@ -196,7 +228,7 @@ def costs(
 
 @app.command(name="watch")
 def watch_job(job: UUID) -> None:
-    """Follow a job until it ends, one line of JSON for each change."""
+    """Follow a job until it ends: bars on a terminal, elsewhere a line of JSON for each change."""
     _run(lambda: _watch(job))
 
 
@@ -264,11 +296,29 @@ async def _watch(job_id: UUID) -> None:
     job = await find_job(job_id)
     keyring = KeyRing(load_settings().master_keys)
     feed = SnapshotFeed(keyring, QueuePositions(), stopping=asyncio.Event())
-    async for event in watch(feed, job.user_id, job_id, after_version=None):
-        # An operator sees how far it is, not what it says.
-        hidden = {"insights": {"__all__": {"content"}}}
-        typer.echo(event.snapshot.model_dump_json(exclude=hidden))
+    with _shown_snapshots() as show:
+        async for event in watch(feed, job.user_id, job_id, after_version=None):
+            # An operator sees how far it is, not what it says.
+            show(event.snapshot, {"insights": {"__all__": {"content"}}})
     await feed.close()
+
+
+@contextmanager
+def _shown_snapshots() -> Generator[Callable[[Snapshot, Any], None]]:
+    """Shows snapshots without what they are told to leave out: as bars, or as JSON."""
+    if not sys.stdout.isatty():
+        yield lambda snapshot, hidden: typer.echo(snapshot.model_dump_json(exclude=hidden))
+        return
+    told = ""
+    with JobBars(Console(highlight=False)) as bars:
+
+        def show(snapshot: Snapshot, hidden: Any) -> None:
+            nonlocal told
+            told = f"{snapshot.state}. {snapshot.message}"
+            bars.show(snapshot.model_dump(mode="json", exclude=hidden))
+
+        yield show
+    typer.echo(told)
 
 
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:

@@ -8,6 +8,7 @@ from tests.support.api import CHAT
 from tests.support.browser import Page
 from tests.support.console import sign_in
 from tests.support.processes import SAMPLE, until_ready, worker
+from tests.support.waiting import until
 
 SLOW = "tests.acceptance.slow_worker:broker"
 
@@ -88,7 +89,7 @@ async def test_a_double_click_is_one_order_and_cards_are_patched(page, upload, p
     await page.shows(".lane.running .lane-state", "reading")
     await page.click("button", "Cancel")
     await page.shows(".job .state", "Cancelled")
-    assert page.evaluate("document.activeElement.matches('.job h1')")
+    await until(lambda: page.evaluate("document.activeElement.matches('.job h1')"))
     await page.shows(".settlement", "You paid nothing; 50 coins came back.")
     await page.shows(".coins", "50 coins")
     await page.shows(".unlock", "Unlock for 50 coins")
@@ -106,6 +107,7 @@ async def test_a_job_is_followed_through_the_end_of_the_api_and_in_two_tabs(
         slow = processes.start(*worker(broker=SLOW))
         with browser.page(address) as page, browser.page(address) as other:
             sign_in(page, token)
+            await page.shows("#file-name")
             page.choose_file("#file", SAMPLE)
             await page.click(".unlock", "Unlock for 50 coins")
             await page.shows(".count", "3 of 6 ready")
@@ -149,7 +151,7 @@ async def test_a_deleted_chat_says_first_what_that_means(page, upload):
     await page.click(".danger-zone button", "Delete this chat")
     await page.shows("dialog", "Its key is destroyed")
     page.press("Escape")
-    assert page.evaluate("document.activeElement.textContent") == "Delete this chat"
+    await until(lambda: page.evaluate("document.activeElement.textContent") == "Delete this chat")
     await page.click(".danger-zone button", "Delete this chat")
     await page.click("dialog button", "Delete for good")
     await page.shows("h1", "Begin with a chat")

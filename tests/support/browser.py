@@ -202,20 +202,22 @@ class Page:
         ]
 
     def goto(self, address: str) -> None:
-        """Loads another page, and waits for it."""
-        with self._loaded():
-            self.call("Page.navigate", url=address)
+        """Loads another page and waits for it, or goes to another place of the same one."""
+        before = self._loads()
+        if self.call("Page.navigate", url=address).get("loaderId"):
+            self._wait_for_load(before)
 
     def reload(self) -> None:
         """Loads the page anew, and waits for it."""
-        with self._loaded():
-            self.call("Page.reload")
+        before = self._loads()
+        self.call("Page.reload")
+        self._wait_for_load(before)
 
-    @contextmanager
-    def _loaded(self) -> Generator[None]:
-        before = len(self._events("Page.loadEventFired"))
-        yield
-        while len(self._events("Page.loadEventFired")) == before:
+    def _loads(self) -> int:
+        return len(self._events("Page.loadEventFired"))
+
+    def _wait_for_load(self, before: int) -> None:
+        while self._loads() == before:
             self._browser.wait()
 
     async def fill(self, selector: str, text: str) -> None:

@@ -18,13 +18,15 @@ def sign_in(page: Page, token: str) -> None:
 def stub(page: Page, path: str, status: int, answer: object) -> None:
     """Pages that are loaded from now on get this answer from a path, whatever they ask."""
     content = "application/json" if status < 400 else "application/problem+json"
+    answers = json.dumps({"status": status, "headers": {"content-type": content}})
     page.before_loading(
         f"""
-        const ask{abs(hash(path))} = globalThis.fetch;
-        globalThis.fetch = (address, ...rest) => (address === {json.dumps(path)}
-          ? Promise.resolve(new Response({json.dumps(json.dumps(answer))},
-            {{ status: {status}, headers: {{ "content-type": "{content}" }} }}))
-          : ask{abs(hash(path))}(address, ...rest));
+        {{
+          const ask = globalThis.fetch;
+          globalThis.fetch = (address, ...rest) => (address === {json.dumps(path)}
+            ? Promise.resolve(new Response({json.dumps(json.dumps(answer))}, {answers}))
+            : ask(address, ...rest));
+        }}
         """
     )
 
@@ -39,7 +41,9 @@ async def prepare(page: Page) -> None:
 
 def _at(path: str, selector: str) -> Callable[[Page], Awaitable[None]]:
     async def show(page: Page) -> None:
-        chat = page.evaluate("location.pathname").split("/")[2]
+        if "CHAT" in path:
+            await page.click(".chat-list li a")
+        chat = page.evaluate("location.pathname.split('/')[2]") or ""
         page.goto(page.evaluate("location.origin") + path.replace("CHAT", chat))
         await page.shows(selector)
 
@@ -64,16 +68,16 @@ async def _sign_in(page: Page) -> None:
 
 
 VIEWS: dict[str, Callable[[Page], Awaitable[None]]] = {
-    "landing": _landing,
-    "sign-in": _sign_in,
-    "home": _at("/", "#file-name"),
-    "chat": _at("/chats/CHAT", ".chart[data-drawn]"),
-    "offer": _at("/chats/CHAT/work", ".unlock"),
     "reader": _at("/chats/CHAT/friendship", ".insight h2"),
     "evidence": _evidence,
+    "chat": _at("/chats/CHAT", ".chart[data-drawn]"),
+    "offer": _at("/chats/CHAT/work", ".unlock"),
+    "home": _at("/", "#file-name"),
     "credits": _at("/credits", ".statement tbody tr"),
     "account": _at("/account", ".danger-zone"),
-    "sample": _at("/sample", ".chart[data-drawn]"),
     "missing": _at("/chats/none", ".failure"),
+    "sample": _at("/sample", ".chart[data-drawn]"),
+    "sign-in": _sign_in,
+    "landing": _landing,
 }
-"""How each view comes to be shown, after `prepare`."""
+"""How each view comes to be shown, in this order, after `prepare`."""

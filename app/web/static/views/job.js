@@ -2,7 +2,7 @@
 
 import { Button } from "../app/acting.js";
 import { read } from "../app/api.js";
-import { html, useEffect, useState } from "../app/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../app/html.js";
 import { inWords } from "../app/refusals.js";
 import { path, place } from "../app/router.js";
 import { balance, buy, cancel, categories, jobs, readJob, revealed, title, worth } from "../app/store.js";
@@ -65,6 +65,7 @@ export function Job({ source, job, base, named }) {
   const category = named ?? categories.value.find((one) => one.key === job.category) ?? { key: job.category, title: job.category };
   useEffect(() => { title.value = `${categoryTitle(category)} · ${source.chat.title}`; }, [job.job_id]);
   const isOver = hasEnded(job);
+  useHeldFocus(isOver);
   const isReadable = job.state === "succeeded" && job.settlement.state !== "refunded";
   return html`<article class="job" data-job=${job.job_id} data-state=${job.state}>
     <${Head} chat=${source.chat} category=${category} base=${base}>
@@ -72,16 +73,20 @@ export function Job({ source, job, base, named }) {
     ${isReadable ? html`<${Reader} key=${job.job_id} job=${job} source=${source} turns=${revealed.value.has(job.job_id)} initial=${place.value.hash} />` : html`<${Lanes} job=${job} />`}
     <p class="quiet settlement" role="status">${settlement(job)}</p>
     <div class="row">
-      ${isOver ? null : html`<${Button} class="plain" action=${() => stop(job.job_id)}>${t("watch.cancel")}<//><${Notify} />`}
+      ${isOver ? null : html`<${Button} class="plain" action=${() => cancel(job.job_id)}>${t("watch.cancel")}<//><${Notify} />`}
     </div>
     ${base ? null : html`<${Sent} jobId=${job.job_id} titleOf=${(key) => insightTitle(job.insights.find((one) => one.key === key) ?? { key, title: key })} />`}
   </article>`;
 }
 
-/** The button leaves with the job: the focus goes to its title. */
-async function stop(jobId) {
-  await cancel(jobId);
-  document.querySelector(".job h1")?.focus();
+/** The buttons of a job leave when it ends: a focus that was on one goes to its title. */
+function useHeldFocus(isOver) {
+  const wasOver = useRef(isOver);
+  useLayoutEffect(() => {
+    const isLost = document.activeElement === document.body;
+    if (isOver && !wasOver.current && isLost) document.querySelector(".job h1")?.focus();
+    wasOver.current = isOver;
+  }, [isOver]);
 }
 
 function stateShown(job) {
