@@ -150,7 +150,8 @@ async def test_a_deleted_chat_says_first_what_that_means(page, upload):
     await upload("WhatsApp Chat with Ana.txt", CHAT.encode())
     await page.click(".danger-zone button", "Delete this chat")
     await page.shows("dialog", "Its key is destroyed")
-    page.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Keep it"
+    page.press("Enter")
     await until(lambda: page.evaluate("document.activeElement.textContent") == "Delete this chat")
     await page.click(".danger-zone button", "Delete this chat")
     await page.click("dialog button", "Delete for good")
