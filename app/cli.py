@@ -18,6 +18,8 @@ from alembic.config import Config
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
+from app.chats.key_storage import erase_deleted_keys
+from app.chats.rewrapping import rewrap_keys
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, known_balance
@@ -26,10 +28,13 @@ from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import DomainError, Locked, TooSlow
+from app.export.user_archive import user_archive
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
 from app.jobs.operations import find_job, list_jobs, release_job, requeue_job
 from app.jobs.refund import refund_job
+from app.jobs.user_deletion import DeletedUser
+from app.jobs.user_deletion import delete_user as delete_all_of_user
 from app.llm.ping import ping_model
 from app.local.demo import run_demo
 from app.local.job_bars import JobBars
@@ -204,6 +209,49 @@ def archive(
             _print(moved)
 
     _run(archive_all)
+
+
+@app.command()
+def rewrap() -> None:
+    """Move the key of every chat under the current master key; exit 1 while one is left."""
+    told = _run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
+    _print(told)
+    raise typer.Exit(0 if told.is_complete else 1)
+
+
+@app.command()
+def export_user(
+    user: str,
+    to: Annotated[Path, typer.Option(help="The archive to write; it must not exist.")],
+) -> None:
+    """Write a ZIP archive of everything that is stored of a user."""
+
+    async def export_all() -> int:
+        keyring, size = KeyRing(load_settings().master_keys), 0
+        with to.open("xb") as file:
+            to.chmod(0o600)
+            async for piece in user_archive(user, keyring):
+                size += file.write(piece)
+        return size
+
+    _print({"user_id": user, "file": to, "bytes": _run(export_all)})
+
+
+@app.command()
+def delete_user(
+    user: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Destroy the keys of all of a user's chats; the ledger keeps a pseudonym. For good."""
+    if not yes:
+        typer.confirm(f"Delete {user} and all that is stored of them?", abort=True)
+
+    async def delete_and_erase() -> DeletedUser:
+        deleted = await delete_all_of_user(user)
+        await erase_deleted_keys()
+        return deleted
+
+    _print(_run(delete_and_erase))
 
 
 @app.command()

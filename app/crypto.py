@@ -2,6 +2,9 @@
 
 `sealed` = version ‖ 96-bit random nonce ‖ AES-256-GCM ciphertext ‖ tag (NIST SP 800-38D) of
 zlib-compressed bytes. The associated data is length-prefixed, so no two lists of parts collide.
+
+A chat's key is wrapped *spread*: mask ‖ (key XOR SHA-256(mask)), the mask eight times as long as
+the key (an all-or-nothing transform). Of a wrapped key that was overwritten in part, nothing opens.
 """
 
 import hashlib
@@ -9,7 +12,7 @@ import hmac
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +23,7 @@ from app.errors import DomainError
 VERSION = b"\x01"
 NONCE_BYTES = 12
 KEY_BYTES = 32
+MASK_BYTES = 8 * KEY_BYTES
 COMPRESSION_LEVEL = 3  # Level 6 takes three times as long for 4 % less.
 OPENED_BYTES_MAX = 256 * 1024 * 1024
 
@@ -45,6 +49,11 @@ class ChatKey:
     """The key of one chat. `repr` shows nothing of it."""
 
     secret: bytes
+
+    @classmethod
+    def new(cls) -> "ChatKey":
+        """A fresh key."""
+        return cls(os.urandom(KEY_BYTES))
 
     def __repr__(self) -> str:
         return "ChatKey(…)"
@@ -76,29 +85,62 @@ class ChatKey:
         return hmac.digest(subkey, name, hashlib.sha256).hex()[:24]
 
 
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """The key of a chat as it is stored, and the id of the master key that opens it."""
+
+    key_id: str
+    sealed: bytes = field(repr=False)
+
+
 class KeyRing:
-    """The master keys: the first wraps new chat keys, all of them unwrap."""
+    """The master keys: the first wraps chat keys, all of them unwrap."""
 
     def __init__(self, master_keys: Sequence[tuple[str, bytes]]) -> None:
-        self._current_id = master_keys[0][0]
+        self.current_id = master_keys[0][0]
         self._keys = dict(reversed(master_keys))
 
-    def new_chat_key(self, user_id: str, chat_id: UUID) -> tuple[ChatKey, str, bytes]:
-        """A fresh key with the id of the master key that wraps it, and its wrapped form."""
-        secret = os.urandom(KEY_BYTES)
-        binding = ("chat key", self._current_id, user_id, chat_id)
-        return ChatKey(secret), self._current_id, _seal(self._current, secret, binding)
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of all master keys there are."""
+        return frozenset(self._keys)
+
+    def wrap(self, key: ChatKey, user_id: str, chat_id: UUID) -> WrappedKey:
+        """The key under the current master key, spread."""
+        return self._wrapped(_spread(key.secret), user_id, chat_id)
+
+    def wrap_short(self, key: ChatKey, user_id: str, chat_id: UUID) -> WrappedKey:
+        """The same as the release before reads it: not spread."""
+        return self._wrapped(key.secret, user_id, chat_id)
 
     def unwrap(self, key_id: str, sealed_key: bytes, user_id: str, chat_id: UUID) -> ChatKey:
-        """The key of a chat. Raises SealBroken, also when `key_id` is not in the ring."""
+        """The key of a chat, in either form. Raises SealBroken, also when `key_id` is not in the
+        ring."""
         master = self._keys.get(key_id)
         if master is None:
             raise SealBroken(f"no master key with the id {key_id!r} is configured")
-        return ChatKey(_open(master, sealed_key, ("chat key", key_id, user_id, chat_id)))
+        opened = _open(master, sealed_key, ("chat key", key_id, user_id, chat_id))
+        return ChatKey(opened if len(opened) == KEY_BYTES else _gathered(opened))
 
-    @property
-    def _current(self) -> bytes:
-        return self._keys[self._current_id]
+    def _wrapped(self, secret: bytes, user_id: str, chat_id: UUID) -> WrappedKey:
+        binding = ("chat key", self.current_id, user_id, chat_id)
+        return WrappedKey(self.current_id, _seal(self._keys[self.current_id], secret, binding))
+
+
+def _spread(secret: bytes) -> bytes:
+    mask = os.urandom(MASK_BYTES)
+    return mask + _xor(secret, hashlib.sha256(mask).digest())
+
+
+def _gathered(spread: bytes) -> bytes:
+    mask, masked = spread[:MASK_BYTES], spread[MASK_BYTES:]
+    if len(masked) != KEY_BYTES:
+        raise SealBroken("a wrapped key has another form")
+    return _xor(masked, hashlib.sha256(mask).digest())
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(KEY_BYTES)
 
 
 def _seal(key: bytes, plain: bytes, parts: Sequence[Part]) -> bytes:

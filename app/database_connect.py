@@ -7,18 +7,19 @@ Session mode is not told apart; it takes the same.
 """
 
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
 from app.database_url import DatabaseAddress, Host
 
-STATEMENT_TIMEOUT_S = 30
+STATEMENT_TIMEOUT_S = 7
+"""For a reply. Nothing else tells of a connection that stands open and leads nowhere."""
 REASON_CHARS_MAX = 300
 
 LIMITS = {
     "jit": "off",
-    "lock_timeout": "10s",
+    "lock_timeout": "4s",
     "idle_in_transaction_session_timeout": "60s",
 }
 """Of every session; through a pooler of every transaction."""
@@ -38,15 +39,25 @@ _REFUSALS = (
 _CLIENT: Any = asyncpg  # It ships no types.
 
 
-class _Pooled(asyncpg.Connection):
-    """Sets the limits of each transaction in the round trip that begins it."""
+class Session(asyncpg.Connection):
+    """Sets the limits of a transaction in the round trip that begins it."""
 
-    limits = ""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """Statements after each BEGIN."""
+    lock_timeout_ms: int | None = None
+    """Of the next transaction, and of no other."""
+    opened_at = 0.0
+    taken_at: float | None = None
+    """Monotonic; since when it is out of its pool."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
         """As asyncpg's; `BEGIN` is followed by the limits."""
         if query.startswith("BEGIN"):
-            query = f"{query.rstrip(';')}; {self.limits}"
+            limits = list(self.limits)
+            if self.lock_timeout_ms is not None:
+                limits.append(f"SET LOCAL lock_timeout = {self.lock_timeout_ms}")
+                self.lock_timeout_ms = None
+            query = "; ".join([query.rstrip(";"), *limits])
         done: str = await _CLIENT.Connection.execute(self, query, *args, **options)
         return done
 
@@ -105,9 +116,9 @@ def _session_options(address: DatabaseAddress, *, pooled: bool) -> dict[str, Any
     limits = {key: value for key, value in LIMITS.items() if key not in address.chosen_settings}
     settings = {"timezone": "UTC", **address.server_settings}
     if not pooled:
-        return {"server_settings": settings | limits}
-    setting = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
-    kind = type("Pooled", (_Pooled,), {"limits": setting, "__slots__": ()})
+        return {"connection_class": Session, "server_settings": settings | limits}
+    each = tuple(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
+    kind = type("Pooled", (Session,), {"limits": each})
     # A pooler refuses a session setting that it cannot follow; it follows these.
     return {"connection_class": kind, "statement_cache_size": 0, "server_settings": settings}
 

@@ -15,19 +15,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import ExceptionContext, MetaData, Row, TextClause, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy import MetaData, Row, TextClause
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.util import await_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app import faults, reachability
-from app.database_connect import STATEMENT_TIMEOUT_S, connect, find_pooler
-from app.database_url import DatabaseAddress, parse_database_url
-from app.errors import Busy, Locked, TooSlow, Unavailable
+from app.database_connect import STATEMENT_TIMEOUT_S
+from app.database_pool import POOLED, PoolWatch, make_engine
+from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
 from app.faults import Moment, Step
 from app.lock_waits import WAITING_MAX, LockWaits
-from app.sqlstates import ENDS_CONNECTIONS, Follows, follows
+from app.sqlstates import Follows, follows, sqlstate
 
 metadata = MetaData(
     naming_convention={
@@ -47,16 +46,13 @@ RETRIES_S = 15.0
 LOCK_LOOK_MS, LOCK_TURN_MS = 20, 2_000
 """For a locked row of a user, before a connection waits for it in turn; and in that turn."""
 POOL_WAIT_S = 10.0
-STATEMENTS_KEPT = 100
-"""Prepared, of one connection."""
 
-_POOLED = "sixfold_pooled"
-"""Execution option of the engine: whether a pooler stands in front of the database."""
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
 _LOCKED = "55P03"
+_OF_DELETED_USER = "SX401"
 _LOST = (InterfaceError, OperationalError)
 """What SQLAlchemy makes of a connection that is gone."""
 
@@ -69,6 +65,7 @@ class CommitUnknown(Exception):
 
 
 _engine: AsyncEngine | None = None
+_watch: PoolWatch | None = None
 _lock_waits = LockWaits()
 
 
@@ -93,7 +90,7 @@ async def open_engine(
     has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
     the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
     """
-    global _engine, _lock_waits
+    global _engine, _lock_waits, _watch
     if _engine is not None:
         raise RuntimeError("the engine is open already")
     _engine = make_engine(
@@ -105,43 +102,7 @@ async def open_engine(
         pool_timeout=pool_wait_s,
     )
     _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
-    event.listen(_engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(_engine.sync_engine, "handle_error", _drop_connections)
-
-
-def make_engine(
-    database_url: str, *, statement_timeout_s: float | None = STATEMENT_TIMEOUT_S, **pool: Any
-) -> AsyncEngine:
-    """An engine that connects as `database_url` says and as what stands in front needs it."""
-    engine = create_async_engine("postgresql+asyncpg://", **pool)
-    connector = _Connector(parse_database_url(database_url), statement_timeout_s)
-    event.listen(engine.sync_engine, "do_connect", connector)
-    connector.engine = engine
-    return engine
-
-
-class _Connector:
-    """Makes the connections of an engine; before the first one it looks for a pooler."""
-
-    engine: AsyncEngine
-
-    def __init__(self, address: DatabaseAddress, statement_timeout_s: float | None) -> None:
-        self._address = address
-        self._statement_timeout_s = statement_timeout_s
-        self._is_pooled: bool | None = None
-
-    def __call__(self, dialect: Any, _record: Any, args: Any, options: dict[str, Any]) -> Any:
-        if self._is_pooled is None:
-            self._is_pooled = await_(find_pooler(self._address))
-            self.engine.sync_engine.update_execution_options(**{_POOLED: self._is_pooled})
-        options |= {
-            "address": self._address,
-            "pooled": self._is_pooled,
-            "statement_timeout_s": self._statement_timeout_s,
-            "async_creator_fn": connect,
-            "prepared_statement_cache_size": 0 if self._is_pooled else STATEMENTS_KEPT,
-        }
-        return dialect.connect(*args, **options)
+    _watch = PoolWatch(_engine)
 
 
 async def close_engine() -> None:
@@ -228,8 +189,10 @@ async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
 
 
 async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
-    """Statements of this transaction wait no longer than this for a lock."""
-    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {ms}")
+    """Statements of this transaction wait no longer than this for a lock; before its first one."""
+    raw = await connection.get_raw_connection()
+    session: Any = raw.driver_connection
+    session.lock_timeout_ms = ms
 
 
 async def in_statement(
@@ -332,28 +295,9 @@ def _follows(error: BaseException) -> Follows:
     return Follows.AWAY if is_lost or isinstance(error, _LOST) else Follows.BUG
 
 
-def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of a database error; None for anything else."""
-    cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    return state if isinstance(state, str) else None
-
-
 async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection) -> None:
     if step is not None and faults.hook is not None:
         await faults.hook(f"{step}.{moment}", connection)
-
-
-def _refuse_closed(connection: Any, *_: Any) -> None:
-    """The pool opens another instead of one that is closed; asking costs no round trip."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
-
-
-def _drop_connections(context: ExceptionContext) -> None:
-    """Of a pool that leads to a server which does not do what it did: all of them are replaced."""
-    if sqlstate(context.original_exception) in ENDS_CONNECTIONS:
-        context.is_disconnect = True
 
 
 async def _let_statements_commit(connection: AsyncConnection) -> None:
@@ -362,7 +306,7 @@ async def _let_statements_commit(connection: AsyncConnection) -> None:
     Behind a pooler it may run in another session than it was prepared in: there it gets a
     transaction around it, which the caller commits.
     """
-    if not connection.engine.get_execution_options().get(_POOLED):
+    if not connection.engine.get_execution_options().get(POOLED):
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -385,11 +329,15 @@ async def _checked_out() -> AsyncGenerator[AsyncConnection]:
             match _follows(error):
                 case Follows.SLOW:
                     if sqlstate(error) is None:  # The server may not even be there any more.
+                        if _watch is not None:
+                            _watch.doubt()
                         await connection.invalidate(error)
                     raise TooSlow from error
                 case Follows.AGAIN if sqlstate(error) == _LOCKED:
                     raise Locked from error
                 case Follows.AGAIN | Follows.AWAY:
                     raise Unavailable from error
+                case Follows.BUG if sqlstate(error) == _OF_DELETED_USER:
+                    raise UserDeleted from error
                 case Follows.BUG:
                     raise

@@ -26,6 +26,12 @@ class NotFound(DomainError):
     code, http_status = "not_found", 404
 
 
+class UserDeleted(DomainError):
+    """This user was deleted, and has nothing here any more."""
+
+    code, http_status = "unauthorized", 401
+
+
 class Unavailable(DomainError):
     """The database cannot be used just now; nothing was changed, try again."""
 

@@ -42,6 +42,9 @@ class Step(StrEnum):
     START_NOW = "start_now"
     RELEASE = "release"
     ARCHIVE = "archive"
+    ERASE_KEYS = "erase_keys"
+    REWRAP = "rewrap"
+    DELETE_USER = "delete_user"
 
 
 class Moment(StrEnum):

@@ -24,6 +24,7 @@ from app.api import (
     console,
     health,
     jobs,
+    me,
     pictures,
     sent_prompts,
     unlocks,
@@ -53,6 +54,7 @@ from app.settings import Settings, load_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import token_verifier
+from app.users.deleted import DeletedUsers
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -98,7 +100,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.stopping = asyncio.Event()
     rates = RateLimits(per_minute=settings.requests_per_minute)
     app.state.rates = rates
-    app.add_middleware(Gate, settings=settings, verifier=token_verifier(settings), rates=rates)
+    app.state.deleted = DeletedUsers()
+    app.add_middleware(
+        Gate,
+        settings=settings,
+        verifier=token_verifier(settings),
+        rates=rates,
+        deleted=app.state.deleted,
+    )
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
@@ -110,6 +119,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chat_revisions.router,
         pictures.router,
         credits_.router,
+        me.router,
         health.router,
         console.router,
     ):
@@ -237,6 +247,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         notifications=notifications,
         uploads=uploads,
         rejections=Rejections(redis),
+        deleted=_deleted_users(app, stack),
     )
 
 
@@ -255,6 +266,12 @@ def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
     places = StreamPlaces(redis)
     stack.push_async_callback(places.close)
     return places
+
+
+def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:
+    deleted: DeletedUsers = app.state.deleted
+    stack.push_async_callback(end_task, supervised("deleted users", deleted.keep_reading))
+    return deleted
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

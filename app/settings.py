@@ -1,6 +1,5 @@
 """Every setting and what it means, read once. The only module that reads the environment."""
 
-import base64
 import json
 import os
 from functools import cached_property
@@ -13,12 +12,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.database_url import parse_database_url
+from app.master_keys import parse_master_key, parse_master_keys
 
 ENV_PREFIX = "SIXFOLD_"
 RUN_FILE = "run.json"
 SECRETS_FILE = "secrets.json"
 DATA_DIR_DEFAULT = Path(".sixfold")
-MASTER_KEY_BYTES = 32
 AUTH_SECRET_BYTES_MIN = 32
 SECRETS = (
     *("database_url", "redis_url", "master_key", "master_key_previous"),
@@ -115,7 +114,7 @@ class Settings(DatabaseSettings):
     )
     master_key_previous: SecretStr | None = Field(
         default=None,
-        description="the one before a rotation: it still unwraps, it wraps nothing new",
+        description="those before it, any number, with commas between: they still unwrap",
     )
 
     auth_secret: SecretStr | None = Field(
@@ -265,11 +264,17 @@ class Settings(DatabaseSettings):
             raise ValueError("must be a redis:// URL")
         return url
 
-    @field_validator("master_key", "master_key_previous")
+    @field_validator("master_key")
     @classmethod
-    def _is_a_key_with_an_id(cls, value: SecretStr | None) -> SecretStr | None:
+    def _is_a_key_with_an_id(cls, value: SecretStr) -> SecretStr:
+        parse_master_key(value.get_secret_value())
+        return value
+
+    @field_validator("master_key_previous")
+    @classmethod
+    def _are_keys_with_ids(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            parse_master_key(value.get_secret_value())
+            parse_master_keys(value.get_secret_value())
         return value
 
     @field_validator("auth_secret")
@@ -290,6 +295,16 @@ class Settings(DatabaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _has_one_key_for_each_id(self) -> Self:
+        try:
+            parse_master_keys(self._all_keys)
+        except ValueError as error:
+            raise ValueError(
+                f"SIXFOLD_MASTER_KEY and SIXFOLD_MASTER_KEY_PREVIOUS: {error}"
+            ) from None
+        return self
+
+    @model_validator(mode="after")
     def _names_a_model_and_its_whole_price(self) -> Self:
         if (self.llm_api_key is None) != (self.llm_model is None):
             raise ValueError("set both of SIXFOLD_LLM_API_KEY and SIXFOLD_LLM_MODEL, or neither")
@@ -301,8 +316,12 @@ class Settings(DatabaseSettings):
     @cached_property
     def master_keys(self) -> tuple[tuple[str, bytes], ...]:
         """`(id, key)` pairs, the current one first."""
+        return parse_master_keys(self._all_keys)
+
+    @property
+    def _all_keys(self) -> str:
         given = (self.master_key, self.master_key_previous)
-        return tuple(parse_master_key(key.get_secret_value()) for key in given if key is not None)
+        return ",".join(key.get_secret_value() for key in given if key is not None)
 
 
 def load_settings() -> Settings:
@@ -326,18 +345,6 @@ def load_database_url() -> str:
         raise SettingsError(_explain(error)) from None
     except UnreadableSetting as error:
         raise SettingsError(f"sixfold cannot start: {error}") from None
-
-
-def parse_master_key(value: str) -> tuple[str, bytes]:
-    """`(id, key)` of `<id>:<base64url of 32 bytes>`. Raises ValueError, never naming the value."""
-    key_id, separator, encoded = value.partition(":")
-    try:
-        key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    except ValueError:
-        key = b""
-    if not separator or not key_id.isalnum() or len(key_id) > 32 or len(key) != MASTER_KEY_BYTES:
-        raise ValueError("must be <id>:<base64url of 32 bytes>, the id letters and digits")
-    return key_id, key
 
 
 def _instance_values(data_dir: Path) -> dict[str, str]:

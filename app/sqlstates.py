@@ -5,6 +5,9 @@ A code that has a row of its own goes before its class.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 
 class Follows(StrEnum):
@@ -75,10 +78,17 @@ ENDS_CONNECTIONS = frozenset({"25006"})
 """All connections are replaced, too: they may lead to the server from before a failover."""
 
 
-def follows(sqlstate: str) -> Follows:
+def follows(state: str) -> Follows:
     """What follows from this SQLSTATE; one of an unknown class is a bug."""
-    row = ROWS.get(sqlstate) or ROWS.get(sqlstate[:2])
+    row = ROWS.get(state) or ROWS.get(state[:2])
     return row[1] if row else Follows.BUG
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a database error; None for anything else."""
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    return state if isinstance(state, str) else None
 
 
 def to_markdown() -> str:

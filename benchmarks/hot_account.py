@@ -30,7 +30,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from app.catalog.categories import CATEGORIES
 from app.credits.invariants import check_invariants
-from app.db import sqlstate
+from app.sqlstates import sqlstate
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
 from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats

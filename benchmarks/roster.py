@@ -15,7 +15,7 @@ from benchmarks.sync_design.watched import Watched
 
 IN_FLIGHT = 2_000
 OVERHEAD_IN_FLIGHT = 64
-REAL_IN_FLIGHT = 300
+REAL_IN_FLIGHT = 600
 """`--max-async-tasks` of the deployment guide."""
 JOBS_MIN = 60
 """Fewer would be over before the children of a large pool have warmed up."""

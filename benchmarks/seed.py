@@ -189,10 +189,17 @@ async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> 
         ),
         records=[
             (
-                *(chat.user_id, chat.id, chat.key_id, chat.sealed_key, chat.sealed_meta),
+                *(chat.user_id, chat.id, "", b"", chat.sealed_meta),
                 *(chat.content_hmac, chat.message_count, chat.first_at, chat.last_at),
             )
             for chat in chats
+        ],
+    )
+    await connection.copy_records_to_table(
+        "chat_keys",
+        columns=("user_id", "chat_id", "key_id", "sealed_key"),
+        records=[
+            (chat.user_id, chat.id, chat.wrapped.key_id, chat.wrapped.sealed) for chat in chats
         ],
     )
     await connection.copy_records_to_table(

@@ -14,8 +14,10 @@ from sqlalchemy.pool import NullPool
 import app.chats.models
 import app.credits.models
 import app.jobs.models  # noqa: F401 (importing a module of models registers its tables)
-from app.db import make_engine, metadata, sqlstate
+from app.database_pool import make_engine
+from app.db import metadata
 from app.settings import load_database_url
+from app.sqlstates import sqlstate
 
 # Two deployments that migrate at once take turns: an arbitrary, fixed advisory lock key.
 MIGRATION_LOCK = 0x51_F0_1D

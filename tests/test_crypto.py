@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.crypto import ChatKey, KeyRing, SealBroken
+from app.crypto import ChatKey, KeyRing, SealBroken, _gathered, _spread
 
 CHAT = UUID(int=1)
 OLD, NEW = ("old", bytes(32)), ("new", bytes(range(32)))
@@ -53,22 +53,41 @@ def test_the_same_text_is_sealed_differently_each_time() -> None:
 
 
 def test_a_chat_key_opens_after_the_master_key_was_changed() -> None:
-    chat_key, key_id, sealed = KeyRing([OLD]).new_chat_key("alice", CHAT)
+    wrapped = KeyRing([OLD]).wrap(KEY, "alice", CHAT)
     rotated = KeyRing([NEW, OLD])
-    assert rotated.unwrap(key_id, sealed, "alice", CHAT) == chat_key
-    assert rotated.new_chat_key("alice", CHAT)[1] == "new"
+    assert rotated.unwrap(wrapped.key_id, wrapped.sealed, "alice", CHAT) == KEY
+    assert rotated.wrap(KEY, "alice", CHAT).key_id == "new"
 
 
 def test_a_chat_key_opens_for_its_own_user_chat_and_master_key_alone() -> None:
-    _, key_id, sealed = KeyRing([OLD]).new_chat_key("alice", CHAT)
-    for ring, user, chat in (
-        (KeyRing([OLD]), "bob", CHAT),
-        (KeyRing([OLD]), "alice", UUID(int=2)),
-        (KeyRing([("old", NEW[1])]), "alice", CHAT),
-        (KeyRing([NEW]), "alice", CHAT),
+    for wrapped in (
+        KeyRing([OLD]).wrap(KEY, "alice", CHAT),
+        KeyRing([OLD]).wrap_short(KEY, "alice", CHAT),
     ):
-        with pytest.raises(SealBroken):
-            ring.unwrap(key_id, sealed, user, chat)
+        for ring, user, chat in (
+            (KeyRing([OLD]), "bob", CHAT),
+            (KeyRing([OLD]), "alice", UUID(int=2)),
+            (KeyRing([("old", NEW[1])]), "alice", CHAT),
+            (KeyRing([NEW]), "alice", CHAT),
+        ):
+            with pytest.raises(SealBroken):
+                ring.unwrap(wrapped.key_id, wrapped.sealed, user, chat)
+
+
+def test_both_forms_of_a_wrapped_key_open_and_new_keys_differ() -> None:
+    ring = KeyRing([OLD])
+    for wrapped in (ring.wrap(KEY, "alice", CHAT), ring.wrap_short(KEY, "alice", CHAT)):
+        assert ring.unwrap(wrapped.key_id, wrapped.sealed, "alice", CHAT) == KEY
+    assert ChatKey.new() != ChatKey.new()
+
+
+@pytest.mark.parametrize("at", range(0, 256, 16))
+def test_sixteen_lost_bytes_of_a_spread_key_are_the_key_lost(at: int) -> None:
+    """Even for who holds the master key and knows where every other byte stood."""
+    spread = _spread(KEY.secret)
+    torn = spread[:at] + bytes(16) + spread[at + 16 :]
+    found, true = _gathered(torn), KEY.secret
+    assert all(found[place : place + 8] != true[place : place + 8] for place in (0, 8, 16, 24))
 
 
 def test_a_content_hmac_tells_nothing_without_its_key() -> None:

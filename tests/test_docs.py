@@ -16,9 +16,15 @@ from app.jobs.attempt import CALL_BACKOFF_S, GRANT_FRESH_S
 from app.jobs.leases import ATTEMPT_CLEANUP_S, REQUEUE_MAX_S
 from app.jobs.models import JobState
 from app.jobs.rescue import UNHEARD_S
-from app.jobs.sweeps import CLEANUP_PERIOD_S, RETENTION_PERIOD_S, RETRY_PAYMENT_PERIOD_S
+from app.jobs.sweeps import (
+    CLEANUP_PERIOD_S,
+    ERASURE_PERIOD_S,
+    RETENTION_PERIOD_S,
+    RETRY_PAYMENT_PERIOD_S,
+)
 from app.local.children import MAX_ASYNC_TASKS
 from app.settings import Settings
+from app.users.deleted import POLL_S
 from ops.write_docs import BLOCKS, with_block
 from workers.process import METRICS_PORTS
 from workers.tasks import WAKE_TIMEOUT_S
@@ -82,7 +88,7 @@ def test_every_promise_of_the_first_page_names_the_test_that_shows_it() -> None:
 
 def test_the_table_of_commands_has_every_command_and_no_other() -> None:
     page = text_of(ROOT / "docs/commands.md")
-    documented = re.findall(r"^\| `(sixfold [a-z]+(?: [a-z]+)?)", page, re.M)
+    documented = re.findall(r"^\| `(sixfold [a-z-]+(?: [a-z]+)?)", page, re.M)
     assert sorted(documented) == sorted(commands(typer.main.get_command(sixfold), "sixfold"))
 
 
@@ -139,6 +145,10 @@ NUMBERS = {
         r"`cleanup_expired_reservations` \| ([\d.]+) min": CLEANUP_PERIOD_S / 60,
         r"`retry_payment` \| ([\d.]+) min": RETRY_PAYMENT_PERIOD_S / 60,
         r"`delete_unused_chats` \| ([\d.]+) h": RETENTION_PERIOD_S / 3600,
+        r"`erase_keys` \| ([\d.]+) min": ERASURE_PERIOD_S / 60,
+    },
+    "docs/privacy.md": {
+        r"within ([\d.]+) s in all others": POLL_S,
     },
     "docs/deployment.md": {
         r"at most ([\d.]+) connections": default("db_pool_size") + default("db_pool_overflow"),

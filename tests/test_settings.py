@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import SECRETS, Settings, SettingsError, load_settings, parse_master_key
+from app.settings import SECRETS, SettingsError, load_settings, parse_master_key
 from tests.support.environment import AUTH_SECRET, MASTER_KEY
 
 COMPLETE = {
@@ -35,6 +35,8 @@ def test_a_missing_setting_stops_start_up_and_is_named(
         ("SIXFOLD_AUTH_SECRET", "short"),
         ("SIXFOLD_MASTER_KEY", "no id"),
         ("SIXFOLD_MASTER_KEY", "k1:c2hvcnQ="),
+        ("SIXFOLD_MASTER_KEY_PREVIOUS", "k1:c2hvcnQ="),
+        ("SIXFOLD_MASTER_KEY_PREVIOUS", f"{MASTER_KEY[:-2]}A="),
         ("SIXFOLD_DATABASE_URL", "mysql://db"),
         ("SIXFOLD_REDIS_URL", "http://cache"),
         ("SIXFOLD_ATTEMPT_S", "111"),
@@ -94,11 +96,25 @@ def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert MASTER_KEY not in shown
 
 
-def test_the_current_master_key_comes_first(settings: Settings) -> None:
-    previous = "old:" + "A" * 43
-    both = settings.model_copy(update={"master_key_previous": None})
-    assert both.master_keys == (parse_master_key(MASTER_KEY),)
-    assert parse_master_key(previous)[0] == "old"
+@pytest.mark.parametrize("between", [",", ", ", "\n", " "])
+def test_the_current_master_key_comes_first_and_any_number_follow(
+    monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    older = [f"k{number}:" + "A" * 42 + "AQgw"[number] for number in range(4)]
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_MASTER_KEY_PREVIOUS": between.join(older)})
+    given = [MASTER_KEY, *older]
+    assert load_settings().master_keys == tuple(parse_master_key(one) for one in given)
+
+
+def test_two_master_keys_of_one_id_are_refused_and_a_repeated_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_MASTER_KEY_PREVIOUS": MASTER_KEY})
+    load_settings()
+    other = MASTER_KEY.partition(":")[0] + ":" + "A" * 43
+    _set(monkeypatch, COMPLETE | {"SIXFOLD_MASTER_KEY_PREVIOUS": other})
+    with pytest.raises(SettingsError, match="the same id"):
+        load_settings()
 
 
 def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

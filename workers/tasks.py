@@ -16,6 +16,7 @@ __all__ = [
     "broker",
     "cleanup_expired_reservations",
     "delete_unused_chats",
+    "erase_keys",
     "prepare_chat",
     "retry_payment",
     "run_insight_job",
@@ -59,6 +60,12 @@ async def retry_payment() -> None:
 async def delete_unused_chats() -> None:
     """Deletes chats whose retention has ended."""
     await run_sweep("delete_unused_chats")
+
+
+@broker.task("erase_keys", schedule=[{"cron": "* * * * *", "schedule_id": "erase_keys"}])
+async def erase_keys() -> None:
+    """Erases what keys of deleted chats have left on the disk."""
+    await run_sweep("erase_keys")
 
 
 async def wake_worker(user_id: str, job_id: UUID) -> None:

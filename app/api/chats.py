@@ -233,7 +233,9 @@ async def get_messages(
 @router.delete("/{chat_id}", status_code=204, responses=refusals(NotFound))
 async def delete(request: Request, user_id: UserId, chat_id: UUID) -> None:
     """Destroys the chat's key, and so the chat and its insights; the statement stays."""
-    api_state(request).notifications.cancelled(await delete_chat(user_id, chat_id))
+    state = api_state(request)
+    state.notifications.cancelled(await delete_chat(user_id, chat_id))
+    await state.eraser.erase()
 
 
 def _read_numbers(numbers: str) -> set[int]:

@@ -7,7 +7,7 @@ would parse a form before it looks at dependencies: an upload of a stranger woul
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Container, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
@@ -49,10 +49,18 @@ class Gate:
     """ASGI middleware around the whole API."""
 
     def __init__(
-        self, app: ASGIApp, *, settings: Settings, verifier: TokenVerifier, rates: RateLimits
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        verifier: TokenVerifier,
+        rates: RateLimits,
+        deleted: Container[str] = (),
     ) -> None:
+        """`deleted` are users whose tokens are refused."""
         self._app = app
         self._verifier = verifier
+        self._deleted = deleted
         self._hosts = settings.allowed_hosts
         self._rates = rates
         self._upload_bytes_max = settings.upload_bytes_max + FORM_BYTES
@@ -89,6 +97,8 @@ class Gate:
         if not path.startswith(API_PREFIX):
             return receive
         principal = await self._verifier.verify(_bearer(headers))
+        if principal.user_id in self._deleted:
+            raise Unauthorized
         scope[PRINCIPAL] = principal
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
         answer.quota = quota = await self._rates.count(principal.user_id)

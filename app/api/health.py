@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -19,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from app import reachability
 from app.api.problems import ANYWHERE, refusals
 from app.api.state import api_state
+from app.chats.key_storage import find_key_ids
+from app.crypto import KeyRing
 from app.db import CommitUnknown, transaction
 from app.errors import Unavailable
 from app.llm.rejections import Standing
@@ -27,6 +30,8 @@ from app.redis import PREFIX, RedisError
 CHECK_S = 2.0
 PROBE_KEPT_S = 60
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["operations"])
 
@@ -64,13 +69,15 @@ class ProviderBody(BaseModel):
 class ReadinessBody(BaseModel):
     """`migrated`: the database has the tables this code needs, perhaps those of the next too.
 
-    `provider_rejects`: why nothing new is sold; left out otherwise.
+    `unknown_keys`: ids of master keys that some chat needs and this process does not have; left out
+    when there is none. `provider_rejects`: why nothing new is sold; left out otherwise.
     """
 
     status: Literal["ready", "not_ready"]
     database: DatabaseState
     migrated: bool
     redis: RedisState
+    unknown_keys: list[str] | None = None
     provider_rejects: ProviderBody | None = None
 
 
@@ -88,11 +95,12 @@ async def healthz() -> HealthBody:
 async def readyz(request: Request, response: Response) -> ReadinessBody:
     """The database is migrated and takes what an unlock writes.
 
-    Redis and the provider are reported, not required.
+    Redis, the provider and keys of chats are reported, not required.
     """
     state = api_state(request)
-    (database, revision), redis_state, standing = await asyncio.gather(
-        _database(), _redis(state.redis), state.rejections.current()
+    (database, revision), redis_state, standing, unknown = await asyncio.gather(
+        *(_database(), _redis(state.redis), state.rejections.current()),
+        _unknown_keys(state.keyring),
     )
     # Migrations only add what the release before can ignore: a newer one is as good.
     migrated = revision >= await asyncio.to_thread(code_revision)
@@ -103,6 +111,7 @@ async def readyz(request: Request, response: Response) -> ReadinessBody:
         database=database,
         migrated=migrated,
         redis=redis_state,
+        unknown_keys=unknown or None,
         provider_rejects=_told(standing),
     )
 
@@ -138,6 +147,18 @@ async def _database() -> tuple[DatabaseState, str]:
     if found.is_read_only:
         return DatabaseState.READ_ONLY, revision
     return (DatabaseState.OK if found.may_write else DatabaseState.NO_RIGHTS), revision
+
+
+async def _unknown_keys(keyring: KeyRing) -> list[str]:
+    """Ids in use that cannot be opened; none while that cannot be asked."""
+    try:
+        async with asyncio.timeout(CHECK_S):
+            unknown = sorted(await find_key_ids() - keyring.ids)
+    except (Unavailable, TimeoutError, DBAPIError):
+        return []
+    if unknown:
+        log.error("keys.unknown", key_ids=unknown)
+    return unknown
 
 
 async def _redis(redis: Redis) -> RedisState:

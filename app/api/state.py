@@ -1,14 +1,16 @@
 """What the routes of one API process share."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from redis.asyncio import Redis
 
 from app.api.stream_places import StreamPlaces
+from app.chats.key_storage import KeyEraser
 from app.chats.upload import Announce, Uploads
 from app.crypto import KeyRing
+from app.export.slots import ExportSlots
 from app.jobs.notifications import Notifications
 from app.llm.rejections import Rejections
 from app.progress.snapshots import QueuePositions
@@ -16,6 +18,7 @@ from app.progress.subscriptions import SnapshotFeed
 from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher
 from app.unlocks.unlock import Wake
+from app.users.deleted import DeletedUsers
 
 
 @dataclass(slots=True)
@@ -36,6 +39,9 @@ class ApiState:
     notifications: Notifications
     uploads: Uploads
     rejections: Rejections
+    deleted: DeletedUsers
+    eraser: KeyEraser = field(default_factory=KeyEraser)
+    exports: ExportSlots = field(default_factory=ExportSlots)
 
 
 def api_state(request: Request) -> ApiState:

@@ -1,4 +1,4 @@
-"""The tables of chats: a sealed description, blocks of sealed messages, and what is prepared."""
+"""The tables of chats: a sealed description, blocks of sealed messages, what is prepared, keys."""
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +22,7 @@ chats = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("id", Uuid, primary_key=True),
+    # Both empty where the key stands apart, in `chat_keys`.
     Column("key_id", Text, nullable=False),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("sealed_meta", LargeBinary, nullable=False),
@@ -43,6 +44,7 @@ chats = Table(
     CheckConstraint("message_count > 0", name="message_count"),
     Index("ix_chats_newest", "user_id", "created_at", "id"),
     Index("ix_chats_used_at", "used_at"),
+    Index("ix_chats_key_id", "key_id", postgresql_where=text("key_id <> ''")),
 )
 
 chat_blocks = Table(
@@ -76,4 +78,29 @@ prepared_chats = Table(
         server_default=text("clock_timestamp()"),
     ),
     ForeignKeyConstraint(["user_id", "chat_id"], ["chats.user_id", "chats.id"], ondelete="CASCADE"),
+)
+
+chat_keys = Table(
+    "chat_keys",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("chat_id", Uuid, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Index("ix_chat_keys_key_id", "key_id"),
+)
+
+key_erasures = Table(
+    "key_erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+)
+
+# What has been done that no process of a release before may be left for.
+contractions = Table(
+    "contractions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
 )

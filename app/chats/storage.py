@@ -21,8 +21,16 @@ from app.chats.blocks import (
     decode_block,
     encode_chat,
 )
+from app.chats.key_storage import key_columns, key_join
 from app.chats.message import Message
 from app.chats.models import chat_blocks, chats
+from app.chats.sealing import (
+    SealedChat,
+    SealedRevision,
+    seal_chat,
+    seal_meta,
+    seal_revision,
+)
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
@@ -101,74 +109,6 @@ class Chat:
         return self.used_at + timedelta(days=RETENTION_DAYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedRevision:
-    """A revision of a chat ready to be stored; without the chat's key nothing in it can be read.
-
-    `first_ord` is the place of its first block among those of all revisions of the chat.
-    """
-
-    user_id: str
-    id: UUID
-    sealed_meta: bytes
-    content_hmac: bytes
-    message_count: int
-    first_at: datetime
-    last_at: datetime
-    blocks: tuple[bytes, ...]
-    revision: int
-    first_ord: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedChat(SealedRevision):
-    """A new chat ready to be stored: its first revision, and its key, wrapped."""
-
-    key: ChatKey
-    key_id: str
-    sealed_key: bytes
-
-
-def seal_chat(keyring: KeyRing, user_id: str, chat_id: UUID, chat: EncodedChat) -> SealedChat:
-    """The chat under a fresh key. Compresses all of it: run it in a thread."""
-    key, key_id, sealed_key = keyring.new_chat_key(user_id, chat_id)
-    sealed = _sealed(key, user_id, chat_id, chat, first_ord=0)
-    return SealedChat(key=key, key_id=key_id, sealed_key=sealed_key, revision=1, **sealed)
-
-
-def seal_revision(
-    key: ChatKey, user_id: str, chat_id: UUID, chat: EncodedChat, *, revision: int, first_ord: int
-) -> SealedRevision:
-    """The chat as its next revision, under its own key. Compresses all of it: run it in a
-    thread."""
-    sealed = _sealed(key, user_id, chat_id, chat, first_ord=first_ord)
-    return SealedRevision(revision=revision, **sealed)
-
-
-def _sealed(
-    key: ChatKey, user_id: str, chat_id: UUID, chat: EncodedChat, *, first_ord: int
-) -> dict[str, Any]:
-    return {
-        "user_id": user_id,
-        "id": chat_id,
-        "sealed_meta": seal_meta(key, user_id, chat_id, chat.meta),
-        "content_hmac": key.content_hmac(b"\n".join(chat.blocks)),
-        "message_count": chat.message_count,
-        "first_at": chat.first_at,
-        "last_at": chat.last_at,
-        "blocks": tuple(
-            key.seal(block, "block", user_id, chat_id, ord_)
-            for ord_, block in enumerate(chat.blocks, first_ord)
-        ),
-        "first_ord": first_ord,
-    }
-
-
-def seal_meta(key: ChatKey, user_id: str, chat_id: UUID, meta: bytes) -> bytes:
-    """The description of a chat, sealed."""
-    return key.seal(meta, "meta", user_id, chat_id)
-
-
 async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]:
     """Stores a chat; `(created_at, used_at)`. A repeat with the same id changes nothing."""
     inserted = await connection.execute(
@@ -176,8 +116,9 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
         {
             "user_id": chat.user_id,
             "id": chat.id,
-            "key_id": chat.key_id,
-            "sealed_key": chat.sealed_key,
+            "key_id": chat.wrapped.key_id,
+            "sealed_key": chat.wrapped.sealed,
+            "short_key": chat.wrapped_short.sealed,
             "sealed_meta": chat.sealed_meta,
             "content_hmac": chat.content_hmac,
             "message_count": chat.message_count,
@@ -339,30 +280,47 @@ def _chat(row: Row[Any], meta: ChatMeta) -> Chat:
     )
 
 
-_COLUMNS = ", ".join(column.name for column in chats.columns)
+_IN_TABLE = {"key_id", "sealed_key"}
+_COLUMNS = ", ".join(f"c.{one.name}" for one in chats.columns if one.name not in _IN_TABLE)
 
 _INSERT_CHAT = text("""
-    INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac, message_count,
-                       first_at, last_at)
-    VALUES (:user_id, :id, :key_id, :sealed_key, :sealed_meta, :content_hmac, :message_count,
-            :first_at, :last_at)
-    ON CONFLICT DO NOTHING
-    RETURNING created_at, used_at
+    WITH keys AS (
+        SELECT EXISTS (SELECT FROM contractions WHERE name = 'keys_apart') AS are_apart
+    ), chat AS (
+        INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac,
+                           message_count, first_at, last_at)
+        SELECT :user_id, :id,
+               CASE WHEN are_apart THEN '' ELSE CAST(:key_id AS text) END,
+               CASE WHEN are_apart THEN CAST('' AS bytea) ELSE CAST(:short_key AS bytea) END,
+               :sealed_meta, :content_hmac, :message_count, :first_at, :last_at
+        FROM keys
+        ON CONFLICT DO NOTHING
+        RETURNING user_id, id, created_at, used_at
+    ), key AS (
+        INSERT INTO chat_keys (user_id, chat_id, key_id, sealed_key)
+        SELECT user_id, id, CAST(:key_id AS text), CAST(:sealed_key AS bytea) FROM chat, keys
+        WHERE are_apart
+    )
+    SELECT created_at, used_at FROM chat
 """)
 
 _TIMES = text("SELECT created_at, used_at FROM chats WHERE user_id = :user_id AND id = :id")
 
-_CHAT = text(f"SELECT {_COLUMNS} FROM chats WHERE user_id = :user_id AND id = :id")
+_SELECT_CHATS = f"SELECT {_COLUMNS}, {key_columns()} FROM chats c {key_join()}"
+
+_CHAT = text(f"{_SELECT_CHATS} WHERE c.user_id = :user_id AND c.id = :id")
 
 _CHATS = text(f"""
-    SELECT {_COLUMNS} FROM chats
-    WHERE user_id = :user_id
+    {_SELECT_CHATS}
+    WHERE c.user_id = :user_id
       AND (CAST(:after_at AS timestamptz) IS NULL
-           OR (created_at, id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
-    ORDER BY created_at DESC, id DESC LIMIT :limit
+           OR (c.created_at, c.id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
+    ORDER BY c.created_at DESC, c.id DESC LIMIT :limit
 """)
 
-_KEY = text("SELECT key_id, sealed_key FROM chats WHERE user_id = :user_id AND id = :id")
+_KEY = text(f"""
+    SELECT {key_columns()} FROM chats c {key_join()} WHERE c.user_id = :user_id AND c.id = :id
+""")
 
 _BLOCKS = text("""
     SELECT ord, sealed FROM chat_blocks

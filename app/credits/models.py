@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     DefaultClause,
     Index,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -165,4 +166,13 @@ sweeps = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("ran_at", DateTime(timezone=True), nullable=False),
+)
+
+# Users who were deleted, by a digest of their ids: it tells their tokens from a stranger's.
+deleted_users = Table(
+    "deleted_users",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Index("ix_deleted_users_at", "at"),
 )

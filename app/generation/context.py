@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, Metric
 
-_FORM = 2
+_FORM = 3
 """Of what is prepared, and of what is left out of it: the rules of redaction count."""
 VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))
 """A chat prepared in another version, of the form or of the catalog, is prepared anew."""

@@ -14,6 +14,9 @@ from app.jobs.models import JobState
 from app.jobs.settle import Ending, Guard, end_jobs
 from app.jobs.spending import count_uncharged
 
+Shredded = dict[JobRef, JobState | None]
+"""The jobs that were active, and how they ended."""
+
 
 async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = None) -> list[UUID]:
     """Crypto-shreds the chat; its active jobs end and their coins come back: their ids.
@@ -23,31 +26,44 @@ async def delete_chat(user_id: str, chat_id: UUID, *, unused_days: int | None = 
     the chat was used since; and Locked.
     """
 
-    ended: list[UUID] | None = None
-    uncharged: dict[JobRef, JobState] = {}
+    ended: Shredded | None = None
 
     async def delete(connection: AsyncConnection) -> None:
-        nonlocal ended, uncharged
-        chat = {"user_id": user_id, "chat_id": chat_id}
+        nonlocal ended
         await CreditService(connection).lock_accounts([user_id])
-        found = await connection.execute(_LOCK_CHAT, chat | {"unused_days": unused_days})
-        if found.first() is None:
-            return  # Or an earlier try deleted it, whose reply to COMMIT was lost.
-        active = await connection.execute(_ACTIVE_JOBS, chat)
-        endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
-        states = await end_jobs(connection, endings) if endings else {}
-        await connection.execute(_EMPTY_INSIGHTS, chat)
-        await connection.execute(_FORGET_SENT, chat)
-        await connection.execute(_DELETE_CHAT, chat)
-        ended = [ending.job_id for ending in endings]
-        uncharged = states
+        shredded = await shred_chat(connection, user_id, chat_id, unused_days=unused_days)
+        if shredded is not None:  # Or an earlier try did it, whose reply to COMMIT was lost.
+            ended = shredded
 
     await in_turn(user_id, delete, step=Step.DELETE_CHAT)
     if ended is None:
         raise NotFound
-    for (_, job_id), state in uncharged.items():
+    await count_ended(ended)
+    return [job_id for _, job_id in ended]
+
+
+async def shred_chat(
+    connection: AsyncConnection, user_id: str, chat_id: UUID, *, unused_days: int | None = None
+) -> Shredded | None:
+    """Does that in a transaction that has locked the account; None when there is no such chat."""
+    chat = {"user_id": user_id, "chat_id": chat_id}
+    found = await connection.execute(_LOCK_CHAT, chat | {"unused_days": unused_days})
+    if found.first() is None:
+        return None
+    active = await connection.execute(_ACTIVE_JOBS, chat)
+    endings = [_ending(user_id, row.id, JobState(row.state)) for row in active]
+    states = await end_jobs(connection, endings) if endings else {}
+    await connection.execute(_EMPTY_INSIGHTS, chat)
+    await connection.execute(_FORGET_SENT, chat)
+    await connection.execute(_DELETE_CHAT, chat)
+    asked = [(ending.user_id, ending.job_id) for ending in endings]
+    return {job: states.get(job) for job in asked}
+
+
+async def count_ended(ended: Shredded) -> None:
+    """Counts what the ended jobs had cost for nothing."""
+    for (user_id, job_id), state in ended.items():
         await count_uncharged(user_id, job_id, state)
-    return ended
 
 
 def _ending(user_id: str, job_id: UUID, state: JobState) -> Ending:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from app.db import is_transient, sqlstate
+from app.db import is_transient
 from app.group_commit import GroupCommit, Lane, Skipped
 from app.jobs.attempt import Attempt, LeaseLost
 from app.jobs.leases import (
@@ -29,6 +29,7 @@ from app.jobs.prompt_log import SentCall, store_sent
 from app.jobs.results import InsightResult, store_results
 from app.jobs.settle import Ending, settle_free, settle_waiting
 from app.lock_waits import LockWaits
+from app.sqlstates import sqlstate
 
 DATABASE_RETRY_S = 0.5
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.chats.key_storage import key_columns, key_join
 from app.db import in_statement, in_transaction, wait_at_most
 from app.faults import Step
 from app.generation.context import VERSION
@@ -280,7 +281,7 @@ _CLAIM = text(f"""
     )
     SELECT CAST(pg_current_xact_id() AS text) AS xid, c.user_id, c.id, c.fence, c.attempt,
            c.chat_id, c.category, c.language, c.prompt_version, c.content_hmac,
-           chat.message_count, chat.key_id, chat.sealed_key,
+           chat.message_count, {key_columns("chat")},
            ARRAY(SELECT n.ord FROM insights n
                  WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
                AS completed,
@@ -289,6 +290,7 @@ _CLAIM = text(f"""
                      AND earlier.category = c.category
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
     FROM claimed c LEFT JOIN chats chat ON chat.user_id = c.user_id AND chat.id = c.chat_id
+    {key_join("chat")}
 """)
 
 _COMMITTED = text("""

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.chats.key_storage import key_columns, key_join
 from app.crypto import ChatKey, SealBroken
 from app.db import in_statement, in_transaction, lone_read, wait_at_most
 from app.faults import Spot, Step, reach
@@ -215,8 +216,9 @@ _TAKE = text(f"""
     )
     UPDATE chats c
     SET preparing_until = clock_timestamp() + make_interval(secs => :seconds)
-    FROM free WHERE c.user_id = free.user_id AND c.id = free.id
-    RETURNING c.revision, c.key_id, c.sealed_key
+    FROM free {key_join("free")}
+    WHERE c.user_id = free.user_id AND c.id = free.id
+    RETURNING c.revision, {key_columns()}
 """)
 
 _LEAVE = text("""

@@ -12,9 +12,10 @@ import structlog
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.chats.key_storage import count_late_erasures, erase_deleted_keys
 from app.chats.storage import RETENTION_DAYS
 from app.db import in_transaction, is_transient, snapshot
-from app.errors import Locked, NotFound, Unavailable
+from app.errors import Locked, NotFound, TooSlow, Unavailable
 from app.faults import Step
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.leases import LEASE_OVER, JobRef
@@ -25,6 +26,7 @@ from app.jobs.spending import count_uncharged
 CLEANUP_PERIOD_S = 300
 RETRY_PAYMENT_PERIOD_S = 60
 RETENTION_PERIOD_S = 3600
+ERASURE_PERIOD_S = 60
 ROWS_MAX = 1_000
 """Of one sweep; what is left over waits for the next."""
 PAYMENT_GIVEN_UP_AFTER_S = 24 * 3600
@@ -106,6 +108,9 @@ async def delete_unused_chats() -> int:
         except Locked:
             locked.add(user_id)
             continue
+        except TooSlow:  # The others must not wait for one chat each time.
+            log.warning("sweep.too_slow", user_id=user_id, chat_id=str(chat_id))
+            continue
         except Exception as error:
             if is_transient(error):
                 raise
@@ -116,9 +121,19 @@ async def delete_unused_chats() -> int:
     return deleted
 
 
+async def erase_keys() -> int:
+    """Erases what keys of deleted chats have left on the disk; how many wait for too long."""
+    await _note("erase_keys")
+    late = 0 if await erase_deleted_keys() else await count_late_erasures()
+    if late:
+        log.error("keys.unerased", erasures=late)
+    return late
+
+
 SWEEPS: Mapping[str, Sweep] = {
     "delete_unused_chats": Sweep(RETENTION_PERIOD_S, delete_unused_chats),
     "cleanup_expired_reservations": Sweep(CLEANUP_PERIOD_S, cleanup_expired_reservations),
+    "erase_keys": Sweep(ERASURE_PERIOD_S, erase_keys),
     "retry_payment": Sweep(RETRY_PAYMENT_PERIOD_S, retry_payment),
 }
 

@@ -8,12 +8,11 @@ import openai
 
 from app.llm.causes import Cause, cause_of
 from app.llm.protocol import ContextTooLong, InvalidAnswer, LLMFailed, Rejection, Usage
+from app.llm.rejections import REJECTED_WAIT_S
 from app.llm.shapes import object_of
 from app.llm.told import Told, told_by
 from app.llm.waits import wait_told_s
 
-REJECTED_WAIT_S = 120.0
-"""A wrong key, model or address is mended by a human, not by the next call."""
 FIT_MAX, FIT_MIN = 0.5, 0.02
 _FIT_MARGIN = 0.8
 _LIMIT = re.compile(

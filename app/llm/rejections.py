@@ -13,6 +13,8 @@ from app.llm.causes import Cause
 from app.llm.protocol import Rejection
 from app.redis import PREFIX, RedisError
 
+REJECTED_WAIT_S = 120.0
+"""A wrong key, model or address is mended by a human, not by the next call."""
 GIVE_UP_S = 900.0
 """Jobs under way wait so long for a human; then their coins come back."""
 KEPT_S = 180.0

@@ -12,7 +12,7 @@ from app.local.embedded.data_dir import LOOPBACK
 
 API = "api"
 
-MAX_ASYNC_TASKS = 300
+MAX_ASYNC_TASKS = 600
 WAIT_TASKS_TIMEOUT_S = 20
 SHUTDOWN_TIMEOUT_S = 5
 

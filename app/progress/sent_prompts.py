@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row, text
 
+from app.chats.key_storage import key_columns, key_join
 from app.credits.sql import EVERY_ROW
 from app.crypto import ChatKey, KeyRing
 from app.db import snapshot
@@ -113,8 +114,8 @@ def _lease(row: Row[Any]) -> HeldLease:
 
 _JOB = text(f"""
     WITH {EVERY_ROW}
-    SELECT j.chat_id, c.key_id, c.sealed_key
-    FROM jobs j LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
+    SELECT j.chat_id, {key_columns()}
+    FROM jobs j LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id {key_join()}
     WHERE j.user_id = :user_id AND j.id = :job_id
 """)
 

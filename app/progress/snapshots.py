@@ -15,6 +15,7 @@ from sqlalchemy import Row, TextClause, text
 from app import telemetry
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
+from app.chats.key_storage import key_columns, key_join
 from app.credits.models import ReservationState
 from app.credits.sql import ARCHIVED_ROWS, EVERY_ROW
 from app.crypto import ChatKey, KeyRing, SealBroken
@@ -307,8 +308,8 @@ def _coins(count: int) -> str:
     return "1 coin" if count == 1 else f"{count} coins"
 
 
-_SNAPSHOT = """
-    SELECT j.*, r.state AS reservation, c.key_id, c.sealed_key,
+_SNAPSHOT = f"""
+    SELECT j.*, r.state AS reservation, {key_columns()},
            ledger.charged, ledger.released, ledger.refunded,
            n.key AS insight_key, n.state AS insight_state, n.attempts AS insight_attempts,
            n.duration_ms, n.content_deleted,
@@ -316,7 +317,7 @@ _SNAPSHOT = """
     FROM picked j
     JOIN reservations r ON r.user_id = j.user_id AND r.id = j.id
     JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
-    LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
+    LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id {key_join()}
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0)::bigint AS charged,
                coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0)::bigint AS released,

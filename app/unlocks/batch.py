@@ -12,18 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalog.categories import Category
 from app.credits.service import CreditService
-from app.db import in_statement, in_transaction
+from app.db import in_statement, in_turn
 from app.faults import Step
 from app.group_commit import GroupCommit
 from app.jobs.leases import Locking
 from app.jobs.models import JobState
-from app.lock_waits import LockWaits
 from app.unlocks.sql import UNLOCK
 
 TOGETHER_MAX = 64
 """Unlocks in one transaction: its accounts are locked while it lasts."""
-WAITING_MAX = 4
-"""Transactions of a process that wait for an account; the other connections are for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +92,6 @@ class UnlockBatcher:
             self._write, kind="unlocks", batch_max=TOGETHER_MAX
         )
         self._of_users: dict[str, GroupCommit[Opening, Outcome]] = {}
-        self.lock_waits = LockWaits(WAITING_MAX)
-        """A turn of it is held while an account is locked that may be busy."""
 
     async def submit(self, opening: Opening) -> Outcome:
         """What became of the order; UNDECIDED only if its user has no account."""
@@ -136,8 +131,7 @@ class UnlockBatcher:
             written = await connection.execute(UNLOCK[Locking.SKIP], values)
             return outcomes_of(openings, written)
 
-        async with self.lock_waits.turn(user_id):
-            return await in_transaction(write, step=Step.UNLOCK)
+        return await in_turn(user_id, write, step=Step.UNLOCK)
 
 
 def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, Any]:

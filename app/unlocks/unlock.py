@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalog.categories import CATEGORIES, Category, UnknownCategory
 from app.credits.accounts import ensure_account
 from app.credits.service import CreditService, InsufficientCoins
-from app.db import in_transaction
+from app.db import in_turn
 from app.errors import DomainError, NotFound
 from app.faults import Spot, Step, reach
 from app.ids import new_id
@@ -85,8 +85,7 @@ async def unlock_category(
     job_id = job_id_of(order)
     unlocked = await _write(order, job_id, batcher) if sells else None
     if unlocked is None:
-        async with batcher.lock_waits.turn(order.user_id):
-            unlocked = await _look_closer(order, job_id, batcher.terms, sells=sells)
+        unlocked = await _look_closer(order, job_id, batcher.terms, sells=sells)
     # For a replay too: the first answer may have been lost before a worker was woken.
     await reach(Spot.WAKE)
     await wake(order.user_id, unlocked.job_id)
@@ -118,10 +117,10 @@ async def _look_closer(
     async def unlock(connection: AsyncConnection) -> Unlocked | None:
         return await _unlock(connection, order, job_id, terms, sells=sells)
 
-    unlocked = await in_transaction(unlock, step=Step.UNLOCK)
+    unlocked = await in_turn(order.user_id, unlock, step=Step.UNLOCK)
     if unlocked is None:
         await ensure_account(order.user_id)
-        unlocked = await in_transaction(unlock, step=Step.UNLOCK)
+        unlocked = await in_turn(order.user_id, unlock, step=Step.UNLOCK)
     if unlocked is None:
         raise RuntimeError("an unlock of an open account was neither written nor refused")
     return unlocked

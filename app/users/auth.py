@@ -18,6 +18,8 @@ from app.errors import DomainError, Unavailable
 from app.settings import Settings
 
 USER_ID_CHARS_MAX = 255
+PSEUDONYM = "deleted:"
+"""What stands in the ledger in place of a deleted user's id begins so."""
 TOKEN_CHARS_MAX = 8_192
 TOKENS_KNOWN_MAX = 4_096
 JWKS_TIMEOUT_S = 5
@@ -145,6 +147,7 @@ def is_user_id(value: object) -> bool:
     return (
         isinstance(value, str)
         and 1 <= len(value) <= USER_ID_CHARS_MAX
+        and not value.startswith(PSEUDONYM)
         and not any(unicodedata.category(char) in _UNFIT_CATEGORIES for char in value)
     )
 

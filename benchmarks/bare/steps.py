@@ -164,13 +164,14 @@ _CLAIM = """
 """
 
 _SIGHT = """
-    SELECT chat.message_count, chat.key_id, chat.sealed_key,
+    SELECT chat.message_count, k.key_id, k.sealed_key,
            ARRAY(SELECT n.ord FROM insights n
                  WHERE n.user_id = $1 AND n.job_id = $2 AND n.state = 'completed') AS completed,
            EXISTS (SELECT FROM jobs earlier
                    WHERE earlier.user_id = $1 AND earlier.chat_id = $3 AND earlier.category = $4
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
-    FROM chats chat WHERE chat.user_id = $1 AND chat.id = $3
+    FROM chats chat JOIN chat_keys k ON k.user_id = chat.user_id AND k.chat_id = chat.id
+    WHERE chat.user_id = $1 AND chat.id = $3
 """
 
 _PART = """

@@ -18,7 +18,7 @@ LOAD = Load(llm_s=LATENCY_S, llm_spread_s=0.0, seed=SEED)
 JOBS = {200: 160, 4_000: 160, 40_000: 80, 100_000: 40}
 IN_FLIGHT = 8
 SECONDS_MAX = 60.0
-LARGE_CHATS, LARGE_LATENCY_S = 40_000, 6.0
+LARGE_CHATS, LARGE_JOBS, LARGE_LATENCY_S = 40_000, 300, 6.0
 """For memory: calls that last so long that all jobs wait for theirs at the same time."""
 
 
@@ -46,7 +46,7 @@ async def run(bench: Bench) -> dict[str, Any]:
         f" {IN_FLIGHT} jobs in flight, a model that answers in {LATENCY_S:g} s: in the process of"
         " the worker, behind HTTP and the provider's SDK, and none. cpu_ms_job is the worker's."
         " preparing_ms is the processor time of preparing such a chat, once. In the last row"
-        f" {roster.REAL_IN_FLIGHT} jobs wait at the same time, for answers that take"
+        f" {LARGE_JOBS} jobs wait at the same time, for answers that take"
         f" {LARGE_LATENCY_S:g} s: peak_mb tells.",
         **rows,
         "rows": list(rows.values()),
@@ -55,10 +55,11 @@ async def run(bench: Bench) -> dict[str, Any]:
 
 async def _large(bench: Bench) -> Row:
     """The memory of a worker whose jobs all wait for a provider."""
-    tasks, work = roster.REAL_IN_FLIGHT, Work((LARGE_CHATS,), ALL)
+    work = Work((LARGE_CHATS,), ALL)
     with provider_stub(LARGE_LATENCY_S, 0.0) as base_url:
-        worker = Provided(bench.services, base_url, tasks=tasks)
-        [row] = await interleaved(bench, LOAD, [Entry(worker, tasks, SECONDS_MAX, work)], rounds=1)
+        worker = Provided(bench.services, base_url, tasks=LARGE_JOBS)
+        entry = Entry(worker, LARGE_JOBS, SECONDS_MAX, work)
+        [row] = await interleaved(bench, LOAD, [entry], rounds=1)
     row["contestant"] += f", {LARGE_CHATS:,} messages"
     return row
 

@@ -120,8 +120,9 @@ _START = text(f"""
 
 _READ = text("""
     SELECT j.user_id, j.id, j.chat_id, j.category, j.content_hmac,
-           c.message_count, c.key_id, c.sealed_key
+           c.message_count, k.key_id, k.sealed_key
     FROM jobs j JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
+    JOIN chat_keys k ON k.user_id = c.user_id AND k.chat_id = c.id
     WHERE j.user_id = :user_id AND j.id = :id AND j.state = 'running'
 """)
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
-from app.db import make_engine
+from app.database_pool import make_engine
 from app.jobs.models import JobState
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.setup import setup

@@ -169,6 +169,7 @@ async def _keys(connection: asyncpg.Connection) -> Mapping[UUID, Any]:
 
 
 _CHATS_OF_JOBS = """
-    SELECT j.id, j.user_id, j.chat_id, j.prompt_version, c.key_id, c.sealed_key
+    SELECT j.id, j.user_id, j.chat_id, j.prompt_version, k.key_id, k.sealed_key
     FROM jobs j JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id
+    JOIN chat_keys k ON k.user_id = c.user_id AND k.chat_id = c.id
 """

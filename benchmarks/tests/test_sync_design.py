@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import make_engine
+from app.database_pool import make_engine
 from benchmarks.contestant import Job, Load
 from benchmarks.sync_design import SyncDesign
 from benchmarks.tests.ending import run_to_the_end

@@ -74,5 +74,5 @@ def downgrade() -> None:
     op.execute("ALTER TABLE insights SET (fillfactor = 70)")
     op.execute(REFUSE)
     for table in KEYS:
-        op.execute(f"INSERT INTO {table} SELECT * FROM archived_{table}")  # noqa: S608 (names of this file)
+        op.execute(f"INSERT INTO {table} SELECT * FROM archived_{table}")
         op.drop_table(f"archived_{table}")

@@ -10,6 +10,7 @@ import asyncpg
 import httpx2
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from app.local.embedded import start_valkey
 from app.main import create_app
@@ -138,3 +139,22 @@ async def test_a_redis_that_refuses_a_write_is_told_and_not_required(
         await redis.execute_command("ACL", "DELUSER", "reader")
     assert (code, answer["redis"]) == (200, "refuses_writes")
     assert (refused[0], refused[1]["redis"]) == (200, "unreachable")
+
+
+async def test_a_master_key_that_chats_need_and_the_process_lacks_is_named(
+    settings: Settings,
+) -> None:
+    """Reported, and not required: the chats of the other keys are served."""
+    async with _served(settings) as client:
+        assert "unknown_keys" not in (await client.get("/readyz")).json()
+        key = "INSERT INTO chat_keys VALUES ('alice', gen_random_uuid(), '{}', '')"
+        chat = (
+            "INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac,"
+            " message_count, first_at, last_at)"
+            " VALUES ('alice', gen_random_uuid(), 'older', '', '', '', 1, now(), now())"
+        )
+        await _execute(settings.database_url, *[key.format(one) for one in ("lost", "test")], chat)
+        with capture_logs() as logs:
+            reply = await client.get("/readyz")
+        assert (reply.status_code, reply.json()["unknown_keys"]) == (200, ["lost", "older"])
+    assert [one["key_ids"] for one in logs if one["event"] == "keys.unknown"] == [["lost", "older"]]

@@ -21,8 +21,9 @@ DEADLINE_S = 60
 
 BREAK_META = (
     "UPDATE chats SET sealed_meta = set_byte(sealed_meta, 20, 255 - get_byte(sealed_meta, 20))"
+    " WHERE id = :id"
 )
-LOSE_KEY = "UPDATE chats SET key_id = 'lost'"
+LOSE_KEY = "UPDATE chat_keys SET key_id = 'lost' WHERE chat_id = :id"
 
 
 async def change(statement: str, **values: Any) -> None:
@@ -48,7 +49,7 @@ async def job(alice: Client, chat_id: str, finish: Finish) -> dict[str, Any]:
 async def test_an_unreadable_chat_is_listed_as_that_beside_the_others(
     alice: Client, chat_id: str, other_id: str, damage: str
 ) -> None:
-    await change(f"{damage} WHERE id = :id", id=UUID(chat_id))
+    await change(damage, id=UUID(chat_id))
     reply = await alice.get("/api/chats")
     assert reply.status_code == 200
     shown = {chat["id"]: chat for chat in reply.json()["items"]}
@@ -62,7 +63,7 @@ async def test_an_unreadable_chat_is_listed_as_that_beside_the_others(
 async def test_an_unreadable_chat_is_refused_when_it_alone_is_asked_for(
     alice: Client, chat_id: str
 ) -> None:
-    await change(f"{LOSE_KEY} WHERE id = :id", id=UUID(chat_id))
+    await change(LOSE_KEY, id=UUID(chat_id))
     for path in (f"/api/chats/{chat_id}", f"/api/chats/{chat_id}/messages?numbers=1"):
         with capture_logs() as logs:
             reply = await alice.get(path)
@@ -78,7 +79,7 @@ async def test_an_unreadable_chat_is_refused_when_it_alone_is_asked_for(
 async def test_what_was_sent_for_an_unreadable_chat_is_refused_too(
     alice: Client, chat_id: str, job: dict[str, Any]
 ) -> None:
-    await change(f"{LOSE_KEY} WHERE id = :id", id=UUID(chat_id))
+    await change(LOSE_KEY, id=UUID(chat_id))
     reply = await alice.get(f"{job['links']['self']}/sent")
     assert refusal(reply) == (409, "content_unreadable")
 
@@ -89,7 +90,7 @@ async def test_without_its_key_a_job_is_shown_without_content_and_its_stream_end
     await grant_coins("alice", coins=50, reason="a test", reference="a test", actor="a test")
     other = (await unlock(alice, other_id)).json()
     await finish("alice", other["job_id"])
-    await change(f"{LOSE_KEY} WHERE id = :id", id=UUID(chat_id))
+    await change(LOSE_KEY, id=UUID(chat_id))
     reply = await alice.get("/api/insights/jobs")
     assert reply.status_code == 200
     shown = {one["job_id"]: one for one in reply.json()["items"]}

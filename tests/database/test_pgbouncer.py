@@ -73,7 +73,7 @@ async def test_statements_of_many_at_once_get_their_own_answers() -> None:
 async def test_every_transaction_has_its_limits_and_leaves_none_behind(pooled_url: str) -> None:
     limits = text("SELECT current_setting('lock_timeout'), current_setting('jit')")
     async with snapshot() as connection:
-        assert (await connection.execute(limits)).one() == ("10s", "off")
+        assert (await connection.execute(limits)).one() == ("4s", "off")
     raw = await asyncpg.connect(pooled_url, statement_cache_size=0)
     async with raw.transaction():
         assert await raw.fetchval("SELECT current_setting('lock_timeout')") == "0"

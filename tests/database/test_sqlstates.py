@@ -1,5 +1,6 @@
 """What follows from an error of the server, and for how long something is tried again."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import db, faults
+from app import database_pool, db, faults
 from app.db import close_engine, in_statement, in_transaction, lone_read, open_engine, snapshot
 from app.errors import Busy, TooSlow, Unavailable
 from app.faults import Spot, Step
@@ -124,6 +125,50 @@ async def test_a_reply_that_takes_too_long_is_not_asked_for_again(database_url: 
             await in_statement(text("SELECT pg_sleep(600)"), {}, step=Step.STORE)
     finally:
         await close_engine()
+
+
+async def test_a_connection_that_went_silent_makes_those_beside_it_doubtful(
+    database_url: str,
+) -> None:
+    """Whatever swallowed its packets swallows theirs: each would be waited for as long."""
+    await open_engine(database_url, pool_size=2, statement_timeout_s=0.2)
+    try:
+        before = await _pids()
+        assert await _pids() == before
+        with pytest.raises(TooSlow):
+            async with lone_read() as connection:
+                await connection.exec_driver_sql("SELECT pg_sleep(600)")
+        after = await _pids()
+        assert after & before == set()
+        assert await _pids() == after
+    finally:
+        await close_engine()
+
+
+async def test_a_statement_that_waits_beside_a_silent_one_is_given_a_moment_and_ended(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_pool, "PATIENCE_S", 0.1)
+    engine = database_pool.make_engine(database_url, statement_timeout_s=600, pool_size=2)
+    watch = database_pool.PoolWatch(engine)
+
+    async def sleep_on(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("SELECT pg_sleep(600)")
+
+    try:
+        async with engine.connect() as waiting:
+            asleep = asyncio.create_task(sleep_on(waiting))
+            async with engine.connect() as working:
+                old = await _pid(working)
+                watch.doubt()
+                assert await _pid(working) == old
+            with pytest.raises(DBAPIError) as lost:
+                await asleep
+            assert lost.value.connection_invalidated
+        async with engine.connect() as one, engine.connect() as other:
+            assert old not in {await _pid(one), await _pid(other)}
+    finally:
+        await engine.dispose()
 
 
 async def test_a_full_pool_is_told_at_once(database_url: str) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from app.chats.form import UploadForm
+from app.chats.key_storage import erase_deleted_keys
 from app.chats.reading import ReadingOrder, read_chat
+from app.chats.rewrapping import rewrap_keys
 from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
 from app.credits.accounts import adjust_coins, ensure_account, grant_coins
+from app.crypto import KeyRing
 from app.db import in_transaction
 from app.generation.model.generator import ModelGenerator
 from app.generation.protocol import GenerationFailed
@@ -27,9 +30,13 @@ from app.jobs.sweeps import (
     retry_payment,
     run_overdue_sweeps,
 )
+from app.jobs.user_deletion import delete_user
+from app.master_keys import parse_master_key
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
+from app.users.deleted import digest_of
 from tests.faults.world import World
+from tests.support.environment import MASTER_KEY
 from tests.support.jobs import prepared_small_chat, small_chat
 from tests.support.scripted_llm import Scripted
 
@@ -198,6 +205,18 @@ async def long_ended(world: World) -> None:
     )
 
 
+async def erase(world: World) -> None:
+    await erase_deleted_keys()
+
+
+async def rewrap(world: World) -> None:
+    await rewrap_keys(KeyRing([("new", bytes(32)), parse_master_key(MASTER_KEY)]))
+
+
+async def delete_all(world: World) -> None:
+    await delete_user(world.user_id)
+
+
 async def archive(world: World) -> None:
     async for _ in archive_jobs():
         pass
@@ -272,6 +291,24 @@ async def chat(world: World) -> str:
 async def account(world: World) -> str:
     found = await world.sql.fetchval("SELECT 1 FROM accounts WHERE user_id = $1", world.user_id)
     return "account" if found else "no account"
+
+
+async def erasures(world: World) -> str:
+    return "to erase" if await world.sql.fetchval("SELECT 1 FROM key_erasures") else "erased"
+
+
+async def key_ids(world: World) -> str:
+    found = await world.sql.fetchval(
+        "SELECT key_id FROM chat_keys WHERE user_id = $1", world.user_id
+    )
+    return "new key" if found == "new" else "old key"
+
+
+async def pseudonym(world: World) -> str:
+    found = await world.sql.fetchval(
+        "SELECT 1 FROM deleted_users WHERE digest = $1", digest_of(world.user_id)
+    )
+    return "pseudonym" if found else "no pseudonym"
 
 
 async def table(world: World) -> str:

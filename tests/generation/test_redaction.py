@@ -183,3 +183,56 @@ def test_a_name_is_known_in_capitals_and_without_accents(name: str, text: str) -
 )
 def test_numbers_that_reach_nobody_stay(redactor: Redactor, text: str) -> None:
     assert redactor.redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("mi DNI es 12345678Z", "ID"),
+        ("NIE X1234567L", "ID"),
+        ("codice fiscale RSSMRA85T10A562S", "ID"),
+        ("Steuer-ID: 86 095 742 719", "ID"),
+        ("cpf 529.982.247-25", "ID"),
+        ("my SSN is 078-05-1120", "ID"),
+        ("PESEL 44051401359", "ID"),
+        ("personnummer 811218-9876", "ID"),
+        ("passport number X9812345", "ID"),
+        ("come to 12 Maple Street", "ADDRESS"),
+        ("wir wohnen Hauptstraße 5a", "ADDRESS"),
+        ("j'habite 5 bis, rue de la Paix", "ADDRESS"),
+        ("482913", "CODE"),
+        ("719 204", "CODE"),
+        ("write to bеn@exаmple.org", "EMAIL"),
+    ],
+)
+def test_numbers_of_a_state_streets_and_codes_alone_are_replaced_and_come_back(
+    redactor: Redactor, text: str, kind: str
+) -> None:
+    sent = redactor.redact(text)
+    assert f"[{kind}_1]" in sent
+    assert not any(char.isdecimal() for char in sent.replace(f"[{kind}_1]", ""))
+    assert restored(sent, redactor.originals) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order 12345678Z",
+        "pedido 529982247",
+        "12345678A is no DNI",
+        "250000",
+        "4829",
+        "in der Hauptstraße 5 Minuten warten",
+        "la rue de la Paix à 20h",
+        "Straße 2 ist gesperrt",
+        "12 miles down Main Street",
+    ],
+)
+def test_what_only_looks_like_them_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.redact(text) == text
+
+
+@pytest.mark.parametrize("name", ["Аnna", "Αnna", "ANNА", "Аnnа"])
+def test_a_name_in_letters_that_look_alike_is_known(redactor: Redactor, name: str) -> None:
+    assert redactor.redact(f"{name} said so") == "P1 said so"
+    assert redactor.redact("Анна and Άννα write otherwise") == "Анна and Άννα write otherwise"

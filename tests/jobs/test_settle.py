@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -6,9 +7,11 @@ import pytest
 from app import faults
 from app.credits.accounts import grant_coins, opened_balance, read_statement
 from app.credits.service import Balance
+from app.crypto import KeyRing
 from app.db import close_engine, open_engine
-from app.errors import NotFound, Unavailable
+from app.errors import NotFound, TooSlow, Unavailable
 from app.ids import new_id
+from app.jobs import sweeps
 from app.jobs.cancel import NotCancellable, cancel_job
 from app.jobs.chat_deletion import delete_chat
 from app.jobs.models import JobState
@@ -33,6 +36,7 @@ from tests.support.jobs import (
     assert_healthy,
     execute,
     job_row,
+    store_chat,
     unlock,
 )
 from tests.support.waiting import until
@@ -254,6 +258,24 @@ async def test_a_chat_that_nobody_uses_is_deleted_when_its_retention_ends(
     with pytest.raises(NotFound):
         await delete_chat("alice", chat)
     await assert_healthy()
+
+
+async def test_a_chat_whose_deletion_takes_too_long_does_not_end_the_sweep(
+    keyring: KeyRing, chat: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await store_chat(keyring, "bob")
+    await execute("UPDATE chats SET used_at = now() - interval '366 days'")
+    await execute("UPDATE chats SET used_at = now() - interval '367 days' WHERE user_id = 'alice'")
+
+    async def slow(user_id: str, chat_id: UUID, **given: Any) -> list[UUID]:
+        if chat_id == chat:
+            raise TooSlow
+        return await delete_chat(user_id, chat_id, **given)
+
+    monkeypatch.setattr(sweeps, "delete_chat", slow)
+    assert await delete_unused_chats() == 1
+    with pytest.raises(NotFound):
+        await delete_chat("bob", other)
 
 
 async def test_an_unlock_uses_its_chat(chat: UUID) -> None:

@@ -269,6 +269,7 @@ def asked_by_alice(chat: UUID, job_id: UUID) -> list[Ask]:
     """All that locks her account, each as often as a connection is there for it."""
     coins: dict[str, Any] = {"reason": "gift", "actor": "ops"}
     return POOL_SIZE * [
+        lambda: unlock("alice", chat, "tension"),
         lambda: cancel_job("alice", job_id),
         lambda: delete_chat("alice", chat),
         lambda: store_meta("alice", chat, b"sealed", revision=1),

@@ -42,6 +42,7 @@ def next_revision(content: Content, text: str = "and one more") -> SealedRevisio
     )
 
 
+@pytest.mark.usefixtures("several_processes")
 async def test_an_unlock_that_comes_during_a_revision_reads_the_new_one(
     chat: UUID, keyring: KeyRing, barriers: Barriers
 ) -> None:

@@ -59,9 +59,10 @@ async def store_chat(
     messages: Sequence[Message] | None = None,
     *,
     is_prepared: bool = True,
+    title: str = "Ann and Ben",
 ) -> UUID:
     """The id of a freshly stored chat, which a worker has prepared."""
-    meta = ChatMeta("Ann and Ben", [{"name": "Ann", "messages": 20}], {}, {})
+    meta = ChatMeta(title, [{"name": "Ann", "messages": 20}], {}, {})
     encoded = encode_chat(meta, messages or small_chat())
     sealed = seal_chat(keyring, user_id, new_id(), encoded)
     await in_transaction(lambda connection: insert_chat(connection, sealed))

@@ -103,18 +103,18 @@ class Client:
     """One user's view of the API."""
 
     def __init__(self, http: httpx2.AsyncClient, token: str) -> None:
-        self._http = http
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self.http = http
+        self.headers = {"Authorization": f"Bearer {token}"}
 
     async def get(self, path: str) -> Json:
-        answer = await self._http.get(path, headers=self._headers)
+        answer = await self.http.get(path, headers=self.headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def upload(self, export: bytes | None = None) -> Json:
         content = export if export is not None else SAMPLE.read_bytes()
-        answer = await self._http.post(
-            "/api/chats", headers=self._headers, files={"file": (SAMPLE.name, content)}
+        answer = await self.http.post(
+            "/api/chats", headers=self.headers, files={"file": (SAMPLE.name, content)}
         )
         assert answer.status_code == 201, answer.text
         return answer.json()
@@ -122,9 +122,9 @@ class Client:
     async def unlock(
         self, chat_id: str, category: str = "friendship", *, key: str | None = None
     ) -> Json:
-        answer = await self._http.post(
+        answer = await self.http.post(
             "/api/insights/unlock",
-            headers=self._headers | ({"Idempotency-Key": key} if key else {}),
+            headers=self.headers | ({"Idempotency-Key": key} if key else {}),
             json={"chat_id": chat_id, "category": category},
         )
         assert answer.status_code == 202, answer.text

@@ -1,6 +1,8 @@
 """A worker process closes what it has opened, whatever fails on the way."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -83,3 +85,15 @@ async def test_a_drain_that_fails_keeps_nothing_else_open(
     with pytest.raises(OSError, match="the drain failed"):
         await stop_worker(state)
     await assert_nothing_is_open(redis)
+
+
+@pytest.mark.parametrize("module", ["app.main", "workers.tasks", "workers.scheduler"])
+def test_a_process_without_a_provider_does_not_load_the_sdk(module: str) -> None:
+    """It takes a second, and 15 MB of every process."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print('openai' in sys.modules)"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert loaded.stdout == "False\n"

@@ -23,7 +23,6 @@ from app.generation.model.rejected import RejectedProvider
 from app.generation.model.rounds import Round, Rounds
 from app.generation.protocol import CallGuard, Draft, GenerationFailed, Spent
 from app.llm.breaker import Breaker, CircuitOpen, Passage
-from app.llm.failures import REJECTED_WAIT_S
 from app.llm.limits import NoSlot, Permit
 from app.llm.prices import FREE, MILLION, Price, price_of
 from app.llm.protocol import (
@@ -37,7 +36,7 @@ from app.llm.protocol import (
     Repair,
     Usage,
 )
-from app.llm.rejections import Rejections
+from app.llm.rejections import REJECTED_WAIT_S, Rejections
 from app.llm.tokens import estimated_tokens, shared_tokens
 
 BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from app.chats.names import printable
 from app.generation.model.redaction_accounts import Found, ibans, wallets
 from app.generation.model.redaction_handles import emails, handles
+from app.generation.model.redaction_ids import ids
 from app.generation.model.redaction_links import links
 from app.generation.model.redaction_names import mentioned, names_of
 from app.generation.model.redaction_numbers import numbers, phone_digits, significant
+from app.generation.model.redaction_places import places
 from app.generation.model.redaction_secrets import codes, drawn, keys, passwords
 from app.generation.model.redaction_shadow import shadow_of, shadow_text, visible
 
@@ -99,7 +101,7 @@ class Redactor:
         if "@" in shadow:
             search.hide(emails(search.text))
         if has_digits:
-            for kind in (wallets, ibans, drawn):
+            for kind in (places, wallets, ibans, ids, drawn):
                 search.hide(kind(search.guarded))
         if _SIGN.search(shadow):
             search.hide(one for one in handles(search.guarded) if not self._is_name(shadow, one))

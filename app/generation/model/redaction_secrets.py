@@ -81,6 +81,8 @@ _CODE_AFTER = re.compile(
     rf"{{0,3}}?(?:{CODE_WORDS})",
     re.IGNORECASE,
 )
+_ALONE = re.compile(r"\s*(?:G-)?(?P<code>\d{3}[ -]?(?!000)\d{3})\s*")
+"""A message that has nothing else in it. Round numbers count something."""
 _LINKED = re.compile(rf"(?:{_IS})[\[(\"]?$", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
 _QUOTES = "\"'`*_()[]<>"
@@ -172,7 +174,11 @@ def looks_secret(text: str) -> bool:
 
 
 def codes(text: str) -> Iterable[Found]:
-    """Numbers of four to eight digits of which the text says that they are a code."""
+    """Numbers of four to eight digits of which the text says that they are a code; and six digits
+    that are all that is said."""
+    alone = _ALONE.fullmatch(text)
+    if alone is not None:
+        yield *alone.span("code"), "code"
     for found in _CODE.finditer(text):
         if not found["no"] and _leads_to_code(found["between"], found["code"]):
             yield found.start("code"), found.end("code"), "code"

@@ -26,6 +26,18 @@ _VARIANTS = {
     **dict.fromkeys(map(ord, "“”„«»"), '"'),
 }
 _CHANGED = re.compile(f"[{''.join(map(chr, _VARIANTS))}]|(?![0-9])\\d")
+_CYRILLIC = (
+    "аеорсухіјѕԁԛԝһӏкмтвнгпАВЕКМНОРСТУХІЈЅԌԚԜ",
+    "aeopcyxijsdqwhlkmtbhrnABEKMHOPCTYXIJSGQW",
+)
+_GREEK = "αοερτυνικχγρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aoeptuvikxypABEZHIKMNOPTYX"
+_LATIN_BY_LOOK = {
+    other: latin for alike in (_CYRILLIC, _GREEK) for other, latin in zip(*alike, strict=True)
+}
+_LATIN = str.maketrans(_LATIN_BY_LOOK)
+_LATIN_LETTER = re.compile("[A-Za-z]")
+_ALIKE = re.compile(f"[{''.join(_LATIN_BY_LOOK)}]")
+_WORD = re.compile(r"[^\W_]+")
 _JOINED = re.compile(f"[\u1161-\u11ff{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}{_JOINERS}]")
 """Belong to the character before, as combining marks do."""
 
@@ -62,9 +74,26 @@ def visible(text: str) -> str:
 
 
 def shadow_text(text: str) -> str:
-    """`text` in its compatibility form, without what is ignored; dashes, quotes, digits alike."""
+    """`text` in its compatibility form, without what is ignored; dashes, quotes, digits alike, and
+    Cyrillic and Greek letters within a Latin word as the Latin ones that they look like."""
     if text.isascii() and text.isprintable():
         return text
+    return _latin(_compatible(text))
+
+
+def _latin(text: str) -> str:
+    """As long as `text`. A word that is all Cyrillic or all Greek stays."""
+    if _ALIKE.search(text) is None or _LATIN_LETTER.search(text) is None:
+        return text
+    return _WORD.sub(_latin_word, text)
+
+
+def _latin_word(found: re.Match[str]) -> str:
+    word = found[0]
+    return word.translate(_LATIN) if _LATIN_LETTER.search(word) else word
+
+
+def _compatible(text: str) -> str:
     text = normalize("NFKC", _IGNORED.sub("", text))
     if text.isascii() or not _CHANGED.search(text):
         return text
@@ -74,19 +103,19 @@ def shadow_text(text: str) -> str:
 def shadow_of(text: str) -> Shadow:
     """The shadow of `text`, and where each of its characters stands in it."""
     if (text.isascii() and text.isprintable()) or _is_its_own(text):
-        return Shadow(text, text)
+        return Shadow(_latin(text), text)
     parts: list[str] = []
     starts: list[int] = []
     begins: list[int] = []
     length = 0
     for begin, group in _groups(text):
-        part = shadow_text(group)
+        part = _compatible(group)
         if part:
             parts.append(part)
             starts.append(length)
             begins.append(begin)
             length += len(part)
-    return Shadow("".join(parts), text, starts, [*begins, len(text)])
+    return Shadow(_latin("".join(parts)), text, starts, [*begins, len(text)])
 
 
 def _is_its_own(text: str) -> bool:

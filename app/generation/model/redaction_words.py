@@ -23,6 +23,23 @@ PHONE_WORDS = _any_of(
 )
 """A telephone's number follows."""
 
+ID_WORDS = _any_of(
+    r"ssn social_security(?:_(?:number|no\.?))? tax(?:payer)?_(?:id|number|file_number) itin tfn",
+    r"national_(?:id|insurance)(?:_(?:number|no\.?))? ni_number nino",
+    r"id_(?:card_)?number identity_number",
+    r"passport(?:_(?:number|no\.?))? aadhaar aadhar pan(?:_card|_number)",
+    r"dni nie nif c[eé]dula curp rfc pasaporte seguridad_social n[uú]mero_de_identidad",
+    r"codice_fiscale c\.?f\.? carta_d'identit[aà] passaporto",
+    r"nir num[eé]ro_de_s[eé]cu(?:rit[eé]_sociale)? s[eé]curit[eé]_sociale passeport",
+    r"cpf cnpj rg contribuinte cart[aã]o_de_cidad[aã]o passaporte",
+    r"bsn burgerservicenummer sofi-?nummer paspoort(?:nummer)?",
+    r"pesel nr_dowodu dow[oó]d_osobisty paszport\w{0,3} nip",
+    r"personnummer samordningsnummer steuer-?(?:id|identifikationsnummer|nummer)",
+    r"sozialversicherungsnummer (?:personal)?ausweis(?:nummer)? (?:reise)?pass(?:nummer|-nr\.?)",
+    r"ahv(?:-?nummer)? tc_(?:kimlik|no) kimlik_(?:no|numar\w{1,6}) マイナンバー my_number id_no\.?",
+)
+"""Before a number that a state has given to a person."""
+
 ORDER_WORDS = _any_of(
     r"\border \binvoice \breceipt \btrack(?:ing)?\b \bparcel \bref\b \br[eé]f\. \breference",
     r"\bbooking \bconfirmation \breservation \bticket \bcase_no \bjob\b \bquote\b \bitem \barticle",

@@ -28,6 +28,8 @@ IMMEDIATE_STOP_S = 10.0
 STILL_IN_USE = "pre-existing shared memory block"
 
 # fsync and synchronous_commit keep their default, on: an acknowledged unlock is never lost.
+# A segment of the log is closed within ten minutes and removed by the checkpoint after that, not
+# kept under another name: docs/privacy.md says how long a deleted key stands there.
 # Terse errors: a DETAIL line shows the values of the row that failed.
 SETTINGS = f"""\
 # Written by sixfold at every start; use ALTER SYSTEM for settings of your own.
@@ -43,6 +45,9 @@ max_wal_size = '1GB'
 min_wal_size = '128MB'
 wal_compression = 'on'
 checkpoint_timeout = '10min'
+archive_timeout = '10min'
+wal_recycle = off
+wal_init_zero = off
 random_page_cost = 1.1
 autovacuum_naptime = '15s'
 jit = off
