@@ -170,3 +170,17 @@ async def test_a_newer_export_says_what_it_adds(page, upload, tmp_path):
     await page.shows(".tile", "600")
     page.choose_file(".newer #file", newer)
     await page.shows("#changes", "This export holds nothing new.")
+
+
+async def test_an_account_is_taken_away_and_deleted(page, upload):
+    await upload("WhatsApp Chat with Ana.txt", CHAT.encode())
+    await page.shows("#chat-title")
+    await page.click("summary", "alice")
+    await page.click(".menu-items a", "Account")
+    await page.click("button", "Download everything")
+    await until(lambda: len(page.sent("GET", "/api/me/export")) == 1)
+    await page.click("button", "Delete the account")
+    await page.shows("dialog", "unused coins are lost")
+    await page.click("dialog button", "Delete for good")
+    await page.shows("h1", "What your chat says")
+    assert page.texts(".failure") == []

@@ -101,6 +101,7 @@ export default {
   "words.seasons": "Damals und jetzt", "words.seasons.says": "Wörter der ersten Hälfte und der zweiten.", "words.season": "{from} – {to}", "words.word": "Wort", "words.whose": "Von wem", "words.count": "Anzahl",
   "emoji.title": "Emoji", "emoji.says": "{emoji} führt, {n}-mal.", "emoji.one": "Emoji",
 
+  "categories.offer": "Was du lesen würdest",
   "categories.title": "Je sechs Einsichten", "category.read": "Lesen", "category.watch": "Zusehen", "category.earlier": "Die früheren lesen",
   "category.none": "Dazu gibt es zu wenig zu sagen.",
   "state.owned": "Deins", "state.running": "Wird geschrieben", "state.locked": "Gesperrt", "state.none": "Zu wenig zu sagen",
@@ -120,7 +121,6 @@ export default {
   "insight.deleted": "Mit dem Chat gelöscht.", "insight.unreadable": "Das lässt sich gerade nicht öffnen. Wir wissen davon.", "insight.none": "Hier gibt es nichts zu lesen.",
   "evidence.open": { one: "Die Nachricht zeigen", other: "Die {n} Nachrichten zeigen" }, "evidence.close": "Nachrichten ausblenden", "evidence.more": { one: "{n} weitere Nachricht", other: "{n} weitere Nachrichten" }, "evidence.this": "diese Nachricht",
   "kind.media": "Foto oder Medien", "kind.deleted": "gelöschte Nachricht", "kind.empty": "leere Nachricht", "kind.poll": "Umfrage", "kind.call": "Anruf", "kind.location": "Standort",
-  "feedback.title": "Stimmt das?", "feedback.right": "Stimmt", "feedback.wrong": "Stimmt nicht", "feedback.unkind": "Unfreundlich", "feedback.thanks": "Danke.",
   "share.card": "Karte machen", "share.shape": "Form", "share.story": "9:16", "share.square": "1:1", "share.names": "Namen zeigen", "share.local": "Auf deinem Gerät gezeichnet. Nichts wird hochgeladen.", "share.save": "Bild speichern", "share.print": "Drucken", "share.report": "Als Seite speichern",
   "sent.title": "Was gesendet wurde", "sent.deleted": "Der Chat wurde gelöscht, und mit ihm, was darüber gesendet wurde.", "sent.nothing": "Es wurde nichts an irgendwen gesendet.", "sent.to": "An {provider} gesendet, Wort für Wort. Namen und Nummern von Personen wurden vorher ersetzt.", "sent.call": "Versuch {n}", "sent.system": "Regeln", "sent.user": "Chat und Frage", "sent.assistant": "Antwort des Modells",
 

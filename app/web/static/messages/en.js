@@ -101,6 +101,7 @@ export default {
   "words.seasons": "Then and now", "words.seasons.says": "Words of the first half, and of the second.", "words.season": "{from} – {to}", "words.word": "Word", "words.whose": "Whose", "words.count": "Times",
   "emoji.title": "Emoji", "emoji.says": "{emoji} leads, {n} times.", "emoji.one": "Emoji",
 
+  "categories.offer": "What you would read",
   "categories.title": "Six insights each", "category.read": "Read", "category.watch": "Watch", "category.earlier": "Read the earlier ones",
   "category.none": "There is too little to say about this.",
   "state.owned": "Yours", "state.running": "Being written", "state.locked": "Locked", "state.none": "Too little to say",
@@ -120,7 +121,6 @@ export default {
   "insight.deleted": "Deleted with its chat.", "insight.unreadable": "It cannot be opened just now. We were told.", "insight.none": "Nothing to read here.",
   "evidence.open": { one: "Show the message", other: "Show the {n} messages" }, "evidence.close": "Hide the messages", "evidence.more": { one: "{n} more message", other: "{n} more messages" }, "evidence.this": "this message",
   "kind.media": "photo or media", "kind.deleted": "deleted message", "kind.empty": "empty message", "kind.poll": "poll", "kind.call": "call", "kind.location": "location",
-  "feedback.title": "Is this right?", "feedback.right": "Right", "feedback.wrong": "Wrong", "feedback.unkind": "Unkind", "feedback.thanks": "Thank you.",
   "share.card": "Make a card", "share.shape": "Shape", "share.story": "9:16", "share.square": "1:1", "share.names": "Show names", "share.local": "Drawn on your device. Nothing is uploaded.", "share.save": "Save the picture", "share.print": "Print", "share.report": "Save as a page",
   "sent.title": "What was sent", "sent.deleted": "The chat was deleted, and with it what was sent about it.", "sent.nothing": "Nothing was sent to anybody.", "sent.to": "Sent to {provider}, word for word. Names and numbers of people were replaced before.", "sent.call": "try {n}", "sent.system": "Rules", "sent.user": "Chat and question", "sent.assistant": "The model’s own answer",
 

@@ -24,7 +24,7 @@ export function Calendar({ told, shown }) {
     rows: [...days].filter(([, count]) => count).map(([day, count]) => [plainDay(day), count]),
   };
   return html`<${Figure} wide title=${t("calendar.title")} says=${says} table=${table}>
-    ${(all ? years : years.slice(0, YEARS_SHOWN)).map((year) => html`<${Year} key=${year} year=${year} days=${days} most=${most} />`)}
+    ${(all ? years : years.slice(0, YEARS_SHOWN)).toReversed().map((year) => html`<${Year} key=${year} year=${year} days=${days} most=${most} />`)}
     <${Scale} most=${most} />
     ${!all && years.length > YEARS_SHOWN ? html`<button type="button" class="plain" onClick=${() => showAll(true)}>${t("calendar.all", { n: years.length })}</button>` : null}
   <//>`;

@@ -4,7 +4,7 @@ import { Failure, useAction } from "../app/acting.js";
 import { html, useId } from "../app/html.js";
 import { go, path } from "../app/router.js";
 import { hasEnded } from "../app/stream.js";
-import { has, t } from "../app/words.js";
+import { has, language, t } from "../app/words.js";
 
 export const categoryTitle = (category) => named("category", category.key, category.title);
 export const insightTitle = (insight) => named("insight", insight.key, insight.title);
@@ -26,16 +26,16 @@ export function stateOf(category, chat, jobs, told) {
 const reasonOf = ({ reason }) =>
   (reason ? (has(`reason.${reason.code}`) ? t(`reason.${reason.code}`) : reason.text) : t("category.none"));
 
-export function Categories({ chat, categories, jobs, worth, balance, buy, base = path("chats", chat.id) }) {
-  return html`<section aria-labelledby="categories-title"><h2 id="categories-title">${t("categories.title")}</h2>
-    <div class="cards">${categories.map((category) => {
+export function Categories({ chat, categories, jobs, worth, balance, buy, base = path("chats", chat.id), isOffer = false }) {
+  return html`<section aria-labelledby="categories-title"><h2 id="categories-title">${t(isOffer ? "categories.offer" : "categories.title")}</h2>
+    <div class="cards ${isOffer ? "offer" : ""}">${categories.map((category) => {
       const told = worth?.find((one) => one.category === category.key);
       return html`<${Card} key=${category.key} category=${told ? { ...category, price_coins: told.price_coins } : category}
-        state=${stateOf(category, chat, jobs, told)} balance=${balance} buy=${buy} address=${`${base}/${category.key}`} />`;
+        state=${stateOf(category, chat, jobs, told)} balance=${balance} buy=${buy} isOffer=${isOffer} address=${`${base}/${category.key}`} />`;
     })}</div></section>`;
 }
 
-function Card({ category, state, balance, buy, address }) {
+function Card({ category, state, balance, buy, address, isOffer }) {
   const { busy, failure, run } = useAction();
   const id = useId();
   const unlock = () => run(async () => { if (await buy(category)) go(address); });
@@ -44,7 +44,8 @@ function Card({ category, state, balance, buy, address }) {
   return html`<article class="card category ${kind}" aria-labelledby=${id}>
     <div class="title-row"><h3 id=${id}>${categoryTitle(category)}</h3><span class="state ${kind}">${t(`state.${kind}`)}</span></div>
     ${kind === "running" ? html`<progress max=${job.progress.total} value=${job.progress.completed} aria-label=${t("watch.ready")}></progress>` : null}
-    <ul class="petals">${category.insights.map((one) => html`<li key=${one.key} title=${one.description}>${insightTitle(one)}</li>`)}</ul>
+    <ul class="petals">${category.insights.map((one) => html`<li key=${one.key} title=${isOffer ? null : one.description}>
+      ${isOffer && language === "en" ? html`<b>${insightTitle(one)}</b> ${one.description}` : insightTitle(one)}</li>`)}</ul>
     ${state.reason ? html`<p class="quiet reason">${state.reason}</p>` : null}
     <div class="foot">
       ${kind === "owned" ? html`<a class="button" href=${address}>${t("category.read")}</a>` : null}

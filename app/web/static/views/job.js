@@ -50,7 +50,7 @@ export function Category({ source, category: key }) {
   const job = state.job ?? newest;
   const offers = state.kind === "locked" || state.kind === "none";
   const offer = offers ? html`<${Categories} chat=${chat} categories=${[category]} jobs=${own} worth=${worth.value.get(chat.id)} balance=${balance.value}
-    buy=${(one) => buy(chat.id, one)} />` : null;
+    isOffer=${true} buy=${(one) => buy(chat.id, one)} />` : null;
   if (job) return html`<${Job} key=${job.job_id} source=${source} job=${job} />${offer}`;
   return html`<${Head} chat=${chat} category=${category} />${offer}`;
 }

@@ -6,7 +6,6 @@ import { listed, number, duration, plainName, share, t } from "../app/words.js";
 import { Bar, colour } from "../pictures/figure.js";
 import { Evidence } from "./bubbles.js";
 import { insightTitle } from "./categories.js";
-import { Feedback } from "./feedback.js";
 import { Share } from "./share.js";
 
 const FINDINGS_FIRST = 3;
@@ -46,8 +45,7 @@ function Insight({ insight, job, source }) {
       <p dir="auto">${finding.claim}</p>
       <${Evidence} finding=${finding} source=${source} revision=${job.chat_revision} /></li>`)}</ol>
     ${!all && content.findings.length > FINDINGS_FIRST ? html`<button type="button" class="plain" onClick=${() => showAll(true)}>${t("reader.more", { n: content.findings.length - FINDINGS_FIRST })}</button>` : null}
-    <div class="row tools"><${Share} insight=${insight} title=${insightTitle(insight)} source=${source} job=${job} />
-      ${source.isSample ? null : html`<${Feedback} jobId=${job.job_id} insight=${insight.key} />`}</div>
+    <div class="row tools"><${Share} insight=${insight} title=${insightTitle(insight)} source=${source} job=${job} /></div>
     <details class="behind"><summary>${t("reader.details")}</summary><${Metrics} metrics=${content.metrics} />
       <p class="quiet">${t("reader.confidence", { share: share(content.confidence) })}</p></details>
   </section>`;
