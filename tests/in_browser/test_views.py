@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.support.browser import Page
-from tests.support.console import VIEWS, prepare
+from tests.support.console import VIEWS, prepare, sign_in
+from tests.support.processes import SAMPLE
 
 AXE = (Path(__file__).parents[1] / "support" / "axe" / "axe.min.js").read_text(encoding="utf-8")
 WIDTHS = (1280, 640, 390)
@@ -69,4 +70,12 @@ async def test_the_page_speaks_german_to_those_who_ask_for_it(browser, api, toke
         page.goto(f"{api.base_url}/")
         await page.shows("h1", "Was euer Chat")
         assert page.evaluate("document.documentElement.lang") == "de"
+        sign_in(page, token)
+        await page.shows("#file-name", "Exportierten Chat wählen")
+        page.choose_file("#file", SAMPLE)
+        await page.shows(".chart[data-drawn]")
+        await page.shows(".unlock", "Für 50 Münzen freischalten")
+        for width in WIDTHS:
+            page.show_at(width, 900)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.complaints() == []

@@ -34,10 +34,11 @@ export function followLinks() {
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey
       || event.shiftKey || event.altKey || link.target || link.hasAttribute("download")
       || link.origin !== location.origin || !isOwn(link.pathname)) return;
+    // To another place of the same view the browser goes by itself.
+    if (link.hash && link.pathname === location.pathname) return;
     event.preventDefault();
-    const isElsewhere = link.pathname !== location.pathname;
     go(link.pathname + link.search + link.hash);
-    if (isElsewhere) arrive();
+    arrive();
   });
 }
 

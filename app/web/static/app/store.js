@@ -19,9 +19,11 @@ export const revealed = signal(new Set());
 const streams = new Map();
 
 export const activeJobs = computed(() => [...jobs.value.values()].filter((job) => !hasEnded(job)));
+/** Insights that are written, or of which it is known that there is nothing to write. */
+export const readyOf = (job) => job.progress.completed + (job.progress.empty ?? 0);
 /** Insights ready, of all under way, for the title. */
 export const ready = computed(() => activeJobs.value.reduce(
-  (sum, job) => ({ done: sum.done + job.progress.completed, total: sum.total + job.progress.total }),
+  (sum, job) => ({ done: sum.done + readyOf(job), total: sum.total + job.progress.total }),
   { done: 0, total: 0 }));
 
 /** Reads what every view needs; again when somebody else signs in. */

@@ -5,7 +5,7 @@ import { signal } from "./html.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 const SILENCE_MS_MAX = 40_000; // The server says something every 15 s.
-const FINAL = new Set(["not_found", "unauthorized", "forbidden"]);
+const FINAL = new Set(["not_found", "unauthorized", "forbidden", "job_unreadable"]);
 const ENDED = new Set(["succeeded", "failed", "cancelled", "expired"]);
 
 export const hasEnded = (job) => ENDED.has(job.state);
@@ -35,7 +35,7 @@ export async function follow(jobId, show, given) {
       try {
         if (failures && seen(await read(`/api/insights/jobs/${jobId}`, { signal: given }))) return;
         for await (const event of listen(jobId, version, given)) {
-          if (event.name === "problem") throw new Error("the job cannot be shown just now");
+          if (event.name === "problem") throw new Refused(JSON.parse(event.data));
           version = event.id ?? version;
           if (seen(JSON.parse(event.data))) return;
         }

@@ -3,6 +3,7 @@
 import { Failure, useAction } from "../app/acting.js";
 import { html, useId } from "../app/html.js";
 import { go, path } from "../app/router.js";
+import { readyOf } from "../app/store.js";
 import { hasEnded } from "../app/stream.js";
 import { has, language, t } from "../app/words.js";
 
@@ -43,7 +44,7 @@ function Card({ category, state, balance, buy, address, isOffer }) {
   const after = balance ? balance.available - category.price_coins : null;
   return html`<article class="card category ${kind}" aria-labelledby=${id}>
     <div class="title-row"><h3 id=${id}>${categoryTitle(category)}</h3><span class="state ${kind}">${t(`state.${kind}`)}</span></div>
-    ${kind === "running" ? html`<progress max=${job.progress.total} value=${job.progress.completed} aria-label=${t("watch.ready")}></progress>` : null}
+    ${kind === "running" ? html`<progress max=${job.progress.total} value=${readyOf(job)} aria-label=${t("watch.ready")}></progress>` : null}
     <ul class="petals">${category.insights.map((one) => html`<li key=${one.key} title=${isOffer ? null : one.description}>
       ${isOffer && language === "en" ? html`<b>${insightTitle(one)}</b> ${one.description}` : insightTitle(one)}</li>`)}</ul>
     ${state.reason ? html`<p class="quiet reason">${state.reason}</p>` : null}

@@ -5,7 +5,7 @@ import { read } from "../app/api.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../app/html.js";
 import { inWords } from "../app/refusals.js";
 import { path, place } from "../app/router.js";
-import { balance, buy, cancel, categories, jobs, readJob, revealed, title, worth } from "../app/store.js";
+import { balance, buy, cancel, categories, jobs, readJob, readyOf, revealed, title, worth } from "../app/store.js";
 import { hasEnded } from "../app/stream.js";
 import { duration, t } from "../app/words.js";
 import { Categories, categoryTitle, insightTitle, stateOf } from "./categories.js";
@@ -109,7 +109,7 @@ export function settlement({ settlement: told, price_coins: price, error_code: c
 function Lanes({ job }) {
   const now = useClock(!hasEnded(job));
   const elapsed = job.started_at ? Math.max(0, (now - Date.parse(job.started_at)) / 1000) : 0;
-  const done = job.progress.completed;
+  const done = readyOf(job);
   return html`<section class="watch card" aria-labelledby="watch-title">
     <div class="title-row"><h2 id="watch-title">${hasEnded(job) ? t(`job.${job.state}`) : job.state === "queued" ? t("watch.waiting") : t("watch.title")}</h2>
       <span class="count" aria-live="polite">${t("watch.count", { done, total: job.progress.total })}</span></div>

@@ -3,9 +3,9 @@
 import { html, useEffect, useRef, useState } from "../app/html.js";
 import { path, place } from "../app/router.js";
 import { signOut, user } from "../app/session.js";
-import { activeJobs, balance, chats } from "../app/store.js";
+import { activeJobs, balance, chats, readyOf } from "../app/store.js";
 import { isReconnecting } from "../app/stream.js";
-import { number, t } from "../app/words.js";
+import { t } from "../app/words.js";
 
 export function Brand() {
   return html`<a class="brand" href="/"><${Mark} />Sixfold</a>`;
@@ -95,9 +95,7 @@ function ChatLink({ chat, isHere }) {
   return html`<li><a href=${path("chats", chat.id)} aria-current=${isHere ? "page" : null}>
     <bdi>${chat.unreadable ? t("chat.unreadable") : chat.title}</bdi>
     <small>${running
-      ? t("watch.short", { done: running.progress.completed, total: running.progress.total })
+      ? t("watch.short", { done: readyOf(running), total: running.progress.total })
       : t("messages", { n: chat.message_count })}</small>
   </a></li>`;
 }
-
-export const NumberCell = ({ value }) => html`<td class="number">${number(value)}</td>`;
