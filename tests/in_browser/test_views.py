@@ -37,7 +37,7 @@ async def test_no_view_has_a_barrier_at_any_size_in_any_theme(page: Page, workin
 
 async def test_at_400_percent_the_header_leaves_room(page: Page):
     page.show_at(320, 256)
-    await page.shows(".top")
+    await page.shows(".steps")
     assert page.evaluate("document.querySelector('.top').getBoundingClientRect().height") < 70
     page.evaluate("scrollTo(0, 400)")
     assert page.evaluate("document.querySelector('.top').getBoundingClientRect().bottom") <= 0

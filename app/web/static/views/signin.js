@@ -29,7 +29,7 @@ export function SignIn() {
       ${asked && html`<h1>${parts("sign_in.ask", { user: html`<bdi class="name">${asked.user_id}</bdi>` })}</h1>
         <p class="quiet">${t("sign_in.why")}</p>
         ${user.value && user.value !== asked.user_id ? html`<p class="warning">${parts("sign_in.instead", { user: html`<bdi><b>${user.value}</b></bdi>` })}</p>` : null}
-        <p><button type="button" id="confirm-sign-in" aria-busy=${entering.busy} onClick=${confirm}>${parts("sign_in.yes", { user: html`<bdi>${asked.user_id}</bdi>` })}</button>
+        <p><button type="button" id="confirm-sign-in" aria-busy=${entering.busy} onClick=${confirm}><span>${parts("sign_in.yes", { user: html`<bdi>${asked.user_id}</bdi>` })}</span></button>
           ${" "}<a class="button plain" href="/">${t("sign_in.no")}</a></p>
         <${Failure} text=${entering.failure} />`}
       ${!asked && html`<h1>${t("sign_in")}</h1>
