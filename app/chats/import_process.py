@@ -50,8 +50,8 @@ def _reading(asked: dict[str, Any]) -> ReadingOrder:
 
 def _drawn(period: list[str | None], blocks: Frames) -> bytes:
     messages = [message for block in blocks for message in decode_block(block)]
-    first_day, last_day = (day and date.fromisoformat(day) for day in period)
-    return draw(messages, first_day or None, last_day or None).model_dump_json().encode()
+    first_day, last_day = (date.fromisoformat(day) if day else None for day in period)
+    return draw(messages, first_day, last_day).model_dump_json().encode()
 
 
 def _told(revision: Revision) -> Frames:
