@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-import sys
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +13,6 @@ import orjson
 import typer
 from alembic import command
 from alembic.config import Config
-from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from app.chats.key_storage import erase_deleted_keys
@@ -37,10 +34,10 @@ from app.jobs.user_deletion import DeletedUser
 from app.jobs.user_deletion import delete_user as delete_all_of_user
 from app.llm.ping import ping_model
 from app.local.demo import run_demo
-from app.local.job_bars import JobBars
+from app.local.job_bars import shown_snapshots
 from app.local.supervisor import run_up
 from app.logging import configure_logging
-from app.progress.snapshots import QueuePositions, Snapshot
+from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
 from app.reachability import one_line
 from app.settings import DATA_DIR_DEFAULT, load_settings, shows_tracebacks
@@ -344,29 +341,12 @@ async def _watch(job_id: UUID) -> None:
     job = await find_job(job_id)
     keyring = KeyRing(load_settings().master_keys)
     feed = SnapshotFeed(keyring, QueuePositions(), stopping=asyncio.Event())
-    with _shown_snapshots() as show:
+    with shown_snapshots() as show:
         async for event in watch(feed, job.user_id, job_id, after_version=None):
             # An operator sees how far it is, not what it says.
-            show(event.snapshot, {"insights": {"__all__": {"content"}}})
+            hidden = {"insights": {"__all__": {"content"}}}
+            show(event.snapshot.model_dump(mode="json", exclude=hidden))
     await feed.close()
-
-
-@contextmanager
-def _shown_snapshots() -> Generator[Callable[[Snapshot, Any], None]]:
-    """Shows snapshots without what they are told to leave out: as bars, or as JSON."""
-    if not sys.stdout.isatty():
-        yield lambda snapshot, hidden: typer.echo(snapshot.model_dump_json(exclude=hidden))
-        return
-    told = ""
-    with JobBars(Console(highlight=False)) as bars:
-
-        def show(snapshot: Snapshot, hidden: Any) -> None:
-            nonlocal told
-            told = f"{snapshot.state}. {snapshot.message}"
-            bars.show(snapshot.model_dump(mode="json", exclude=hidden))
-
-        yield show
-    typer.echo(told)
 
 
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:

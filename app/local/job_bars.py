@@ -1,8 +1,12 @@
 """Six bars on a terminal, one for each insight of a job; they move while a job runs."""
 
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
@@ -43,6 +47,29 @@ class JobBars:
                 completed=int(insight["state"] == "completed"),
                 state=_said(insight),
             )
+
+
+@contextmanager
+def shown_snapshots() -> Generator[Callable[[Json], None]]:
+    """Shows snapshots on standard output: as bars on a terminal, elsewhere a line of JSON each."""
+    if not sys.stdout.isatty():
+        yield lambda snapshot: _write(orjson.dumps(snapshot).decode())
+        return
+    last: Json = {}
+    with JobBars(Console(highlight=False)) as bars:
+
+        def show(snapshot: Json) -> None:
+            last.update(snapshot)
+            bars.show(snapshot)
+
+        yield show
+    if last:
+        _write(f"{last['state']}. {last['message']}")
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _said(insight: Json) -> str:

@@ -1,6 +1,6 @@
 // A picture: what it is, a sentence of what it shows, the drawing, and the numbers behind it.
 
-import { html } from "../app/html.js";
+import { html, useState } from "../app/html.js";
 import { number, t } from "../app/words.js";
 
 export function Figure({ title, says, table, controls, wide, children }) {
@@ -14,13 +14,14 @@ export function Figure({ title, says, table, controls, wide, children }) {
 
 /** The table behind a picture: `heads` and `rows`, the first cell of each names the row. */
 function Behind({ heads, rows, title }) {
-  return html`<details class="behind"><summary>${t("table")}</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("table.of", { title })}><table>
+  const [open, setOpen] = useState(false); // Of ten years it has thousands of rows.
+  return html`<details class="behind" onToggle=${(event) => setOpen(event.currentTarget.open)}><summary>${t("table")}</summary>
+    ${open && html`<div class="scroll" tabindex="0" role="region" aria-label=${t("table.of", { title })}><table>
       <thead><tr>${heads.map((head, n) => html`<th key=${n} scope="col" class=${n ? "number" : ""}><bdi>${head}</bdi></th>`)}</tr></thead>
       <tbody>${rows.map((row, n) => html`<tr key=${n}>${row.map((cell, m) => (m
         ? html`<td key=${m} class="number">${typeof cell === "number" ? number(cell) : cell}</td>`
         : html`<th key=${m} scope="row"><bdi>${cell}</bdi></th>`))}</tr>`)}</tbody>
-    </table></div></details>`;
+    </table></div>`}</details>`;
 }
 
 /** The colour of a person is that of their rank; those beyond share one. */
