@@ -344,7 +344,7 @@ async def _watch(job_id: UUID) -> None:
     with shown_snapshots() as show:
         async for event in watch(feed, job.user_id, job_id, after_version=None):
             # An operator sees how far it is, not what it says.
-            hidden = {"insights": {"__all__": {"content"}}}
+            hidden = {"insights": {"__all__": {"content", "empty_reason"}}}
             show(event.snapshot.model_dump(mode="json", exclude=hidden))
     await feed.close()
 

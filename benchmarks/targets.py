@@ -258,6 +258,19 @@ TARGETS = (
     Target(
         "100k messages uploaded to statistics", (AT_MOST, 1.5, "s"), _import_of_100k("upload_s")
     ),
+    Target(
+        "messages parsed a second on one core, the slowest format",
+        (AT_LEAST, 300_000, "/s"),
+        lambda seen: min(
+            *seen["imports"]["layouts_parsed_s"].values(),
+            *seen["imports"]["messengers_parsed_s"].values(),
+        ),
+    ),
+    Target(
+        "memory of the reader with 300,000 messages, the largest format",
+        (AT_MOST, 400, "MB"),
+        lambda seen: max(seen["imports"]["reader_mb"].values()),
+    ),
     Target("event loop blocked by an upload", (AT_MOST, 50, "ms"), _import_of_100k("blocked_ms")),
     Target(
         "killed worker: its jobs run again after lease end",

@@ -55,6 +55,17 @@ async def test_an_archive_has_the_columns_of_its_table_in_their_order(database_u
     await connection.close()
 
 
+async def test_functions_with_the_owners_rights_look_into_no_caller_s_tables_first(
+    database_url: str,
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    paths = await connection.fetch("SELECT proname, proconfig FROM pg_proc WHERE prosecdef")
+    await connection.close()
+    assert len(paths) >= 6
+    searched = {one["proname"]: ",".join(one["proconfig"] or ()) for one in paths}
+    assert [name for name, path in searched.items() if not path.endswith(", pg_temp")] == []
+
+
 async def test_what_is_archived_comes_back_when_the_archive_is_taken_away(
     alembic: Config, database_url: str
 ) -> None:

@@ -10,13 +10,16 @@ from app.api.identity import WHOLE, StoredText, UserId
 from app.api.problems import refusals
 from app.api.state import api_state
 from app.catalog.categories import CATEGORIES, UnknownCategory
+from app.catalog.fit import Fit
 from app.errors import NotFound
 from app.unlocks.batch import UnlockOrder
+from app.unlocks.offers import Offer, list_offers
 from app.unlocks.unlock import (
     AlreadyUnlocked,
     DailyLimit,
     IdempotencyKeyReused,
     InsufficientCoins,
+    NotEnoughMessages,
     PriceChanged,
     ProviderUnavailable,
     UnlockInProgress,
@@ -46,6 +49,29 @@ class CategoryBody(BaseModel):
 
 class CategoryList(BaseModel):
     items: list[CategoryBody]
+
+
+class ShortageBody(BaseModel):
+    code: str
+    text: str
+
+
+class OfferBody(BaseModel):
+    """A category, and whether the chat can carry it: `none` is not sold, of `thin` some insights
+    may turn out empty, which are not charged. `reason` says what is missing. `owned`: it is
+    unlocked for what the chat holds now, by the job `job_id`."""
+
+    category: str
+    title: str
+    price_coins: int
+    owned: bool
+    job_id: UUID | None
+    fit: Fit
+    reason: ShortageBody | None
+
+
+class OfferList(BaseModel):
+    items: list[OfferBody]
 
 
 class UnlockBody(BaseModel):
@@ -110,6 +136,25 @@ async def list_categories() -> CategoryList:
     )
 
 
+@router.get("/chats/{chat_id}/categories", responses=refusals(NotFound))
+async def list_categories_of_chat(user_id: UserId, chat_id: UUID) -> OfferList:
+    """What a chat can be unlocked for, for how many coins, and whether it holds enough for it."""
+    return OfferList(items=[_offered(offer) for offer in await list_offers(user_id, chat_id)])
+
+
+def _offered(offer: Offer) -> OfferBody:
+    short = offer.short
+    return OfferBody(
+        category=offer.category.key,
+        title=offer.category.title,
+        price_coins=offer.category.price_coins,
+        owned=offer.job_id is not None,
+        job_id=offer.job_id,
+        fit=offer.fit,
+        reason=short and ShortageBody(code=short.code, text=short.text),
+    )
+
+
 @router.post(
     "/insights/unlock",
     status_code=202,
@@ -119,6 +164,7 @@ async def list_categories() -> CategoryList:
         UnknownCategory,
         AlreadyUnlocked,
         UnlockInProgress,
+        NotEnoughMessages,
         PriceChanged,
         ProviderUnavailable,
         DailyLimit,
@@ -142,7 +188,8 @@ async def unlock(
     given: UnlockBody,
     idempotency_key: IdempotencyKey = None,
 ) -> UnlockedBody:
-    """Reserves the price and starts the six insights; coins are charged when all six exist."""
+    """Reserves the price and starts the six insights; a sixth of it is charged for each that is
+    written, and what is empty is not charged."""
     state = api_state(request)
     order = UnlockOrder(
         user_id=user_id,

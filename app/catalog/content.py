@@ -1,4 +1,4 @@
-"""What an insight says: findings that name the messages they rest on."""
+"""What an insight says: findings that name the messages they rest on; or why it says nothing."""
 
 from typing import Annotated
 
@@ -21,6 +21,10 @@ Summary = Annotated[
 Claim = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=600, pattern=_NO_CONTROL),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_NO_CONTROL),
 ]
 MetricName = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=_NO_CONTROL)]
 MetricText = Annotated[str, StringConstraints(max_length=300, pattern=_NO_CONTROL)]
@@ -54,6 +58,23 @@ class InsightContent(BaseModel):
     findings: Annotated[list[Finding], Field(min_length=1, max_length=FINDINGS_MAX)]
     metrics: Annotated[dict[MetricName, Metric], Field(max_length=METRICS_MAX)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class NothingToSay(BaseModel):
+    """Why an insight is empty: a stable code, and a sentence that is shown. Nobody pays for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    text: Reason
+
+
+NOTHING_FOUND = NothingToSay(
+    code="nothing_found", text="No message of this chat speaks to this question."
+)
+UNPROVEN = NothingToSay(
+    code="unproven", text="Nothing that could be said about this is borne out by the messages."
+)
 
 
 def checked_evidence(content: InsightContent, *, message_count: int) -> InsightContent:

@@ -56,7 +56,10 @@ def merge(old: Sequence[Message], new: Sequence[Message]) -> Merged:
     changed = len(replaced)
     superseded = len(told) - changed
     return Merged(
-        [message._replace(number=number) for number, message in enumerate(merged, 1)],
+        [
+            message if message.number == number else message._replace(number=number)
+            for number, message in enumerate(merged, 1)
+        ],
         Changes(
             added=len(new) - known - len(told),
             changed=changed,
@@ -77,10 +80,24 @@ def _key(message: Message) -> Hashable:
 
 def _places(old: Sequence[Message], new: Sequence[Message]) -> list[int | None]:
     """Where each new message stands in the old ones; of the same ones in a minute in turn."""
-    free: defaultdict[Hashable, deque[int]] = defaultdict(deque)
-    for place, message in enumerate(old):
-        free[_key(message)].append(place)
-    return [found.popleft() if (found := free.get(_key(message))) else None for message in new]
+    pairs = enumerate(zip(old, new, strict=False))
+    known = next((at for at, (a, b) in pairs if _key(a) != _key(b)), min(len(old), len(new)))
+    places: list[int | None] = list(range(known))
+    # Of most keys there is one message: a queue for each would take more than the messages.
+    first: dict[Hashable, int] = {}
+    following: dict[int, int] = {}
+    last: dict[Hashable, int] = {}
+    for place in range(known, len(old)):
+        key = _key(old[place])
+        before = last.get(key, first.setdefault(key, place))
+        if before != place:
+            following[before] = last[key] = place
+    for index in range(known, len(new)):
+        place = first.pop(key := _key(new[index]), None)
+        if place is not None and place in following:
+            first[key] = following[place]
+        places.append(place)
+    return places
 
 
 def _told_anew(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from app.chats.message import Message, MessageKind
+from app.chats.substance import Substance, substance_of
 
 MESSAGES_PER_BLOCK = 500
 
@@ -43,6 +44,7 @@ class EncodedChat:
     message_count: int
     first_at: datetime
     last_at: datetime
+    substance: Substance
 
 
 def encode_chat(meta: ChatMeta, messages: Sequence[Message]) -> EncodedChat:
@@ -56,6 +58,7 @@ def encode_chat(meta: ChatMeta, messages: Sequence[Message]) -> EncodedChat:
         message_count=len(messages),
         first_at=min(message.at for message in messages).astimezone(UTC),
         last_at=max(message.at for message in messages).astimezone(UTC),
+        substance=substance_of(messages),
     )
 
 

@@ -26,18 +26,21 @@ NEW = Changes(added=0, changed=0, known=0, kept=0)
 
 def answer(request: Frames) -> Frames:
     """The chat: a description, its meta and its blocks; or why it is refused."""
-    order, meta, raw, *blocks = request
+    # Nothing here holds the file: who reads it gives it back as soon as it is read.
+    order, meta, file, *blocks = request[0], request[1], request[2:3], *request[3:]
+    request.clear()
     asked = orjson.loads(order)
     try:
         if not meta:
-            chat = read_chat(raw, _reading(asked), bytes_max=asked["bytes_max"])
+            chat = read_chat(file.pop(), _reading(asked), bytes_max=asked["bytes_max"])
             return _told(Revision(chat, NEW))
         if (period := asked.get("pictures")) is not None:
             return [orjson.dumps({}), _drawn(period, blocks)]
         known = ChatMeta(**orjson.loads(meta))
         if names := asked.get("names"):
             return _told(join(names, known, blocks))
-        return _told(revise(raw, _reading(asked), known, blocks, bytes_max=asked["bytes_max"]))
+        bytes_max = asked["bytes_max"]
+        return _told(revise(file.pop(), _reading(asked), known, blocks, bytes_max=bytes_max))
     except DomainError as refusal:
         told = {"code": refusal.code, "detail": refusal.detail, "facts": refusal.facts}
         return [orjson.dumps({"refused": told}, default=str)]

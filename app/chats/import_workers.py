@@ -14,6 +14,7 @@ from app.chats.blocks import ChatMeta, EncodedChat
 from app.chats.pictures import EmptyPeriod
 from app.chats.reading import ReadingOrder
 from app.chats.revising import Revision
+from app.chats.substance import Substance
 from app.chats.transcript import (
     AmbiguousDates,
     EmptyChat,
@@ -119,5 +120,6 @@ def _revision(reply: Frames) -> Revision:
         message_count=head["message_count"],
         first_at=datetime.fromisoformat(head["first_at"]),
         last_at=datetime.fromisoformat(head["last_at"]),
+        substance=Substance(**head["substance"]),
     )
     return Revision(chat, changes)

@@ -41,6 +41,10 @@ chats = Table(
     ),
     Column("preparing_until", DateTime(timezone=True)),
     Column("revision", Integer, nullable=False, server_default=text("1")),
+    # What the newest revision holds (app.chats.substance); null where it was not counted yet.
+    Column("worded_count", Integer),
+    Column("voice_count", Integer),
+    Column("day_count", Integer),
     CheckConstraint("message_count > 0", name="message_count"),
     Index("ix_chats_newest", "user_id", "created_at", "id"),
     Index("ix_chats_used_at", "used_at"),

@@ -47,6 +47,7 @@ def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat
     Raises the refusals of `read_transcript` and of `read_export`.
     """
     parsed = read_file(raw, order, bytes_max=bytes_max)
+    del raw  # Where the caller gave it away, it is given back before the rest is made.
     title = title_of(parsed.title, order.filename, list(parsed.participants))
     meta = describe(parsed.messages, title, asdict(parsed.report), membership_of(parsed))
     return encode_chat(meta, parsed.messages)

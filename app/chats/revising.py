@@ -45,6 +45,7 @@ def revise(
     if not order.timezone:
         order = replace(order, timezone=time_zone_of(blocks[0]))
     parsed = read_file(raw, order, bytes_max=bytes_max)
+    del raw
     named = under_one_name(_messages(blocks), parsed.messages, meta.joined)
     merged = merge(named.old, named.new)
     changes = replace(merged.changes, renamed=named.names)

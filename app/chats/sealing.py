@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.chats.blocks import EncodedChat
+from app.chats.substance import Substance
 from app.crypto import ChatKey, KeyRing, WrappedKey
 
 
@@ -23,6 +24,7 @@ class SealedRevision:
     message_count: int
     first_at: datetime
     last_at: datetime
+    substance: Substance
     blocks: tuple[bytes, ...]
     revision: int
     first_ord: int
@@ -70,6 +72,7 @@ def _sealed(
         "message_count": chat.message_count,
         "first_at": chat.first_at,
         "last_at": chat.last_at,
+        "substance": chat.substance,
         "blocks": tuple(
             key.seal(block, "block", user_id, chat_id, ord_)
             for ord_, block in enumerate(chat.blocks, first_ord)

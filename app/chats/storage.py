@@ -31,6 +31,7 @@ from app.chats.sealing import (
     seal_meta,
     seal_revision,
 )
+from app.chats.substance import Substance
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
@@ -44,6 +45,7 @@ __all__ = [
     "EncodedChat",
     "SealedChat",
     "SealedRevision",
+    "counted",
     "encode_chat",
     "insert_blocks",
     "insert_chat",
@@ -124,7 +126,8 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
             "message_count": chat.message_count,
             "first_at": chat.first_at,
             "last_at": chat.last_at,
-        },
+        }
+        | counted(chat.substance),
     )
     row = inserted.first()
     if row is None:
@@ -132,6 +135,15 @@ async def insert_chat(connection: AsyncConnection, chat: SealedChat) -> Row[Any]
         return found.one()
     await insert_blocks(connection, chat)
     return row
+
+
+def counted(substance: Substance) -> dict[str, int]:
+    """The columns that say what a chat holds."""
+    return {
+        "worded_count": substance.worded,
+        "voice_count": substance.voices,
+        "day_count": substance.days,
+    }
 
 
 async def insert_blocks(connection: AsyncConnection, chat: SealedRevision) -> None:
@@ -288,11 +300,13 @@ _INSERT_CHAT = text("""
         SELECT EXISTS (SELECT FROM contractions WHERE name = 'keys_apart') AS are_apart
     ), chat AS (
         INSERT INTO chats (user_id, id, key_id, sealed_key, sealed_meta, content_hmac,
-                           message_count, first_at, last_at)
+                           message_count, first_at, last_at, worded_count, voice_count,
+                           day_count)
         SELECT :user_id, :id,
                CASE WHEN are_apart THEN '' ELSE CAST(:key_id AS text) END,
                CASE WHEN are_apart THEN CAST('' AS bytea) ELSE CAST(:short_key AS bytea) END,
-               :sealed_meta, :content_hmac, :message_count, :first_at, :last_at
+               :sealed_meta, :content_hmac, :message_count, :first_at, :last_at,
+               :worded_count, :voice_count, :day_count
         FROM keys
         ON CONFLICT DO NOTHING
         RETURNING user_id, id, created_at, used_at

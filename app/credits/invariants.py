@@ -129,14 +129,21 @@ INVARIANTS: Mapping[str, tuple[str, str]] = {
         """,
     ),
     "I7": (
-        "a succeeded job has exactly six completed insights",
+        "a succeeded job has six insights, each completed or empty, and was charged for the"
+        " completed ones: one at least, and a sixth of the price each, rounded down",
         """
-        SELECT j.user_id, j.id, n.completed, n.insights FROM jobs j LEFT JOIN LATERAL (
+        SELECT j.user_id, j.id, n.completed, n.empty, n.insights, r.captured
+        FROM jobs j LEFT JOIN reservations r ON r.user_id = j.user_id AND r.id = j.id
+        LEFT JOIN LATERAL (
             SELECT count(*) FILTER (WHERE n.state = 'completed') AS completed,
+                   count(*) FILTER (WHERE n.state = 'empty') AS empty,
                    count(*) AS insights
             FROM insights n WHERE n.user_id = j.user_id AND n.job_id = j.id
         ) n ON true
-        WHERE j.state = 'succeeded' AND (n.completed, n.insights) IS DISTINCT FROM (6, 6)
+        WHERE j.state = 'succeeded' AND (
+            (n.completed + n.empty, n.insights) IS DISTINCT FROM (6, 6) OR n.completed < 1
+            OR r.captured <> j.price_coins * n.completed / 6
+        )
         """,
     ),
     "I8": (

@@ -119,7 +119,7 @@ reservations = Table(
     Column("resolved_at", DateTime(timezone=True)),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("captured BETWEEN 0 AND amount", name="captured"),
-    CheckConstraint("(captured > 0) = (state = 'captured')", name="captured_state"),
+    CheckConstraint("captured = 0 OR state = 'captured'", name="captured_state"),
     CheckConstraint("(state = 'held') = (resolved_at IS NULL)", name="resolved"),
     CheckConstraint(one_of("state", ReservationState), name="state"),
     Index("ix_reservations_overdue", "expires_at", postgresql_where=text("state = 'held'")),

@@ -77,13 +77,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one reservation ends: `captured` coins go to revenue, the rest comes back."""
+    """How one reservation ends: `captured` coins go to revenue, the rest comes back.
+
+    `reason` is that of the coins that come back.
+    """
 
     user_id: str
     reservation_id: UUID
     state: ReservationState
     captured: int | None = None
-    """None captures the whole amount; read only when `state` is captured."""
+    """None captures the whole amount, 0 nothing; read only when `state` is captured."""
     reason: str | None = None
 
 

@@ -72,7 +72,7 @@ GRANT = text(f"""
 REFUND = text(f"""
     WITH charged AS (
         SELECT user_id, id, captured FROM reservations
-        WHERE user_id = :user_id AND id = :id AND state = 'captured'
+        WHERE user_id = :user_id AND id = :id AND captured > 0
         FOR NO KEY UPDATE
     ), account AS (
         UPDATE accounts a SET available = a.available + c.captured, seq = a.seq + 1
@@ -142,6 +142,7 @@ RESERVE = text(f"""
     SELECT available, held FROM money
 """)
 
+# The reason is that of coins that come back. A charge of nothing gives back all, by the same key.
 SETTLE = text("""
     WITH input AS (
         SELECT * FROM unnest(
@@ -161,15 +162,16 @@ SETTLE = text("""
         SET state = o.state, captured = o.captured, resolved_at = clock_timestamp()
         FROM open o WHERE r.user_id = o.user_id AND r.id = o.id
     ), move AS (
-        SELECT user_id, id, 1 AS part, 'settle:' || id AS op_key, reason,
-               CASE state WHEN 'captured' THEN 'capture' ELSE 'release' END AS kind,
-               CASE state WHEN 'captured' THEN 'revenue' ELSE 'available' END AS dst,
-               CASE state WHEN 'captured' THEN captured ELSE amount END AS amount
+        SELECT user_id, id, 1 AS part, 'settle:' || id AS op_key,
+               CASE WHEN captured > 0 THEN NULL ELSE reason END AS reason,
+               CASE WHEN captured > 0 THEN 'capture' ELSE 'release' END AS kind,
+               CASE WHEN captured > 0 THEN 'revenue' ELSE 'available' END AS dst,
+               CASE WHEN captured > 0 THEN captured ELSE amount END AS amount
         FROM open
         UNION ALL
         SELECT user_id, id, 2, 'settle-rest:' || id, reason, 'release', 'available',
                amount - captured
-        FROM open WHERE state = 'captured' AND captured < amount
+        FROM open WHERE captured > 0 AND captured < amount
     ), numbered AS (
         SELECT *, row_number() OVER run AS n, sum(amount) OVER run AS unheld,
                sum(CASE dst WHEN 'available' THEN amount ELSE 0 END) OVER run AS returned

@@ -9,10 +9,11 @@ import orjson
 from pydantic import TypeAdapter
 
 from app.catalog.categories import CATEGORIES
-from app.catalog.content import InsightContent, Metric
+from app.catalog.content import InsightContent, Metric, NothingToSay
 
-_FORM = 3
-"""Of what is prepared, and of what is left out of it: the rules of redaction count."""
+_FORM = 6
+"""Of what is prepared and of what is left out of it: the rules of redaction, retrieval and fit
+count."""
 VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))
 """A chat prepared in another version, of the form or of the catalog, is prepared anew."""
 
@@ -21,7 +22,7 @@ class Part(StrEnum):
     """What is prepared of a chat for each category, each a JSON object stored by itself."""
 
     INSIGHTS = "insights"
-    """Those that the offline analysis writes, by their keys."""
+    """Those that the offline analysis writes, by their keys; or why it has nothing to say."""
     DISCLOSURE = "disclosure"
     """What a model may be shown."""
 
@@ -53,7 +54,7 @@ class InsightContext:
     parts: Mapping[Part, bytes]
 
     @cached_property
-    def insights(self) -> dict[str, InsightContent]:
+    def insights(self) -> dict[str, InsightContent | NothingToSay]:
         """Raises pydantic's ValidationError on what `encoded_insights` did not write."""
         return _insights().validate_json(self.parts[Part.INSIGHTS])
 
@@ -65,7 +66,7 @@ class InsightContext:
         return Disclosure(**orjson.loads(self.parts[Part.DISCLOSURE]))
 
 
-def encoded_insights(insights: Mapping[str, InsightContent]) -> bytes:
+def encoded_insights(insights: Mapping[str, InsightContent | NothingToSay]) -> bytes:
     """JSON, from which `InsightContext.insights` makes equal ones."""
     return _insights().dump_json(dict(insights))
 
@@ -76,5 +77,5 @@ def encoded_disclosure(disclosure: Disclosure) -> bytes:
 
 
 @cache
-def _insights() -> TypeAdapter[dict[str, InsightContent]]:
-    return TypeAdapter(dict[str, InsightContent])
+def _insights() -> TypeAdapter[dict[str, InsightContent | NothingToSay]]:
+    return TypeAdapter(dict[str, InsightContent | NothingToSay])

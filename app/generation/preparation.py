@@ -8,8 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
-from app.catalog.content import InsightContent, checked_evidence
+from app.catalog.content import (
+    NOTHING_FOUND,
+    EvidenceMissing,
+    InsightContent,
+    NothingToSay,
+    checked_evidence,
+)
+from app.catalog.fit import Fit, Measures, fit_of
 from app.chats.message import Message
+from app.chats.substance import Substance, substance_of
 from app.generation.context import (
     InsightContext,
     Part,
@@ -17,7 +25,7 @@ from app.generation.context import (
     encoded_insights,
 )
 from app.generation.model.disclosure import Group, disclose, group_of
-from app.generation.offline.measures.facts import Facts, measure
+from app.generation.offline.measures.facts import measure
 from app.generation.offline.measures.lexicon import Lexicon
 from app.generation.offline.measures.transcript import annotate, words_of_messages
 from app.generation.offline.writers import WRITERS
@@ -38,6 +46,7 @@ class Prepared:
 
     parts: Mapping[tuple[str, Part], bytes] = field(repr=False)
     unwritten: Unwritten
+    substance: Substance
 
 
 def prepare(messages: Sequence[Message]) -> Prepared:
@@ -51,7 +60,7 @@ def prepare(messages: Sequence[Message]) -> Prepared:
     for category in CATEGORIES.values():
         for part, encoded in _parts(chat, category, unwritten).items():
             parts[category.key, part] = encoded
-    return Prepared(parts, unwritten)
+    return Prepared(parts, unwritten, chat.substance)
 
 
 def build_context(messages: Sequence[Message], category: Category) -> InsightContext:
@@ -64,6 +73,7 @@ class _Chat:
     """What the categories share; `index` is None where the whole chat is shown."""
 
     messages: Sequence[Message]
+    substance: Substance
     group: Group
     lexicon: Lexicon
     index: ChatIndex | None
@@ -77,6 +87,7 @@ class _Chat:
         is_small = whole_chat(messages, words, words_max=WORDS_MAX)
         return cls(
             messages,
+            substance_of(messages),
             group_of(messages, measure(transcript)),
             transcript.lexicon,
             None if is_small else build_index(messages, tokens=words),
@@ -84,7 +95,7 @@ class _Chat:
 
 
 def _parts(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[Part, bytes]:
-    insights = _insights(chat.group.facts, category, len(chat.messages), unwritten)
+    insights = _insights(chat, category, unwritten)
     disclosure = disclose(chat.group, _shown(chat, category), insights)
     return {
         Part.INSIGHTS: encoded_insights(insights),
@@ -93,14 +104,24 @@ def _parts(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[Part, 
 
 
 def _insights(
-    facts: Facts, category: Category, message_count: int, unwritten: Unwritten
-) -> dict[str, InsightContent]:
-    """The insights of the offline analysis; one that fails is left out and noted."""
-    written: dict[str, InsightContent] = {}
+    chat: _Chat, category: Category, unwritten: Unwritten
+) -> dict[str, InsightContent | NothingToSay]:
+    """The insights of the offline analysis, empty where it finds nothing; one that fails is left
+    out and noted."""
+    held = chat.substance
+    fit, short = fit_of(category.key, Measures(held.worded, held.voices, held.days))
+    if fit is Fit.NONE and short is not None:
+        nothing = NothingToSay(code=short.code, text=short.text)
+        return {spec.key: nothing for spec in category.insights}
+    written: dict[str, InsightContent | NothingToSay] = {}
     for spec in category.insights:
         try:
-            content = WRITERS[category.key, spec.key](facts)
-            written[spec.key] = checked_evidence(content, message_count=message_count)
+            content = WRITERS[category.key, spec.key](chat.group.facts)
+            if content is None:
+                raise EvidenceMissing
+            written[spec.key] = checked_evidence(content, message_count=len(chat.messages))
+        except EvidenceMissing:
+            written[spec.key] = NOTHING_FOUND
         except Exception as error:  # noqa: BLE001 (what it says may quote the chat)
             unwritten[f"{category.key}/{spec.key}"] = type(error).__qualname__
     return written

@@ -20,7 +20,11 @@ def answer(request: Frames) -> Frames:
     """The parts of a chat, of which the opened blocks are given: a list of them, and each."""
     messages = list(chain.from_iterable(map(decode_block, request)))
     prepared = prepare(messages)
-    head = {"parts": list(prepared.parts), "unwritten": prepared.unwritten}
+    head = {
+        "parts": list(prepared.parts),
+        "unwritten": prepared.unwritten,
+        "substance": prepared.substance,
+    }
     return [orjson.dumps(head), *prepared.parts.values()]
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from app.catalog.categories import InsightSpec
-from app.catalog.content import InsightContent
+from app.catalog.content import InsightContent, NothingToSay
 from app.generation.context import InsightContext, Part
 from app.llm.limits import Permit
 from app.llm.prices import Price
@@ -16,14 +16,15 @@ from app.llm.protocol import Outgoing, Repair
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A written insight and what it cost, its failed calls in the same attempt included.
+    """A written insight, or that there is nothing to write, and what it cost, its failed calls in
+    the same attempt included.
 
     A micro-dollar is a millionth of a US dollar. `tokens_cached` are part of `tokens_in`, and
     `wasted_microusd`, what the failed calls cost, of `cost_microusd`. `price` is None when it is
     not known or there is none.
     """
 
-    content: InsightContent
+    content: InsightContent | NothingToSay
     model: str
     tokens_in: int
     tokens_out: int

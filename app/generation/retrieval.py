@@ -5,12 +5,13 @@ indexed in a quarter of a second and asked a hundred questions in another.
 """
 
 import re
+import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log
 
 import numpy as np
@@ -26,6 +27,12 @@ B = 0.75
 RANKED_MAX = 400
 CANDIDATES_MAX = 2000
 NEIGHBOUR_WEIGHTS = ((1, 1.0), (2, 0.5))
+WORD_CHARS_MAX = 40
+"""Words are quoted in sentences of a bounded length."""
+LONG_TURN_WORDS = 20
+LONG_TURNS_SHARE_MIN = 0.15
+"""A conversation with a seventh of its words in long turns is talk, as in a meeting."""
+TALK_MESSAGES_MIN = 100
 STEM_LETTERS_MIN = 4
 WORDS_A_MESSAGE_MIN = 2
 QUERIES_KEPT = 1000
@@ -40,6 +47,7 @@ _UNSPACED = (
 _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff\u1000-\u109f"
 )
+_ACCENT = re.compile("[\u0300-\u036f]")
 _WORD = re.compile(rf"[\w{_MARKS}{_UNSPACED}]+")
 _ASCII_WORD = re.compile(r"\w+")
 _RUN = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
@@ -65,7 +73,8 @@ class ChatIndex:
     """An inverted index over windows; `windows` are (start, stop) positions in `messages`.
 
     A posting is `window << 8 | min(term frequency, 255)`. `stretches` number the conversation
-    each window lies in; `words` are counted a message, for budgets. `floors` are the part of a
+    each window lies in, and `is_talk` says which are one as in a meeting, window by window; `words`
+    are counted a message, for budgets. `floors` are the part of a
     BM25 denominator that depends on the window's length alone. `sample` has windows in an order
     whose every beginning is spread over time and over authors.
     """
@@ -75,21 +84,32 @@ class ChatIndex:
     postings: Mapping[str, "array[int]"]
     floors: Scores
     stretches: Numbers
+    is_talk: NDArray[np.bool_]
     words: Sequence[int]
     sample: Sequence[int]
 
 
 def words_of(text: str) -> list[str]:
-    """The lower-case words of `text`, links left out; pairs of characters for CJK and Thai."""
+    """The lower-case words of `text`, links left out; pairs of characters for CJK and Thai.
+
+    A word longer than WORD_CHARS_MAX is cut there.
+    """
     if "://" in text or "www." in text:
         text = _LINK.sub(" ", text)
     text = text.lower()
     if text.isascii():
-        return _ASCII_WORD.findall(text)
+        return _cut(_ASCII_WORD.findall(text), text)
     found = _WORD.findall(text)
-    if not _IS_UNSPACED.search(text):
-        return found
-    return [piece for word in found for piece in _pieces(word)]
+    if _IS_UNSPACED.search(text):
+        found = [piece for word in found for piece in _pieces(word)]
+    return _cut(found, text)
+
+
+def _cut(words: list[str], text: str) -> list[str]:
+    """Few messages are longer than a word may be: the others cost nothing here."""
+    if len(text) <= WORD_CHARS_MAX:
+        return words
+    return [word[:WORD_CHARS_MAX] for word in words]
 
 
 def _pieces(word: str) -> Iterable[str]:
@@ -108,43 +128,80 @@ def stem(word: str) -> str:
     return word
 
 
+def _folded(word: str) -> str:
+    """`word` without accents, which few people type in a chat."""
+    if word.isascii():
+        return word
+    plain = _ACCENT.sub("", unicodedata.normalize("NFKD", word))
+    return unicodedata.normalize("NFC", plain)
+
+
+def _key(word: str) -> str:
+    """What a word is found by."""
+    return _folded(stem(word))
+
+
 def build_index(
     messages: Sequence[Message], *, tokens: Sequence[list[str]] | None = None
 ) -> ChatIndex:
     """Index windows of eight messages, four apart, never across a silence of six hours.
 
-    Authors' names can be searched for as well. `tokens` are the words of each message where the
-    caller has them already.
+    Authors' names can be searched for as well, as they are written. `tokens` are the words of each
+    message where the caller has them already.
     """
     if tokens is None:
         tokens = [words_of(message.text) for message in messages]
-    stems = {word: stem(word) for word in {word for each in tokens for word in each}}
-    names = {message.author: words_of(message.author) for message in messages}
+    keys = {word: _key(word) for word in {word for each in tokens for word in each}}
+    names = {
+        author: [*map(_folded, words_of(author))] for author in {one.author for one in messages}
+    }
+    keyed = [
+        [*map(keys.__getitem__, each), *names[message.author]]
+        for message, each in zip(messages, tokens, strict=True)
+    ]
     placed = list(_windows(messages))
     postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
     lengths: list[int] = []
     for number, (start, stop, _) in enumerate(placed):
-        bag = [stems[word] for at in range(start, stop) for word in tokens[at]]
-        for at in range(start, stop):
-            bag += names[messages[at].author]
+        bag = list(chain.from_iterable(keyed[start:stop]))
         lengths.append(len(bag))
         for term, frequency in Counter(bag).items():
-            postings[term].append(number << _TF_BITS | min(frequency, _TF_MAX))
+            # No call of min(): this runs once for each word of a window.
+            packed = frequency if frequency < _TF_MAX else _TF_MAX
+            postings[term].append(number << _TF_BITS | packed)
     windows = [(start, stop) for start, stop, _ in placed]
+    stretches = np.array([stretch for _, _, stretch in placed], np.intp)
+    words = [_cost(message.text, each) for message, each in zip(messages, tokens, strict=True)]
     return ChatIndex(
         messages=messages,
         windows=windows,
         postings=dict(postings),
         floors=_floors(lengths),
-        stretches=np.array([stretch for _, _, stretch in placed]),
+        stretches=stretches,
+        is_talk=_talk(windows, stretches, words),
         sample=list(_sampled_windows(messages, windows)),
-        words=[_cost(message.text, each) for message, each in zip(messages, tokens, strict=True)],
+        words=words,
     )
 
 
 def _floors(lengths: Sequence[int]) -> Scores:
     known = np.array(lengths, float)
     return K1 * (1 - B + B * known / known.mean()) if known.any() else known
+
+
+def _talk(
+    windows: Sequence[tuple[int, int]], stretches: Numbers, words: Sequence[int]
+) -> NDArray[np.bool_]:
+    """For each window whether its conversation is long and in long turns."""
+    if not windows:
+        return np.zeros(0, bool)
+    starts = [windows[int(at)][0] for at in np.flatnonzero(np.diff(stretches, prepend=-1))]
+    spoken = np.array(words)
+    total = np.add.reduceat(spoken, starts)
+    long_turns = np.add.reduceat(np.where(spoken >= LONG_TURN_WORDS, spoken, 0), starts)
+    is_long = np.diff([*starts, len(words)]) >= TALK_MESSAGES_MIN
+    is_talk = is_long & (long_turns >= LONG_TURNS_SHARE_MIN * np.maximum(total, 1))
+    return is_talk[stretches]
 
 
 def _cost(text: str, words: Sequence[str]) -> int:
@@ -209,8 +266,10 @@ def whole_chat(
 def rank_windows(index: ChatIndex, query: str) -> list[int]:
     """Window positions by falling score, at most 400; windows without a match are left out.
 
-    What is relevant stretches beyond a window, so each score is lifted by those of its neighbours
-    in the same conversation; in meeting transcripts this found a twentieth more of the evidence.
+    In a meeting what is relevant stretches beyond a window, so there each score is lifted by those
+    of its neighbours: this found a twentieth more of the evidence. In a chat a subject is over
+    after a few messages, and the same lift puts what is near above what is meant: there it is left
+    out (`python -m benchmarks.retrieval` measures both).
     """
     count = len(index.windows)
     scores = np.zeros(count)
@@ -239,13 +298,15 @@ def _best(windows: Numbers, scores: Scores, most: int) -> Numbers:
 @lru_cache(QUERIES_KEPT)
 def _terms(query: str) -> tuple[str, ...]:
     """What is searched for. Queries are the catalog's, and asked of every chat."""
-    return tuple(dict.fromkeys(map(stem, words_of(query))))
+    return tuple(dict.fromkeys(map(_key, words_of(query))))
 
 
 def _lifted(index: ChatIndex, scores: Scores) -> Scores:
+    if not index.is_talk.any():
+        return scores
     lifted = scores.copy()
     for offset, weight in NEIGHBOUR_WEIGHTS:
-        is_near = index.stretches[offset:] == index.stretches[:-offset]
+        is_near = (index.stretches[offset:] == index.stretches[:-offset]) & index.is_talk[offset:]
         lifted[offset:] += np.where(is_near, weight * scores[:-offset], 0.0)
         lifted[:-offset] += np.where(is_near, weight * scores[offset:], 0.0)
     return lifted
@@ -271,7 +332,6 @@ def _sampled_windows(
     point the one whose authors have been heard least comes first.
     """
     count = len(windows)
-    authors = [[messages[at].author for at in range(start, stop)] for start, stop in windows]
     heard: Counter[str] = Counter()
     seen: set[int] = set()
     for point in _spread(min(count, RANKED_MAX)):
@@ -279,6 +339,7 @@ def _sampled_windows(
         near = [at for at in range(max(0, centre - 2), min(count, centre + 3)) if at not in seen]
         if not near:
             continue
+        authors = {at: [one.author for one in messages[slice(*windows[at])]] for at in near}
         best = min(near, key=lambda at: (_familiarity(authors[at], heard), at))
         seen.add(best)
         heard.update(authors[best])

@@ -1,7 +1,7 @@
-"""Adoption: what an earlier, unsuccessful job completed is not bought again.
+"""Adoption: what an earlier, unsuccessful job has done is not bought again.
 
 The next unlock of the same chat, content, category, prompt version and language takes the
-finished insights over, under its own fence; their tokens were paid for once.
+finished insights over, the empty ones too, under its own fence; their tokens were paid for once.
 """
 
 from dataclasses import dataclass, field
@@ -12,17 +12,18 @@ from sqlalchemy import text
 from app.crypto import ChatKey, SealBroken
 from app.db import lone_read
 from app.jobs.leases import Claim
-from app.jobs.models import InsightState
+from app.jobs.models import DONE_SQL, InsightState
 from app.jobs.results import InsightResult, insight_binding
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An insight that an unsuccessful job of the same order completed."""
+    """An insight that an unsuccessful job of the same order completed, or found empty."""
 
     job_id: UUID
     ord: int
     key: str
+    state: InsightState
     model: str
     cost_microusd: int
     """What it cost its job; 0 when that job had adopted it too."""
@@ -45,9 +46,17 @@ async def find_finished(claim: Claim) -> list[Finished]:
             },
         )
         return [
-            Finished(row.job_id, row.ord, row.key, row.model, row.cost_microusd, row.sealed)
+            Finished(
+                row.job_id,
+                row.ord,
+                row.key,
+                InsightState(row.state),
+                row.model,
+                row.cost_microusd,
+                row.sealed,
+            )
             for row in rows
-            if row.ord not in claim.completed
+            if row.ord not in claim.done
         ]
 
 
@@ -62,7 +71,7 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
     return InsightResult(
         claim.held,
         finished.ord,
-        InsightState.COMPLETED,
+        finished.state,
         attempts=0,
         duration_ms=0,
         sealed=key.seal(
@@ -77,14 +86,14 @@ def adopted(claim: Claim, key: ChatKey, finished: Finished) -> InsightResult | N
     )
 
 
-_FINISHED = text("""
-    SELECT DISTINCT ON (n.ord) n.job_id, n.ord, n.key, n.model, n.sealed,
+_FINISHED = text(f"""
+    SELECT DISTINCT ON (n.ord) n.job_id, n.ord, n.key, n.state, n.model, n.sealed,
            coalesce(n.cost_microusd - n.wasted_microusd, 0) AS cost_microusd
     FROM jobs j JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
     WHERE j.user_id = :user_id AND j.chat_id = :chat_id AND j.category = :category
       AND j.id <> :id AND j.state IN ('failed', 'cancelled', 'expired')
       AND j.content_hmac = :content_hmac AND j.prompt_version = :prompt_version
       AND j.language IS NOT DISTINCT FROM CAST(:language AS text)
-      AND n.state = 'completed' AND n.sealed IS NOT NULL
+      AND n.{DONE_SQL} AND n.sealed IS NOT NULL
     ORDER BY n.ord, j.created_at DESC
 """)

@@ -7,7 +7,13 @@ import structlog
 
 from app import telemetry
 from app.catalog.categories import InsightSpec
-from app.catalog.content import EvidenceMissing, checked_evidence
+from app.catalog.content import (
+    UNPROVEN,
+    EvidenceMissing,
+    InsightContent,
+    NothingToSay,
+    checked_evidence,
+)
 from app.crypto import ChatKey
 from app.faults import Spot, reach
 from app.generation.context import InsightContext
@@ -23,7 +29,7 @@ from app.jobs.attempt import (
 )
 from app.jobs.call_guard import JobCallGuard
 from app.jobs.job_writer import JobWriter
-from app.jobs.leases import NONE_COMPLETED
+from app.jobs.leases import NONE_DONE
 from app.jobs.models import InsightState
 from app.jobs.results import InsightResult, insight_binding
 from app.jobs.spending import Tally, count_adopted
@@ -33,8 +39,9 @@ log = structlog.get_logger()
 
 _DURATIONS = {
     state: telemetry.insight_duration.labels(state.value)
-    for state in (InsightState.COMPLETED, InsightState.FAILED)
+    for state in (InsightState.COMPLETED, InsightState.EMPTY, InsightState.FAILED)
 }
+_EVIDENCE_MISSING = "evidence_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,13 @@ class _Trouble:
     def outlasts(self, attempt: Attempt) -> bool:
         """Whether the wait it asks for does not fit into the attempt."""
         return self.wait_s >= attempt.remaining_s
+
+    def is_unproven(self, attempt: Attempt, tally: Tally) -> bool:
+        """Whether the insight is given up as empty: each answer could be read, and none of its
+        claims is borne out by a message. Only when others of the job were done before it: a model
+        that cites nothing at all is at fault, and its job fails."""
+        is_used_up = tally.calls >= CALLS_MAX and bool(attempt.claim.done)
+        return self.code == _EVIDENCE_MISSING and not self.is_final and is_used_up
 
     def leaves_time(self, attempt: Attempt, tally: Tally) -> bool:
         """Whether another call follows in this attempt."""
@@ -71,7 +85,7 @@ class InsightCalls:
     async def adopt(self, attempt: Attempt, key: ChatKey) -> frozenset[int]:
         """Ordinals of the insights taken over from an unsuccessful job. Raises LeaseLost."""
         if not attempt.claim.may_adopt:
-            return NONE_COMPLETED
+            return NONE_DONE
         found = await find_finished(attempt.claim)
         results = [adopted(attempt.claim, key, finished) for finished in found]
         taken = [result for result in results if result is not None]
@@ -123,10 +137,12 @@ class InsightCalls:
                 spec, context, language=attempt.claim.language, guard=guard
             )
             tally.spent = draft.spent
+            if isinstance(draft.content, NothingToSay):
+                return draft
             content = checked_evidence(draft.content, message_count=context.message_count)
             return draft if content is draft.content else replace(draft, content=content)
         except EvidenceMissing:
-            return _Trouble("evidence_missing")
+            return _Trouble(_EVIDENCE_MISSING)
         except GenerationFailed as failure:
             tally.spent = failure.spent
             return _Trouble(
@@ -152,7 +168,10 @@ class InsightCalls:
     ) -> InsightOutcome:
         """Stores what the last call came to. Raises LeaseLost."""
         if isinstance(told, Draft):
-            await self._store(attempt, _completed(attempt, key, spec, told, tally), tally)
+            await self._store(attempt, _done(attempt, key, spec, told, tally), tally)
+            return InsightOutcome(spec.ord)
+        if told.is_unproven(attempt, tally):
+            await self._store(attempt, _unproven(attempt, key, spec, tally), tally)
             return InsightOutcome(spec.ord)
         await self._store(attempt, _failed(attempt, spec, told, tally), tally)
         outlasts = told.gives_back or told.outlasts(attempt)
@@ -192,26 +211,42 @@ class InsightCalls:
             log.exception("insight.spend_unstored", job_id=str(attempt.claim.job_id))
 
 
-def _completed(
+def _done(
     attempt: Attempt, key: ChatKey, spec: InsightSpec, draft: Draft, tally: Tally
 ) -> InsightResult:
-    claim = attempt.claim
-    binding = insight_binding(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
+    """Completed, or empty: then nobody pays for what it has cost."""
+    is_empty = isinstance(draft.content, NothingToSay)
     return InsightResult(
-        claim.held,
+        attempt.claim.held,
         spec.ord,
-        InsightState.COMPLETED,
+        InsightState.EMPTY if is_empty else InsightState.COMPLETED,
         attempts=tally.calls,
         duration_ms=tally.duration_ms,
-        sealed=key.seal(draft.content.model_dump_json().encode(), *binding),
+        sealed=_sealed(attempt, key, spec, draft.content),
         model=draft.model,
         tokens_in=draft.tokens_in,
         tokens_cached=draft.tokens_cached,
         tokens_out=draft.tokens_out,
         cost_microusd=draft.cost_microusd,
-        wasted_microusd=draft.wasted_microusd,
+        wasted_microusd=draft.cost_microusd if is_empty else draft.wasted_microusd,
         price=draft.price,
     )
+
+
+def _unproven(attempt: Attempt, key: ChatKey, spec: InsightSpec, tally: Tally) -> InsightResult:
+    return replace(
+        _unfinished(attempt, spec, tally),
+        state=InsightState.EMPTY,
+        sealed=_sealed(attempt, key, spec, UNPROVEN),
+    )
+
+
+def _sealed(
+    attempt: Attempt, key: ChatKey, spec: InsightSpec, content: InsightContent | NothingToSay
+) -> bytes:
+    claim = attempt.claim
+    binding = insight_binding(claim.user_id, claim.job_id, spec.key, claim.prompt_version)
+    return key.seal(content.model_dump_json().encode(), *binding)
 
 
 def _failed(attempt: Attempt, spec: InsightSpec, trouble: _Trouble, tally: Tally) -> InsightResult:

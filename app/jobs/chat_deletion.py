@@ -10,7 +10,7 @@ from app.db import in_turn
 from app.errors import NotFound
 from app.faults import Step
 from app.jobs.leases import JobRef
-from app.jobs.models import JobState
+from app.jobs.models import DONE_SQL, JobState
 from app.jobs.settle import Ending, Guard, end_jobs
 from app.jobs.spending import count_uncharged
 
@@ -68,7 +68,7 @@ async def count_ended(ended: Shredded) -> None:
 
 def _ending(user_id: str, job_id: UUID, state: JobState) -> Ending:
     if state is JobState.SETTLING:
-        # Six insights exist and were not paid for; the chat goes, so they are never shown.
+        # Its insights are done and were not paid for; the chat goes, so they are never shown.
         return Ending(
             user_id,
             job_id,
@@ -94,9 +94,9 @@ _ACTIVE_JOBS = text("""
     ORDER BY id FOR NO KEY UPDATE
 """)
 
-_EMPTY_INSIGHTS = text("""
+_EMPTY_INSIGHTS = text(f"""
     WITH emptied AS (
-        UPDATE insights n SET sealed = NULL, content_deleted = (n.state = 'completed')
+        UPDATE insights n SET sealed = NULL, content_deleted = (n.{DONE_SQL})
         FROM jobs j
         WHERE j.user_id = :user_id AND j.chat_id = :chat_id
           AND n.user_id = j.user_id AND n.job_id = j.id AND n.sealed IS NOT NULL

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.revisions import ChatChanged
 from app.chats.room import take_room
-from app.chats.storage import SealedRevision, insert_blocks
+from app.chats.storage import SealedRevision, counted, insert_blocks
 from app.credits.service import CreditService
 from app.db import in_turn
 from app.errors import DomainError, NotFound
@@ -54,7 +54,8 @@ async def store_revision(chat: SealedRevision, *, stored_bytes_max: int = 0) -> 
                 "first_at": chat.first_at,
                 "last_at": chat.last_at,
                 "revision": chat.revision,
-            },
+            }
+            | counted(chat.substance),
         )
         await insert_blocks(connection, chat)
 
@@ -106,6 +107,7 @@ _REVISE = text("""
     UPDATE chats
     SET sealed_meta = :sealed_meta, content_hmac = :content_hmac, message_count = :message_count,
         first_at = :first_at, last_at = :last_at, revision = :revision,
+        worded_count = :worded_count, voice_count = :voice_count, day_count = :day_count,
         used_at = clock_timestamp(), preparing_until = NULL
     WHERE user_id = :user_id AND id = :chat_id
 """)

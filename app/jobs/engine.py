@@ -170,12 +170,12 @@ class JobEngine:
         """
         claim = attempt.claim
         category = _category_of(claim)
-        if len(claim.completed) == len(category.insights):
+        if len(claim.done) == len(category.insights):
             return []
         key = self._key_of(claim)
         async with asyncio.timeout(attempt.remaining_s):
-            completed = claim.completed | await self._calls.adopt(attempt, key)
-            missing = [spec for spec in category.insights if spec.ord not in completed]
+            done = claim.done | await self._calls.adopt(attempt, key)
+            missing = [spec for spec in category.insights if spec.ord not in done]
             if not missing:
                 return []
             if failure is not None:
@@ -240,7 +240,8 @@ class JobEngine:
             await self._retry_or_fail(attempt, failed[0].error_code or "internal")
 
     async def _charge(self, attempt: Attempt) -> None:
-        """Captures the coins; a charge that the database refuses is postponed, not lost."""
+        """Captures the coins of what is completed; what the database refuses is postponed, not
+        lost. Should all six be empty, they all come back."""
         claim = attempt.claim
         ending = Ending(claim.user_id, claim.job_id, Guard.FENCE, None, fence=claim.fence)
         try:
@@ -254,6 +255,7 @@ class JobEngine:
             )
             return
         _log_ended(attempt, state)
+        await count_uncharged(claim.user_id, claim.job_id, state)
 
     async def _retry_or_fail(self, attempt: Attempt, error_code: str) -> None:
         if attempt.claim.attempt < ATTEMPTS_MAX:
@@ -263,7 +265,7 @@ class JobEngine:
             await self._fail(attempt, error_code)
 
     async def _fail(self, attempt: Attempt, error_code: str) -> None:
-        """The coins come back; unless six are completed, then they are charged all the same."""
+        """The coins come back; unless all six are done, then it is charged all the same."""
         claim = attempt.claim
         ending = Ending(
             claim.user_id,

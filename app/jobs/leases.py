@@ -20,7 +20,7 @@ from app.db import in_statement, in_transaction, wait_at_most
 from app.faults import Step
 from app.generation.context import VERSION
 from app.group_commit import SKIPPED, Skipped
-from app.jobs.models import ATTEMPTS_MAX
+from app.jobs.models import ATTEMPTS_MAX, DONE_SQL
 
 ATTEMPT_CLEANUP_S = 10
 """After the attempt's time is up, this long its cleanup may still write."""
@@ -51,7 +51,7 @@ IS_PREPARED = f"""(
 )"""
 """Whether nothing has to be prepared before the job can run."""
 
-NONE_COMPLETED: frozenset[int] = frozenset()
+NONE_DONE: frozenset[int] = frozenset()
 
 LOCK_WAIT_MS = 250
 """For a row that another transaction has locked; then it is another one's turn to wait."""
@@ -89,8 +89,8 @@ class Claim:
     language: str | None
     prompt_version: int
     content_hmac: bytes
-    completed: frozenset[int]
-    """Ordinals of the insights that an earlier attempt completed."""
+    done: frozenset[int]
+    """Ordinals of the insights that an earlier attempt completed, or found empty."""
     may_adopt: bool
     """Whether an unsuccessful job of the same chat and category came before."""
     message_count: int | None
@@ -239,7 +239,7 @@ def _claim(row: Row[Any], sent_at: float) -> Claim:
         language=row.language,
         prompt_version=row.prompt_version,
         content_hmac=row.content_hmac,
-        completed=frozenset(row.completed) if row.completed else NONE_COMPLETED,
+        done=frozenset(row.done) if row.done else NONE_DONE,
         may_adopt=row.may_adopt,
         message_count=row.message_count,
         key_id=row.key_id,
@@ -283,8 +283,7 @@ _CLAIM = text(f"""
            c.chat_id, c.category, c.language, c.prompt_version, c.content_hmac,
            chat.message_count, {key_columns("chat")},
            ARRAY(SELECT n.ord FROM insights n
-                 WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.state = 'completed')
-               AS completed,
+                 WHERE n.user_id = c.user_id AND n.job_id = c.id AND n.{DONE_SQL}) AS done,
            EXISTS (SELECT FROM jobs earlier
                    WHERE earlier.user_id = c.user_id AND earlier.chat_id = c.chat_id
                      AND earlier.category = c.category

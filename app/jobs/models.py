@@ -40,12 +40,19 @@ ACTIVE_SQL = "state IN ('queued', 'running', 'settling')"
 
 
 class InsightState(StrEnum):
-    """`running` is not stored: a queued insight of a running job is one."""
+    """`running` is not stored: a queued insight of a running job is one. An empty one is done as a
+    completed one is, but there was nothing to say: it holds the reason, and is not paid for."""
 
     QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
+    EMPTY = "empty"
     FAILED = "failed"
+
+
+DONE_SQL = "state IN ('completed', 'empty')"
+NOTHING_TO_SAY = "nothing_to_say"
+"""Why a job failed whose insights are all empty, and why coins of a charge came back."""
 
 
 jobs = Table(
@@ -131,10 +138,8 @@ insights = Table(
     # What its failed calls cost, a part of `cost_microusd`.
     Column("wasted_microusd", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint(f"ord BETWEEN 1 AND {INSIGHTS_PER_JOB}", name="ord"),
-    CheckConstraint("state IN ('queued', 'completed', 'failed')", name="state"),
-    CheckConstraint(
-        "(state = 'completed') = (sealed IS NOT NULL OR content_deleted)", name="content"
-    ),
+    CheckConstraint("state IN ('queued', 'completed', 'empty', 'failed')", name="state"),
+    CheckConstraint(f"({DONE_SQL}) = (sealed IS NOT NULL OR content_deleted)", name="content"),
     # A row grows eightfold on its page: updates stay HOT.
     postgresql_with={"fillfactor": 12},
 )

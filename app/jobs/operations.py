@@ -39,6 +39,7 @@ class JobSummary:
     fence: int
     price_coins: int
     completed: int
+    empty: int
     error_code: str | None
     created_at: datetime
     next_run_at: datetime | None
@@ -119,6 +120,7 @@ def _summary(row: Row[Any]) -> JobSummary:
         fence=row.fence,
         price_coins=row.price_coins,
         completed=row.completed,
+        empty=row.empty,
         error_code=row.error_code,
         created_at=row.created_at,
         next_run_at=row.next_run_at,
@@ -131,7 +133,9 @@ _COLUMNS = """
     j.user_id, j.id, j.category, j.state, j.attempt, j.fence, j.price_coins, j.error_code,
     j.created_at, nullif(j.next_run_at, 'infinity') AS next_run_at, j.lease_until, j.finished_at,
     (SELECT count(*) FROM insights n
-     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed') AS completed
+     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed') AS completed,
+    (SELECT count(*) FROM insights n
+     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'empty') AS empty
 """
 
 _LIST = text(f"""

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.key_storage import key_columns, key_join
+from app.chats.storage import counted
+from app.chats.substance import Substance
 from app.crypto import ChatKey, SealBroken
 from app.db import in_statement, in_transaction, lone_read, wait_at_most
 from app.faults import Spot, Step, reach
@@ -144,15 +146,22 @@ def opened_part(key: ChatKey, chat: ChatRef, category: str, part: Part, sealed: 
 
 
 async def store_prepared(
-    chat: ChatRef, sealed: Mapping[tuple[str, Part], bytes], *, revision: int
+    chat: ChatRef,
+    sealed: Mapping[tuple[str, Part], bytes],
+    *,
+    revision: int,
+    substance: Substance | None = None,
 ) -> None:
-    """Stores all parts of a chat at once, and leaves it; of a revision that another has followed
-    meanwhile, nothing. Raises ChatGone, and Locked while another transaction keeps the chat."""
+    """Stores all parts of a chat and what it holds at once, and leaves it; of a revision that
+    another has followed meanwhile, nothing. Raises ChatGone, and Locked while another transaction
+    keeps the chat."""
 
     async def store(connection: AsyncConnection) -> bool:
         await wait_at_most(connection, ms=LOCK_WAIT_MS)
+        held = _NOT_COUNTED if substance is None else counted(substance)
+        place = _named(chat) | {"revision": revision}
         # Locks the chat, so that its deletion and its next revision come before or after.
-        left = (await connection.execute(_LEAVE, _named(chat))).first()
+        left = (await connection.execute(_LEAVE, place | held)).first()
         if left is None or left.revision != revision:
             return left is not None
         await connection.execute(_FORGET_OLD, _named(chat) | {"hours": OTHER_VERSION_HOURS})
@@ -221,8 +230,19 @@ _TAKE = text(f"""
     RETURNING c.revision, {key_columns()}
 """)
 
-_LEAVE = text("""
-    UPDATE chats SET preparing_until = NULL WHERE user_id = :user_id AND id = :chat_id
+_NOT_COUNTED = {"worded_count": None, "voice_count": None, "day_count": None}
+
+# What a chat holds was not counted if an earlier release stored it.
+_LEAVE = text(f"""
+    UPDATE chats
+    SET preparing_until = NULL, {
+    ", ".join(
+        f"{name} = CASE WHEN revision = :revision"
+        f" THEN coalesce(CAST(:{name} AS int), {name}) ELSE {name} END"
+        for name in _NOT_COUNTED
+    )
+}
+    WHERE user_id = :user_id AND id = :chat_id
     RETURNING revision
 """)
 

@@ -14,6 +14,7 @@ import structlog
 
 from app import telemetry
 from app.chats.storage import SealedBlock, open_blocks, read_blocks
+from app.chats.substance import Substance
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.db import is_transient, lone_read
 from app.errors import Unavailable
@@ -114,11 +115,11 @@ class Preparer:
             key = self._keyring.unwrap(taken.key_id, taken.sealed_key, *chat)
             async with lone_read() as connection:
                 blocks = await read_blocks(connection, *chat, taken.revision)
-            parts = await self._computed(key, chat, blocks)
+            parts, substance = await self._computed(key, chat, blocks)
             sealed = await asyncio.to_thread(seal_parts, key, chat, parts)
             async with self._stores:
                 await turn.aclose()
-                await store_prepared(chat, sealed, revision=taken.revision)
+                await store_prepared(chat, sealed, revision=taken.revision, substance=substance)
             outcome = "done"
         except (ChatGone, SealBroken, Unavailable):
             raise
@@ -135,7 +136,7 @@ class Preparer:
 
     async def _computed(
         self, key: ChatKey, chat: ChatRef, blocks: Sequence[SealedBlock]
-    ) -> dict[tuple[str, Part], bytes]:
+    ) -> tuple[dict[tuple[str, Part], bytes], Substance]:
         if not blocks:
             raise ChatGone
         opened = await asyncio.to_thread(open_blocks, key, *chat, blocks)
@@ -144,7 +145,7 @@ class Preparer:
         if told["unwritten"]:
             log.error("insights.unwritten", chat_id=str(chat[1]), insights=told["unwritten"])
         names = [(category, Part(part)) for category, part in told["parts"]]
-        return dict(zip(names, parts, strict=True))
+        return dict(zip(names, parts, strict=True)), Substance(**told["substance"])
 
     def _count(self, change: int) -> None:
         self._waiting += change

@@ -42,7 +42,7 @@ async def find_due_jobs(
 async def end_abandoned_jobs() -> int:
     """Ends jobs whose last attempt lost its lease: a job that kills its workers ends here.
 
-    Six completed insights are charged, fewer are released. How many it ended.
+    Jobs whose six insights are done are charged, the coins of others released. How many it ended.
     """
     async with lone_read() as connection:
         rows = (await connection.execute(_ABANDONED)).all()

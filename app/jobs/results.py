@@ -8,13 +8,13 @@ from uuid import UUID
 from app.faults import Step
 from app.group_commit import SKIPPED, Skipped
 from app.jobs.leases import HeldLease, Locking, each_locking, held_ctes, write_held
-from app.jobs.models import InsightState
+from app.jobs.models import DONE_SQL, InsightState
 from app.llm.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
 class InsightResult:
-    """One insight, completed (then it has `sealed` content) or failed.
+    """One insight: completed or empty (`sealed` is its content, or why it has none) or failed.
 
     Tokens and cost are those of this attempt; they are added to those of earlier ones.
     `wasted_microusd`, a part of the cost, bought nothing. A `queued` result says what was spent
@@ -50,7 +50,7 @@ async def store_results(
 ) -> list[bool | Skipped]:
     """Stores each result whose lease is still held; False for a lost one.
 
-    A repeat costs no coin: a completed insight is never written again, and under the same fence
+    A repeat costs no coin: an insight that is done is never written again, and under the same fence
     it is the result that is there already. What a failed one has cost may be added twice, when
     the reply to the first statement was lost.
     """
@@ -135,7 +135,7 @@ _STORE = each_locking(
             error_code = r.error_code, adopted_from = r.adopted_from
         FROM free r
         WHERE n.user_id = r.user_id AND n.job_id = r.job_id AND n.ord = r.ord
-          AND n.state <> 'completed'
+          AND NOT n.{DONE_SQL}
         RETURNING n.user_id, n.job_id
     ), changed AS (
         UPDATE jobs j SET version = j.version + s.results

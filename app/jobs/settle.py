@@ -1,18 +1,20 @@
 """Ending a job: coins, reservation and state in one transaction, for every way a job ends.
 
-Every end goes through `end_jobs`. Its guard says what must still be true under the locks;
-when six insights are completed the coins are captured, else they come back. Three guards
-stand behind each other: the compare-and-set here, the shared `settle:` key of the ledger, and
-the CHECK constraints.
+Every end goes through `end_jobs`. Its guard says what must still be true under the locks. When
+each of the six insights is completed or empty, a sixth of the price is captured for each completed
+one, rounded down, and the rest comes back; when none is completed, or not all are done, all of it
+does. Three guards stand behind each other: the compare-and-set here, the shared `settle:` key of
+the ledger, and the CHECK constraints.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.models import ReservationState
@@ -22,7 +24,7 @@ from app.errors import Locked
 from app.faults import Step
 from app.group_commit import SKIPPED, Skipped
 from app.jobs.leases import LEASE_OVER, LOCK_WAIT_MS, JobRef, Locking, each_locking
-from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB, JobState
+from app.jobs.models import ATTEMPTS_MAX, DONE_SQL, INSIGHTS_PER_JOB, NOTHING_TO_SAY, JobState
 
 SETTLING_RETRY_S = 30
 
@@ -41,12 +43,12 @@ class Guard(StrEnum):
     WITHDRAWN = "withdrawn"
     """The user: queued or running, under any lease."""
     UNPAID = "unpaid"
-    """Retry payment, an operator or a deletion: six insights exist, the charge failed."""
+    """Retry payment, an operator or a deletion: six insights are done, the charge failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`otherwise` is the job's state when not all six are completed; None leaves it alone."""
+    """`otherwise` is the job's state when not all six are done; None leaves it alone."""
 
     user_id: str
     job_id: UUID
@@ -54,7 +56,7 @@ class Ending:
     otherwise: JobState | None
     fence: int | None = None
     captures: bool = True
-    """False gives the coins back even when six are completed: the user withdrew."""
+    """False gives the coins back even when six are done: the user withdrew."""
     error_code: str | None = None
     reason: str | None = None
 
@@ -115,7 +117,7 @@ async def end_jobs(
 async def _end_jobs(
     connection: AsyncConnection, endings: Sequence[Ending], locking: Locking
 ) -> Ended:
-    rows = await connection.execute(
+    ended = await connection.execute(
         _END[locking],
         {
             "user_ids": [ending.user_id for ending in endings],
@@ -127,20 +129,16 @@ async def _end_jobs(
             "error_codes": [ending.error_code for ending in endings],
         },
     )
+    rows = ended.all()
     found = {
         (row.user_id, row.id): JobState(row.state) if row.state else SKIPPED
         for row in rows
         if row.state or not row.is_locked
     }
-    ended = {job: state for job, state in found.items() if isinstance(state, JobState)}
-    reasons = {(one.user_id, one.job_id): one.reason or one.error_code for one in endings}
-    settled = await CreditService(connection).settle(
-        [
-            Settlement(*job, _COINS[state], reason=_reason(state, reasons[job]))
-            for job, state in ended.items()
-        ]
-    )
-    if settled != set(ended):
+    reasons = {(one.user_id, one.job_id): one.reason for one in endings}
+    settlements = [_settlement(row, reasons[row.user_id, row.id]) for row in rows if row.state]
+    settled = await CreditService(connection).settle(settlements)
+    if len(settled) != len(settlements):
         raise RuntimeError("a job was ended whose reservation was settled before")
     return found
 
@@ -170,10 +168,10 @@ async def settle_alone(ending: Ending, *, step: Step) -> JobState | Skipped | No
 async def postpone_payment(
     user_id: str, job_id: UUID, *, error_code: str, fence: int | None = None
 ) -> bool:
-    """Six insights exist but their charge was refused: `settling`, for retry_payment to charge.
+    """Six insights are done but their charge was refused: `settling`, for retry_payment to charge.
 
     A transaction of its own; no lease is kept. With `fence`, for the worker that holds it;
-    without, only if no worker holds its lease. False if that is not so, or six do not exist.
+    without, only if no worker holds its lease. False if that is not so, or not all are done.
     Raises Locked while another transaction keeps the job.
     """
 
@@ -194,24 +192,30 @@ async def postpone_payment(
     return await in_transaction(postpone, step=Step.POSTPONE)
 
 
-def _reason(state: JobState, reason: str | None) -> str | None:
-    match state:
-        case JobState.SUCCEEDED:
-            return None
-        case JobState.EXPIRED | JobState.CANCELLED:
-            return state.value
-        case _:
-            return reason
+def _settlement(row: Row[Any], reason: str | None) -> Settlement:
+    """The coins of a job that has just ended: what is charged, and why the rest comes back."""
+    state = JobState(row.state)
+    if state is JobState.SUCCEEDED or row.error_code == NOTHING_TO_SAY:
+        reason = NOTHING_TO_SAY
+    elif state in (JobState.EXPIRED, JobState.CANCELLED):
+        reason = state.value
+    else:
+        reason = reason or row.error_code
+    return Settlement(row.user_id, row.id, _COINS[state], captured=row.charged, reason=reason)
 
 
-_COMPLETED = """
-    (SELECT count(*) FROM insights n
-     WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed')
+# Of a job's insights: how many are done, and how many of those are completed.
+_COUNTED = f"""
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS done, count(*) FILTER (WHERE n.state = 'completed') AS completed
+        FROM insights n
+        WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.{DONE_SQL}
+    ) six
 """
 
-_GUARDED = f"""
-    FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)
-    WHERE CASE e.guard
+_ASKED = "FROM jobs j JOIN ending e USING (user_id, id) JOIN reservations r USING (user_id, id)"
+_IS_GUARDED = f"""
+    CASE e.guard
         WHEN 'fence' THEN j.state = 'running' AND j.fence = e.fence
         WHEN 'abandoned' THEN
             j.state = 'running' AND {LEASE_OVER} AND j.attempt >= {ATTEMPTS_MAX}
@@ -233,24 +237,27 @@ _END = each_locking(
             CAST(:error_codes AS text[])
         ) AS t (user_id, id, guard, fence, captures, otherwise, error_code)
     ), guarded AS (
-        SELECT j.user_id, j.id {_GUARDED}
+        SELECT j.user_id, j.id {_ASKED} WHERE {_IS_GUARDED}
     ), locked AS (
-        SELECT j.user_id, j.id, e.error_code,
-               CASE WHEN e.captures AND {_COMPLETED} = {INSIGHTS_PER_JOB} THEN 'succeeded'
-                    ELSE e.otherwise END AS outcome
-        {_GUARDED}
+        SELECT j.user_id, j.id,
+               j.price_coins * six.completed / {INSIGHTS_PER_JOB} AS charged,
+               CASE WHEN NOT e.captures OR six.done < {INSIGHTS_PER_JOB} THEN e.otherwise
+                    WHEN six.completed >= 1 THEN 'succeeded' ELSE 'failed' END AS outcome,
+               CASE WHEN NOT e.captures OR six.done < {INSIGHTS_PER_JOB} THEN e.error_code
+                    WHEN six.completed < 1 THEN '{NOTHING_TO_SAY}' END AS error_code
+        {_ASKED} {_COUNTED} WHERE {_IS_GUARDED}
         ORDER BY j.user_id, j.id
         FOR NO KEY UPDATE OF j, r {locking}
     ), ended AS (
         UPDATE jobs j
         SET state = l.outcome, finished_at = clock_timestamp(), lease_until = NULL,
             attempt_until = NULL, next_run_at = NULL, version = j.version + 1,
-            error_code = CASE l.outcome WHEN 'succeeded' THEN NULL ELSE l.error_code END
+            error_code = l.error_code
         FROM locked l
         WHERE j.user_id = l.user_id AND j.id = l.id AND l.outcome IS NOT NULL
-        RETURNING j.user_id, j.id, j.state
+        RETURNING j.user_id, j.id, j.state, j.error_code, l.charged
     )
-    SELECT g.user_id, g.id, e.state, l.id IS NOT NULL AS is_locked
+    SELECT g.user_id, g.id, e.state, e.error_code, e.charged, l.id IS NOT NULL AS is_locked
     FROM guarded g LEFT JOIN locked l USING (user_id, id) LEFT JOIN ended e USING (user_id, id)
 """
     )
@@ -260,7 +267,9 @@ _POSTPONE = text(f"""
     UPDATE jobs j
     SET state = 'settling', lease_until = NULL, version = version + 1, error_code = :error_code,
         next_run_at = clock_timestamp() + make_interval(secs => :delay_s)
-    WHERE user_id = :user_id AND id = :id AND {_COMPLETED} = {INSIGHTS_PER_JOB}
+    WHERE user_id = :user_id AND id = :id
+      AND (SELECT count(*) FROM insights n
+           WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.{DONE_SQL}) = {INSIGHTS_PER_JOB}
       AND CASE WHEN CAST(:fence AS bigint) IS NULL
           THEN j.state = 'queued' OR (j.state = 'running' AND {LEASE_OVER})
           ELSE j.state = 'running' AND j.fence = CAST(:fence AS bigint) END

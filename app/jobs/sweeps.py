@@ -46,8 +46,8 @@ class Sweep:
 async def cleanup_expired_reservations() -> int:
     """Ends jobs whose reservation is overdue and that no worker holds; how many it ended.
 
-    Six completed insights are charged, fewer expire. The scan holds no lock; each job is a
-    transaction of its own and rechecked under its locks.
+    Jobs whose six insights are done are charged, others expire. The scan holds no lock; each job is
+    a transaction of its own and rechecked under its locks.
     """
     await _note("cleanup_expired_reservations")
     ended = 0
@@ -71,7 +71,7 @@ async def cleanup_expired_reservations() -> int:
 
 
 async def retry_payment() -> int:
-    """Charges jobs whose six insights exist but whose charge was refused; how many went through.
+    """Charges jobs whose six insights are done but whose charge was refused; how many went through.
 
     A locked job stays due. A charge refused again waits longer (half its age, one minute to one
     hour); after a day it waits for an operator, or for the deletion of its chat.
@@ -83,7 +83,8 @@ async def retry_payment() -> int:
         state = await settle_alone(ending, step=Step.RETRY_PAYMENT)
         if isinstance(state, JobState):
             charged += 1
-            log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome="charged")
+            log.info("payment.retried", user_id=user_id, job_id=str(job_id), outcome=state)
+            await count_uncharged(user_id, job_id, state)
         elif state is None:
             await _postpone(user_id, job_id)
     return charged

@@ -73,6 +73,7 @@ RULES = (
         r"content_?filter|content_policy|responsibleaipolicy|moderation_blocked|data_inspection",
         r"inappropriate content|content exists risk|requires moderation|input was flagged",
         r"usage guidelines|safety_check|guardrail|prohibited_content|high_risk|sensitive content",
+        r"content filter(?:s|ing)?\b|blocked by .{0,20}filter",
     ),
     _rule(Cause.UNUSABLE, r"json_validate_failed|failed to generate json|tool_use_failed"),
     _rule(
@@ -86,7 +87,9 @@ RULES = (
         r"range of input length|prompt contains too many tokens|max_prompt_tokens",
         r"(?:prompt|input)[^.\n]{0,60}(?:longer than|exceeds)[^.\n]{0,60}context",
         r"(?:prompt|input)[^.\n]{0,60}(?:longer than|exceeds)[^.\n]{0,60}(?:model|sequence) len",
-        r"inputs` tokens|string_above_max_length|input length .{0,40}exceed|context window is",
+        r"inputs` must have|exceeds max(?:imum)? length|exceeded model token limit",
+        r"prompt tokens exceed|inputs` tokens",
+        r"string_above_max_length|input length .{0,40}exceed|context window is",
     ),
     _rule(
         Cause.LIMIT,
@@ -120,12 +123,14 @@ RULES = (
         Cause.CREDIT,
         r"insufficient[ _](?:balance|credits?|funds)|credit balance|more credits|add credits",
         r"out of credits?|(?:no|any|available) credits|payment required|arrearage|overdue",
+        r"credits are (?:depleted|exhausted)",
         r"good standing|credits?[ _](?:exhausted|required|depleted)|balance is (?:too low|not)",
     ),
     _rule(
         Cause.QUOTA,
         r"insufficient_quota|billing_|spend(?:ing)?[ _]limit|usage limits?|budget|hard[ _]limit",
         r"perday|per[ _-]day|\b[rt]pd\b|daily|monthly|per[ _-]month|permonth|limit: 0\b",
+        r"calls / (?:month|day)|call volume quota|spend alert|key limit exceeded",
         r"exceeded_current_quota|freetieronly|free allocated quota|allocationquota",
     ),
     _rule(
@@ -139,6 +144,7 @@ RULES = (
         r"invalid[_ ](?:x-)?api[_ -]?key|incorrect api key|api[_ ]key[_ ](?:not valid|invalid|"
         r"is invalid|expired|is not valid)|authentication_?error|invalid_authentication",
         r"unauthenticated|no auth credentials|(?:no|missing) api[_ ]key|authentication fails",
+        r"api key was reported|(?:security )?token [^.\n]{0,30}is invalid",
         r"invalid (?:bearer )?token|token (?:is |has )?(?:expired|invalid)|invalid credentials",
     ),
     _rule(
@@ -148,14 +154,14 @@ RULES = (
         r"available|no longer|decommissioned|deprecated|inaccessible|not loaded|not a valid)",
         r"(?:unknown|no such|invalid|missing) model|no models loaded|not a valid model",
         r"model identifier is invalid|deployment[^.\n]{0,40}(?:does not exist|not found)",
-        r"deploymentnotfound|no endpoints found|no allowed providers|model:",
+        r"failed to load model|deploymentnotfound|no endpoints found|no allowed providers|model:",
         statuses=frozenset({200, 400, 403, 404, 410, 422, 500, 502}),
     ),
     _rule(
         Cause.ACCESS,
         r"permission_?(?:denied|error)|organization has been disabled|account.{0,30}(?:deactivated|"
         r"disabled|suspended)|user location is not supported|unsupported_country|access_?denied",
-        r"terminated",
+        r"terminated|organization[ _](?:has been )?restricted|requires terms acceptance",
         statuses=frozenset({200, 400, 401, 403, 451, 500}),
     ),
     _rule(

@@ -63,6 +63,10 @@ class Dialect:
     """Beginnings of names of headers by which the family is known."""
     keys_seen: ClassVar[tuple[str, ...]] = ()
     """Names in an answer, or in its usage, by which the family is known."""
+    words_seen: ClassVar[str] = ""
+    """Words of a refusal by which the family is known, in lower case."""
+    takes_schema_in_object: ClassVar[bool] = False
+    """Whether a schema is enforced beside `json_object`, not as `json_schema`."""
 
     @classmethod
     def headers(cls, _api_key: str) -> dict[str, str]:
@@ -82,7 +86,8 @@ class Dialect:
             schema = {"name": ask.form.__name__, "strict": True, "schema": strict_schema(ask.form)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif ask.format is Format.JSON_OBJECT:
-            body["response_format"] = {"type": "json_object"}
+            enforced = {"schema": strict_schema(ask.form)} if cls.takes_schema_in_object else {}
+            body["response_format"] = {"type": "json_object", **enforced}
         return body
 
     @classmethod
@@ -106,7 +111,17 @@ class Dialect:
 class OpenAI(Dialect):
     name = "OpenAI"
     limit_name = "max_completion_tokens"
-    headers_seen = ("openai-",)
+    headers_seen = ("openai-organization", "openai-version", "openai-project")
+
+
+class LlamaCppPython(Dialect):
+    """llama-cpp-python: it sends one of OpenAI's headers, and has a schema of its own way."""
+
+    name = "llama-cpp-python"
+    cached_tokens_min = 256
+    takes_schema_in_object = True
+    headers_seen = ("openai-processing-ms",)
+    words_seen = "/llama_cpp/server/"
 
 
 class Google(Dialect):
@@ -212,6 +227,7 @@ FAMILIES: tuple[type[Dialect], ...] = (
     Gateway,  # First: it hands on the headers of those behind it.
     Anthropic,
     OpenAI,
+    LlamaCppPython,  # After OpenAI, who sends the header too.
     Google,
     Mistral,
     DeepSeek,
@@ -226,10 +242,13 @@ def family_of(headers: Mapping[str, str], told: object) -> type[Dialect] | None:
     names = [name.lower() for name in headers]
     body = object_of(told)
     keys = {*body, *object_of(body.get("usage"))}
+    said = str(object_of(body.get("error")).get("message")).lower()
     for family in FAMILIES:
         if any(name.startswith(family.headers_seen) for name in names if family.headers_seen):
             return family
         if not keys.isdisjoint(family.keys_seen):
+            return family
+        if family.words_seen and family.words_seen in said:
             return family
     if body.get("type") == "error" and "error" in body:
         return Anthropic

@@ -79,8 +79,8 @@ class Learnt:
             return
         self._family = family
         log.info("llm.family_met", family=family.name, model=self.model)
-        if family is Anthropic:
-            self.dialect = Anthropic
+        if family is Anthropic or family.takes_schema_in_object:
+            self.dialect = family
 
     def adapt(self, told: Told, ask: Ask) -> bool:
         """Whether something of `ask` was refused, not the prompt; the next call does without it.

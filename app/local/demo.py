@@ -183,6 +183,10 @@ def _snapshots(client: httpx2.Client, events: str) -> Iterator[Json]:
 def _print_insights(console: Console, client: httpx2.Client, chat: Json, snapshot: Json) -> None:
     for insight in snapshot["insights"]:
         content = insight["content"]
+        if content is None:
+            why = Text(insight["empty_reason"] or "")
+            console.print(Panel(why, title=f"{insight['title']}: not charged", title_align="left"))
+            continue
         body = Text(content["summary"] + "\n")
         for finding in content["findings"]:
             body.append(f"\n• {finding['claim']}\n")
@@ -230,9 +234,10 @@ def _print_receipt(
         table.add_row(name, str(coins))
     console.print(table)
     console.print(snapshot["message"])
-    expected = before["available"] - snapshot["price_coins"]
-    if len(charges) != 1 or after != {"available": expected, "held": 0}:
-        raise DemoFailed("the ledger does not show exactly one charge of the price")
+    progress = snapshot["progress"]
+    price = snapshot["price_coins"] * progress["completed"] // progress["total"]
+    if charges != [price] or after != {"available": before["available"] - price, "held": 0}:
+        raise DemoFailed("the ledger does not show exactly one charge of what was written")
 
 
 def _stay(console: Console, url: str, token: str) -> None:

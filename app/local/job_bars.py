@@ -44,7 +44,7 @@ class JobBars:
             self._progress.update(
                 bar,
                 total=None if is_running else 1,
-                completed=int(insight["state"] == "completed"),
+                completed=int(insight["state"] in {"completed", "empty"}),
                 state=_said(insight),
             )
 

@@ -14,7 +14,7 @@ from sqlalchemy import Row, TextClause, text
 
 from app import telemetry
 from app.catalog.categories import CATEGORIES
-from app.catalog.content import InsightContent
+from app.catalog.content import InsightContent, NothingToSay
 from app.chats.key_storage import key_columns, key_join
 from app.credits.models import ReservationState
 from app.credits.sql import ARCHIVED_ROWS, EVERY_ROW
@@ -23,13 +23,14 @@ from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
 from app.jobs.leases import JobRef
-from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, InsightState, JobState
+from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, NOTHING_TO_SAY, InsightState, JobState
 from app.jobs.results import insight_binding
 
 POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0
 
 REFUNDED = "refunded"
+_UNSUCCESSFUL = (JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -51,6 +52,7 @@ class ProgressPart(_Part):
     """`queue_position` counts from 1; null when the job does not wait, or far behind."""
 
     completed: int
+    empty: int
     failed: int
     total: int
     queue_position: int | None
@@ -60,6 +62,7 @@ class InsightPart(_Part):
     """One of the six; `content` is null until the job has succeeded.
 
     `content_unreadable`: it is charged and stored, but does not open with the keys there are.
+    `empty_reason` says why an empty one has no content, once the job has ended; it is not charged.
     """
 
     key: str
@@ -70,11 +73,13 @@ class InsightPart(_Part):
     content: InsightContent | None
     content_deleted: bool
     content_unreadable: bool = False
+    empty_reason: str | None = None
 
 
 class Snapshot(_Part):
     """A job at one moment. `version` grows with everything in it but the queue position;
-    `chat_revision` is the one whose messages its evidence names."""
+    `chat_revision` is the one whose messages its evidence names; `error_code` is why an ended job
+    did not succeed: `nothing_to_say` when all six insights are empty."""
 
     job_id: UUID
     chat_id: UUID
@@ -90,6 +95,7 @@ class Snapshot(_Part):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    error_code: str | None
     message: str
 
     @property
@@ -196,7 +202,9 @@ async def _snapshot(
     job = rows[0]
     state = JobState(job.state)
     settlement = _settlement(job)
-    is_shown = state is JobState.SUCCEEDED and settlement.state != REFUNDED
+    is_shown = settlement.state != REFUNDED and (
+        state is JobState.SUCCEEDED or _has_nothing_to_say(job)
+    )
     key = _key_of(job, keyring) if is_shown and job.sealed_key is not None else None
     insights = [_insight(row, state, key, is_shown=is_shown) for row in rows]
     position = await positions.of(job.user_id, job.id) if state is JobState.QUEUED else None
@@ -212,6 +220,7 @@ async def _snapshot(
         settlement=settlement,
         progress=ProgressPart(
             completed=sum(part.state is InsightState.COMPLETED for part in insights),
+            empty=sum(part.state is InsightState.EMPTY for part in insights),
             failed=sum(part.state is InsightState.FAILED for part in insights),
             total=INSIGHTS_PER_JOB,
             queue_position=position,
@@ -220,8 +229,13 @@ async def _snapshot(
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        error_code=job.error_code if state in _UNSUCCESSFUL else None,
         message=_message(settlement, job.price_coins),
     )
+
+
+def _has_nothing_to_say(job: Row[Any]) -> bool:
+    return job.state == JobState.FAILED and job.error_code == NOTHING_TO_SAY
 
 
 def _settlement(job: Row[Any]) -> SettlementPart:
@@ -249,24 +263,28 @@ def _insight(
     if state is InsightState.QUEUED and job_state is JobState.RUNNING:
         state = InsightState.RUNNING
     has_content = is_shown and row.sealed is not None and row.sealed_key is not None
-    content = _content(row, key) if has_content and key is not None else None
+    opened = _content(row, key, state) if has_content and key is not None else None
     return InsightPart(
         key=row.insight_key,
         title=_title(row.category, row.insight_key),
         state=state,
         attempts=row.insight_attempts,
         duration_ms=row.duration_ms,
-        content=content,
+        content=opened if isinstance(opened, InsightContent) else None,
         content_deleted=row.content_deleted,
-        content_unreadable=has_content and content is None,
+        content_unreadable=has_content and opened is None,
+        empty_reason=opened.text if isinstance(opened, NothingToSay) else None,
     )
 
 
-def _content(row: Row[Any], key: ChatKey) -> InsightContent | None:
+def _content(
+    row: Row[Any], key: ChatKey, state: InsightState
+) -> InsightContent | NothingToSay | None:
     """None when it does not open: the other five, and all other jobs, are shown all the same."""
     place = insight_binding(row.user_id, row.id, row.insight_key, row.prompt_version)
+    form = NothingToSay if state is InsightState.EMPTY else InsightContent
     try:
-        return InsightContent.model_validate_json(key.open(row.sealed, *place))
+        return form.model_validate_json(key.open(row.sealed, *place))
     except SealBroken as error:
         _tell_unreadable(row, error.reason)
     except ValidationError:  # It would show the content.
@@ -292,7 +310,7 @@ def _message(settlement: SettlementPart, price_coins: int) -> str:
     match settlement.state:
         case "held":
             held = _coins(price_coins)
-            return f"{held} are held. You are charged only when all six insights are ready."
+            return f"{held} are held. You are charged only for insights that are written."
         case "captured" if settlement.released_coins:
             return f"You were charged {charged}; {returned} came back."
         case "captured":
@@ -313,7 +331,10 @@ _SNAPSHOT = f"""
            ledger.charged, ledger.released, ledger.refunded,
            n.key AS insight_key, n.state AS insight_state, n.attempts AS insight_attempts,
            n.duration_ms, n.content_deleted,
-           CASE WHEN j.state = 'succeeded' AND ledger.refunded = 0 THEN n.sealed END AS sealed
+           CASE WHEN ledger.refunded = 0
+                 AND (j.state = 'succeeded'
+                      OR (j.state = 'failed' AND j.error_code = '{NOTHING_TO_SAY}'))
+                THEN n.sealed END AS sealed
     FROM picked j
     JOIN reservations r ON r.user_id = j.user_id AND r.id = j.id
     JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
@@ -335,7 +356,7 @@ def _picking(condition: str, source: str = "") -> TextClause:
     return text(f"""
         WITH {source} picked AS MATERIALIZED (
             SELECT user_id, id, chat_id, revision, category, state, attempt, price_coins,
-                   prompt_version, version, created_at, started_at, finished_at
+                   prompt_version, version, error_code, created_at, started_at, finished_at
             FROM jobs WHERE {condition}
         ) {_SNAPSHOT}
     """)

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalog.categories import Category
+from app.catalog.fit import LEAST
 from app.credits.service import CreditService
 from app.db import in_statement, in_turn
 from app.faults import Step
@@ -142,6 +143,7 @@ def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, 
         written_once.setdefault(opening.job_id, opening)
     orders = [opening.order for opening in written_once.values()]
     sold = {opening.category.key: opening.category for opening in written_once.values()}
+    least = [LEAST[key] for key in sold]
     specs = [(key, spec.ord, spec.key) for key, one in sold.items() for spec in one.insights]
     return {
         "user_ids": [order.user_id for order in orders],
@@ -152,6 +154,9 @@ def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, 
         "sold": list(sold),
         "prices": [category.price_coins for category in sold.values()],
         "prompt_versions": [category.prompt_version for category in sold.values()],
+        "worded_mins": [needs.worded for needs in least],
+        "voices_mins": [needs.voices for needs in least],
+        "days_mins": [needs.days for needs in least],
         "spec_categories": [category for category, _, _ in specs],
         "spec_ords": [ord_ for _, ord_, _ in specs],
         "spec_keys": [key for _, _, key in specs],

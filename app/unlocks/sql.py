@@ -6,7 +6,7 @@ from app.credits.sql import RESERVE_CTES
 from app.jobs.leases import each_locking
 
 
-def _unlocked_before(order: str, content_hmac: str) -> str:
+def unlocked_before(order: str, content_hmac: str) -> str:
     """A succeeded job of the same chat, content and category that was not refunded."""
     return f"""
         SELECT j.id FROM jobs j
@@ -54,12 +54,15 @@ UNLOCK = each_locking(
         f"""
     WITH o AS (
         SELECT asked.*, sold.price, sold.prompt_version,
+               sold.worded_min, sold.voices_min, sold.days_min,
                sum(sold.price) OVER run AS needed, row_number() OVER run AS place
         FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[]), CAST(:chat_ids AS uuid[]),
                     CAST(:categories AS text[]), CAST(:languages AS text[]))
              WITH ORDINALITY AS asked (user_id, id, chat_id, category, language, n)
         JOIN unnest(CAST(:sold AS text[]), CAST(:prices AS bigint[]),
-                    CAST(:prompt_versions AS integer[])) AS sold (category, price, prompt_version)
+                    CAST(:prompt_versions AS integer[]), CAST(:worded_mins AS integer[]),
+                    CAST(:voices_mins AS integer[]), CAST(:days_mins AS integer[]))
+             AS sold (category, price, prompt_version, worded_min, voices_min, days_min)
              USING (category)
         WINDOW run AS (PARTITION BY asked.user_id ORDER BY asked.n)
     ), seen AS (
@@ -69,7 +72,10 @@ UNLOCK = each_locking(
         WHERE user_id = ANY(CAST(:user_ids AS text[]))
         FOR NO KEY UPDATE {locking}
     ), sight AS (
-        SELECT o.*, account.available, account.seq, c.content_hmac, c.revision
+        SELECT o.*, account.available, account.seq, c.content_hmac, c.revision,
+               coalesce(c.worded_count, c.message_count) >= o.worded_min
+               AND coalesce(c.voice_count >= o.voices_min, true)
+               AND coalesce(c.day_count >= o.days_min, true) AS is_fit
         FROM o JOIN account USING (user_id)
         JOIN chats c ON c.user_id = o.user_id AND c.id = o.chat_id
         FOR NO KEY UPDATE OF c {locking}
@@ -79,11 +85,11 @@ UNLOCK = each_locking(
         SELECT o.user_id, o.id, o.chat_id, o.category, o.language, clock_timestamp(), o.price,
                o.content_hmac, o.revision, o.prompt_version
         FROM sight o JOIN seen ON seen.user_id = o.user_id AND seen.seq = o.seq
-        WHERE o.available >= o.needed
+        WHERE o.is_fit AND o.available >= o.needed
           AND (CAST(:jobs_max AS bigint) IS NULL OR ({_JOBS_OF_DAY}) + o.place
                <= CAST(:jobs_max AS bigint))
           AND (CAST(:cost_max AS bigint) IS NULL OR ({_COST_OF_DAY}) < CAST(:cost_max AS bigint))
-          AND NOT EXISTS ({_unlocked_before("o", "o.content_hmac")})
+          AND NOT EXISTS ({unlocked_before("o", "o.content_hmac")})
           AND NOT EXISTS (SELECT FROM jobs j WHERE j.user_id = o.user_id AND j.id = o.id)
           AND NOT EXISTS (SELECT FROM archived_jobs j WHERE j.user_id = o.user_id AND j.id = o.id)
           AND NOT EXISTS (
@@ -119,7 +125,9 @@ LOOK = text(f"""
            replay.category AS replay_category, replay.language AS replay_language,
            first.available_after AS replay_available, first.held_after AS replay_held,
            chat.id IS NOT NULL AS chat_exists,
-           ({_unlocked_before("o", "chat.content_hmac")} LIMIT 1) AS succeeded_job,
+           coalesce(chat.worded_count, chat.message_count) AS worded_count,
+           chat.voice_count, chat.day_count,
+           ({unlocked_before("o", "chat.content_hmac")} LIMIT 1) AS succeeded_job,
            (SELECT j.id FROM jobs j
             WHERE j.user_id = o.user_id AND j.chat_id = o.chat_id AND j.category = o.category
               AND j.state IN ('queued', 'running', 'settling')) AS active_job,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
@@ -9,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalog.categories import CATEGORIES, Category, UnknownCategory
+from app.catalog.fit import Fit, Measures, fit_of
 from app.credits.accounts import ensure_account
 from app.credits.service import CreditService, InsufficientCoins
 from app.db import in_turn
@@ -52,6 +54,12 @@ class UnlockInProgress(DomainError):
     code, http_status = "unlock_in_progress", 409
 
 
+class NotEnoughMessages(DomainError):
+    """The chat does not hold enough for this category; nothing was reserved. `reason` says why."""
+
+    code, http_status = "not_enough_messages", 409
+
+
 class PriceChanged(DomainError):
     """The price is not the one the caller agreed to; nothing was reserved."""
 
@@ -79,8 +87,8 @@ async def unlock_category(
     The order shares the next transaction of `batcher`, whose terms it is under. `wake` is called
     after the commit and must not raise. Without `sells` a replay is answered and nothing new is
     sold. Raises IdempotencyKeyReused, NotFound, UnknownCategory, AlreadyUnlocked,
-    UnlockInProgress, PriceChanged, ProviderUnavailable, DailyLimit or InsufficientCoins: then
-    nothing was changed, apart from the account that a first visit opens.
+    UnlockInProgress, NotEnoughMessages, PriceChanged, ProviderUnavailable, DailyLimit or
+    InsufficientCoins: then nothing was changed, apart from the account that a first visit opens.
     """
     job_id = job_id_of(order)
     unlocked = await _write(order, job_id, batcher) if sells else None
@@ -202,6 +210,10 @@ def _unrefused(sight: Row[Any], order: UnlockOrder) -> Category:
         raise AlreadyUnlocked(job_id=sight.succeeded_job)
     if sight.active_job is not None:
         raise UnlockInProgress(job_id=sight.active_job)
+    held = Measures(sight.worded_count, sight.voice_count, sight.day_count)
+    fit, short = fit_of(category.key, held)
+    if fit is Fit.NONE and short is not None:
+        raise NotEnoughMessages(short.text, reason=asdict(short))
     if order.price_coins not in (None, category.price_coins):
         raise PriceChanged(price_coins=category.price_coins)
     return category

@@ -5,14 +5,14 @@ compare is SQLAlchemy, the broker and all else that a real worker does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from app.credits.models import ReservationState
 from app.credits.sql import LOCK_ACCOUNTS, SETTLE
 from app.jobs import leases, prepared_chats, results, settle
 from app.jobs.leases import HeldLease, Locking
-from app.jobs.models import JobState
+from app.jobs.models import NOTHING_TO_SAY, JobState
 from app.jobs.results import InsightResult
 from app.jobs.settle import Guard
 from benchmarks.bare.statements import Statement
@@ -88,9 +88,13 @@ class Flushes:
         async with self._connections.transaction() as connection:
             await connection.fetch(_LOCK_ACCOUNTS.sql, *_LOCK_ACCOUNTS.values(users))
             rows = await connection.fetch(self._end.sql, *self._end.values(ending))
-            ended = {(row["user_id"], row["id"]) for row in rows if row["state"] == _SUCCEEDED}
-            paid = await connection.fetch(_SETTLE.sql, *_SETTLE.values(_settlements(list(ended))))
-            if {(row["user_id"], row["id"]) for row in paid} != ended:
+            ended = {
+                (row["user_id"], row["id"]): row["charged"]
+                for row in rows
+                if row["state"] == _SUCCEEDED
+            }
+            paid = await connection.fetch(_SETTLE.sql, *_SETTLE.values(_settlements(ended)))
+            if {(row["user_id"], row["id"]) for row in paid} != set(ended):
                 raise RuntimeError("a job was ended whose reservation was settled before")
         return [(lease.user_id, lease.job_id) in ended for lease in held]
 
@@ -173,11 +177,12 @@ class BatchedSteps:
 _SUCCEEDED = JobState.SUCCEEDED.value
 
 
-def _settlements(jobs: Sequence[Job]) -> dict[str, list[object]]:
+def _settlements(jobs: Mapping[Job, int]) -> dict[str, list[object]]:
+    """`jobs` with what each is charged."""
     return {
         "user_ids": [user_id for user_id, _ in jobs],
         "ids": [job_id for _, job_id in jobs],
         "states": [ReservationState.CAPTURED.value] * len(jobs),
-        "captures": [None] * len(jobs),
-        "reasons": [None] * len(jobs),
+        "captures": list(jobs.values()),
+        "reasons": [NOTHING_TO_SAY] * len(jobs),
     }

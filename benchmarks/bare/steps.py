@@ -15,7 +15,7 @@ import asyncpg
 
 from app.generation.context import VERSION, Part
 from app.jobs.leases import LEASE_OVER, HeldLease
-from app.jobs.models import ATTEMPTS_MAX, INSIGHTS_PER_JOB
+from app.jobs.models import ATTEMPTS_MAX, DONE_SQL, INSIGHTS_PER_JOB
 from app.jobs.results import InsightResult
 from benchmarks.contestant import Job
 
@@ -129,9 +129,10 @@ class PlainSteps:
         job = (held.user_id, held.job_id)
         async with self._connections.transaction() as connection:
             await connection.fetchrow(_LOCK_ACCOUNT, held.user_id)
-            if await connection.fetchrow(_SUCCEED, *job, held.fence) is None:
+            charged = await connection.fetchval(_SUCCEED, *job, held.fence)
+            if charged is None:
                 return False
-            amount = await connection.fetchval(_CAPTURE, *job)
+            amount = await connection.fetchval(_CAPTURE, *job, charged)
             if amount is None:
                 raise RuntimeError("a job was ended whose reservation was settled before")
             account = await connection.fetchrow(_TAKE, held.user_id, amount)
@@ -163,10 +164,10 @@ _CLAIM = """
     RETURNING fence, chat_id, category, prompt_version
 """
 
-_SIGHT = """
+_SIGHT = f"""
     SELECT chat.message_count, k.key_id, k.sealed_key,
            ARRAY(SELECT n.ord FROM insights n
-                 WHERE n.user_id = $1 AND n.job_id = $2 AND n.state = 'completed') AS completed,
+                 WHERE n.user_id = $1 AND n.job_id = $2 AND n.{DONE_SQL}) AS done,
            EXISTS (SELECT FROM jobs earlier
                    WHERE earlier.user_id = $1 AND earlier.chat_id = $3 AND earlier.category = $4
                      AND earlier.state IN ('failed', 'cancelled', 'expired')) AS may_adopt
@@ -185,31 +186,32 @@ _PROGRESS = """
     RETURNING prompt_version
 """
 
-_STORE = """
+_STORE = f"""
     UPDATE insights
     SET state = 'completed', attempts = attempts + $4, duration_ms = $5, sealed = $6, model = $7,
         tokens_in = $8, tokens_cached = $9, tokens_out = $10, cost_microusd = $11,
         prompt_version = $12, error_code = NULL
-    WHERE user_id = $1 AND job_id = $2 AND ord = $3 AND state <> 'completed'
+    WHERE user_id = $1 AND job_id = $2 AND ord = $3 AND NOT {DONE_SQL}
 """
 
 _LOCK_ACCOUNT = "SELECT user_id FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE"
 
+# Of what a job costs when some of its insights are empty, `charged` tells; here none ever is.
 _SUCCEED = f"""
     UPDATE jobs j
     SET state = 'succeeded', finished_at = clock_timestamp(), lease_until = NULL,
         attempt_until = NULL, next_run_at = NULL, version = version + 1, error_code = NULL
+    FROM (SELECT count(*) AS done, count(*) FILTER (WHERE n.state = 'completed') AS completed
+          FROM insights n WHERE n.user_id = $1 AND n.job_id = $2 AND n.{DONE_SQL}) six
     WHERE j.user_id = $1 AND j.id = $2 AND j.state = 'running' AND j.fence = $3
-      AND (SELECT count(*) FROM insights n
-           WHERE n.user_id = j.user_id AND n.job_id = j.id AND n.state = 'completed')
-          = {INSIGHTS_PER_JOB}
-    RETURNING j.id
+      AND six.done = {INSIGHTS_PER_JOB}
+    RETURNING j.price_coins * six.completed / {INSIGHTS_PER_JOB} AS charged
 """
 
 _CAPTURE = """
-    UPDATE reservations SET state = 'captured', captured = amount, resolved_at = clock_timestamp()
+    UPDATE reservations SET state = 'captured', captured = $3, resolved_at = clock_timestamp()
     WHERE user_id = $1 AND id = $2 AND state = 'held'
-    RETURNING amount
+    RETURNING captured
 """
 
 _TAKE = """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent
-from app.chats.formats.text import decode_text
+from app.chats.formats.text import read_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.preparation import build_context
@@ -65,11 +65,11 @@ def _told(place: tuple[str, str], content: InsightContent) -> Iterator[Claim]:
 
 
 async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
-    """The insights by (category, key), in English.
+    """The insights by (category, key), in English; without those that have nothing to say.
 
     Raises RuntimeError if the importer numbers the messages otherwise than they were said.
     """
-    parsed = parse_export(decode_text(export(chat))[0], date_order=date_order(chat))
+    parsed = parse_export(read_text(export(chat)), date_order=date_order(chat))
     got = [(each.number, each.at, each.author, each.text) for each in parsed.messages]
     if got != [(each.number, each.at, each.author, each.text) for each in chat.said]:
         raise RuntimeError(f"{chat.name} was not imported as it was said")
@@ -78,5 +78,6 @@ async def write_all(chat: Chat) -> dict[tuple[str, str], InsightContent]:
         context = build_context(parsed.messages, category)
         for spec in category.insights:
             draft = await OfflineGenerator().write(spec, context, language="en", guard=OpenGuard())
-            written[key, spec.key] = draft.content
+            if isinstance(draft.content, InsightContent):
+                written[key, spec.key] = draft.content
     return written

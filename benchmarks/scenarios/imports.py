@@ -1,7 +1,6 @@
 """Importing chats: how fast an export is parsed, and how long an upload takes."""
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from benchmarks import machine
 from benchmarks.api import Api, running_api
 from benchmarks.bench import Bench, Row
 from benchmarks.http_load import Plan, run_plan
-from benchmarks.seed import SAMPLE, export_of
+from benchmarks.seed import SAMPLE, encoded_chat, export_of
 from tests.support.exports import LAYOUTS as EXPORTS
 from tests.support.exports import TITLE, Layout, chat_of
 
@@ -32,6 +31,7 @@ PROBE_S = {1_000: 1.0, 10_000: 2.0, 100_000: 5.0, 500_000: 12.0}
 
 
 READER_MESSAGES = 300_000
+READER_IF_QUICK = ("discord", "telegram-all")
 LAYOUT_MESSAGES = 100_000
 # An Android header of 24 hours, and what it becomes in other layouts.
 _HEADER = re.compile(rb"(?m)^(\d\d/\d\d/\d{4}), (\d\d):(\d\d) - ")
@@ -62,11 +62,12 @@ async def run(bench: Bench) -> dict[str, Any]:
             )
     layouts = {name: _parse_rate(_laid_out(header)) for name, header in LAYOUTS.items()}
     messengers = {name: _parse_rate(_of_messenger(layout)) for name, layout in EXPORTS.items()}
-    reader_mb = await asyncio.to_thread(_reader_mb, export_of(READER_MESSAGES))
+    reader_mb = await asyncio.to_thread(_all_reader_mb, bench)
     bench.say(
         "parsed by layout: "
         + ", ".join(f"{name} {rate:,.0f}/s" for name, rate in (layouts | messengers).items())
-        + f"; {READER_MESSAGES:,} messages take {reader_mb:,.0f} MB in the reader"
+        + f"; memory of the reader with {READER_MESSAGES:,} messages: "
+        + ", ".join(f"{name} {mb:,.0f} MB" for name, mb in reader_mb.items())
     )
     return {
         "about": "parsed_s: messages a second on one core. upload_s: to the statistics in the"
@@ -86,23 +87,50 @@ def _of_messenger(layout: Layout) -> bytes:
     return layout.render(chat_of(LAYOUT_MESSAGES, people=(layout.own, TITLE))).encode()
 
 
-def _reader_mb(export: bytes) -> float:
-    """The most memory that the process which reads uploads has held when it has read `export`."""
+# A process's highest memory begins with that of the one which started it: a small one does.
+_STARTED_SMALL = """
+import os, subprocess, sys
+reader = subprocess.Popen(
+    [sys.executable, "-m", "app.chats.import_process"], stdout=subprocess.DEVNULL
+)
+_, status, usage = os.wait4(reader.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(status != 0)
+"""
+
+
+def _reader_mb(export: bytes, *known: bytes) -> float:
+    """The most memory that the process which reads uploads has held when it has read `export`;
+    as another export of a chat, if its description and blocks are given."""
     order = orjson.dumps(
         {"filename": "chat.txt", "date_order": "dmy", "timezone": "UTC", "bytes_max": 1 << 30}
     )
     with tempfile.TemporaryFile() as given:
-        given.writelines(encoded([order, b"", export]))
+        meta, blocks = known[0] if known else b"", known[1:]
+        given.writelines(encoded([order, meta, export, *blocks]))
         given.seek(0)
-        reader = subprocess.Popen(
-            [sys.executable, "-m", "app.chats.import_process"],
-            stdin=given,
-            stdout=subprocess.DEVNULL,
+        told = subprocess.run(
+            [sys.executable, "-c", _STARTED_SMALL], stdin=given, stdout=subprocess.PIPE, check=True
         )
-        _, status, usage = os.wait4(reader.pid, 0)
-    assert status == 0
     # Linux counts ru_maxrss in kilobytes, macOS in bytes.
-    return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return int(told.stdout) / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _revision_mb() -> float:
+    """… when it has read a newer export of a chat of READER_MESSAGES."""
+    grown = export_of(READER_MESSAGES + READER_MESSAGES // 100)
+    stored = encoded_chat(READER_MESSAGES)
+    return _reader_mb(grown, stored.meta, *stored.blocks)
+
+
+def _all_reader_mb(bench: Bench) -> dict[str, float]:
+    """Of READER_MESSAGES in each format; in a quick run of the two with most bytes a message."""
+    found = {"whatsapp": _reader_mb(export_of(READER_MESSAGES)), "revision": _revision_mb()}
+    for name in READER_IF_QUICK if bench.quick else EXPORTS:
+        layout = EXPORTS[name]
+        said = chat_of(READER_MESSAGES, people=(layout.own, TITLE))
+        found[name] = _reader_mb(layout.render(said).encode())
+    return found
 
 
 def _parse_rate(export: bytes) -> float:

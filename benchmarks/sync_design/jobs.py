@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from app.catalog.categories import CATEGORIES, Category, InsightSpec
+from app.catalog.content import NothingToSay
 from app.crypto import ChatKey
 from app.generation.protocol import Draft
-from app.jobs.models import ATTEMPTS_MAX
+from app.jobs.models import ATTEMPTS_MAX, DONE_SQL
 from app.jobs.results import insight_binding
 from benchmarks.sync_design.config import TIME_LIMIT_S
 from benchmarks.sync_design.setup import keyring
@@ -48,7 +49,8 @@ def read_job(connection: Connection, user_id: str, job_id: UUID) -> Job | None:
 def store_insight(
     connection: Connection, job: Job, spec: InsightSpec, draft: Draft, *, calls: int, ms: int
 ) -> None:
-    """Stores a written insight and the job's progress; one stored before stays."""
+    """Stores what came of an insight, written or empty, and the job's progress; one stored before
+    stays."""
     place = insight_binding(job.user_id, job.id, spec.key, job.category.prompt_version)
     where = {"user_id": job.user_id, "id": job.id}
     progressed = connection.execute(_PROGRESS, where)
@@ -58,6 +60,7 @@ def store_insight(
             where
             | {
                 "ord": spec.ord,
+                "state": "empty" if isinstance(draft.content, NothingToSay) else "completed",
                 "attempts": calls,
                 "duration_ms": ms,
                 "sealed": job.key.seal(draft.content.model_dump_json().encode(), *place),
@@ -84,12 +87,11 @@ def store_failure(
     connection.commit()
 
 
-def completed_insights(connection: Connection, user_id: str, job_id: UUID) -> int:
-    """How many of the six are there."""
-    counted = connection.execute(_COMPLETED, {"user_id": user_id, "id": job_id})
-    completed: int = counted.scalar_one()
+def done_insights(connection: Connection, user_id: str, job_id: UUID) -> tuple[int, int]:
+    """How many of the six are done, and how many of those are written."""
+    row = connection.execute(_DONE, {"user_id": user_id, "id": job_id}).one()
     connection.commit()
-    return completed
+    return row.done, row.completed
 
 
 def _job(row: Row[Any]) -> Job:
@@ -132,22 +134,22 @@ _PROGRESS = text("""
     RETURNING id
 """)
 
-_COMPLETE = text("""
+_COMPLETE = text(f"""
     UPDATE insights
-    SET state = 'completed', attempts = attempts + :attempts, duration_ms = :duration_ms,
+    SET state = :state, attempts = attempts + :attempts, duration_ms = :duration_ms,
         sealed = :sealed, model = :model, tokens_in = :tokens_in, tokens_cached = :tokens_cached,
         tokens_out = :tokens_out, cost_microusd = :cost_microusd,
         prompt_version = :prompt_version, error_code = NULL
-    WHERE user_id = :user_id AND job_id = :id AND ord = :ord AND state <> 'completed'
+    WHERE user_id = :user_id AND job_id = :id AND ord = :ord AND NOT {DONE_SQL}
 """)
 
-_FAIL = text("""
+_FAIL = text(f"""
     UPDATE insights
     SET state = 'failed', attempts = attempts + :attempts, error_code = :error_code
-    WHERE user_id = :user_id AND job_id = :id AND ord = :ord AND state <> 'completed'
+    WHERE user_id = :user_id AND job_id = :id AND ord = :ord AND NOT {DONE_SQL}
 """)
 
-_COMPLETED = text("""
-    SELECT count(*) FROM insights
-    WHERE user_id = :user_id AND job_id = :id AND state = 'completed'
+_DONE = text(f"""
+    SELECT count(*) AS done, count(*) FILTER (WHERE state = 'completed') AS completed
+    FROM insights WHERE user_id = :user_id AND job_id = :id AND {DONE_SQL}
 """)

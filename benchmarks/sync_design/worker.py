@@ -14,14 +14,16 @@ from uuid import UUID
 from celery import Task, chord
 
 from app.catalog.categories import InsightSpec
-from app.catalog.content import checked_evidence
+from app.catalog.content import InsightContent, checked_evidence
+from app.generation.context import InsightContext
+from app.generation.protocol import Draft
 from app.jobs.models import INSIGHTS_PER_JOB, JobState
 from benchmarks.sync_design.config import ASYNC_JOB, CLEANUP, ORCHESTRATE, WHOLE_JOB, make_app
 from benchmarks.sync_design.context import load_context
 from benchmarks.sync_design.database import connected
 from benchmarks.sync_design.jobs import (
     Job,
-    completed_insights,
+    done_insights,
     read_job,
     start_job,
     store_failure,
@@ -29,8 +31,10 @@ from benchmarks.sync_design.jobs import (
 )
 from benchmarks.sync_design.payment import (
     PAYMENT_RETRY_S,
+    End,
     end_job,
     end_job_on,
+    end_of,
     overdue_jobs,
     postpone_payment,
 )
@@ -61,7 +65,7 @@ class OrchestrateTask(RetriedTask):
     ) -> None:
         """The coins come back when not even that worked."""
         user_id, job_id = args
-        end_job(user_id, UUID(job_id), JobState.FAILED, error_code="internal")
+        end_job(user_id, UUID(job_id), End(JobState.FAILED, "internal"))
 
 
 class FinalizeTask(RetriedTask):
@@ -114,20 +118,25 @@ def _write(connection: Any, job: Job, spec: InsightSpec, calls: int) -> None:
     started = time.monotonic()
     context = load_context(connection, job)
     draft = model().write(job.id, spec.key, context)
-    checked_evidence(draft.content, message_count=context.message_count)
+    _check(draft, context)
     ms = round((time.monotonic() - started) * 1000)
     store_insight(connection, job, spec, draft, calls=calls, ms=ms)
 
 
+def _check(draft: Draft, context: InsightContext) -> None:
+    if isinstance(draft.content, InsightContent):
+        checked_evidence(draft.content, message_count=context.message_count)
+
+
 @app.task(name="finalize_insights", base=FinalizeTask)
 def finalize_insights(outcomes: list[dict[str, Any]], user_id: str, job_id: str) -> None:
-    """Charges for six insights, releases the coins when there are fewer."""
+    """Charges for what is written once all six are done, else releases the coins."""
     with connected() as connection:
-        completed = completed_insights(connection, user_id, UUID(job_id))
+        done = done_insights(connection, user_id, UUID(job_id))
         if not setup().bridge:
-            end_job_on(connection, user_id, UUID(job_id), *_end_of(completed))
+            end_job_on(connection, user_id, UUID(job_id), end_of(*done))
     if setup().bridge:
-        end_job(user_id, UUID(job_id), *_end_of(completed))
+        end_job(user_id, UUID(job_id), end_of(*done))
 
 
 @app.task(name=WHOLE_JOB, base=OrchestrateTask, ignore_result=True)
@@ -143,13 +152,13 @@ def write_all_insights(user_id: str, job_id: str) -> None:
     calls = {submit(write, job.id, spec.key, context): spec for spec in job.category.insights}
     for call in as_completed(calls):
         draft = call.result()
-        checked_evidence(draft.content, message_count=context.message_count)
+        _check(draft, context)
         ms = round((time.monotonic() - started) * 1000)
         with connected() as connection:
             store_insight(connection, job, calls[call], draft, calls=1, ms=ms)
     with connected() as connection:
-        completed = completed_insights(connection, user_id, job.id)
-        end_job_on(connection, user_id, job.id, *_end_of(completed))
+        done = done_insights(connection, user_id, job.id)
+        end_job_on(connection, user_id, job.id, end_of(*done))
 
 
 @cache
@@ -183,7 +192,9 @@ _opened: list[Any] = []
 def retry_payment(self: Task, user_id: str, job_id: str) -> None:
     """Charges a job whose charge failed before."""
     try:
-        end_job(user_id, UUID(job_id), JobState.SUCCEEDED)
+        with connected() as connection:
+            done = done_insights(connection, user_id, UUID(job_id))
+        end_job(user_id, UUID(job_id), end_of(*done))
     except Exception as error:
         raise self.retry(exc=error, countdown=PAYMENT_RETRY_S) from error
 
@@ -193,10 +204,6 @@ def cleanup_expired_reservations() -> int:
     """Ends what is overdue; how many jobs it ended."""
     with connected() as connection:
         return sum(
-            end_job_on(connection, row.user_id, row.id, JobState.EXPIRED, error_code="expired")
+            end_job_on(connection, row.user_id, row.id, End(JobState.EXPIRED, "expired"))
             for row in overdue_jobs(connection)
         )
-
-
-def _end_of(completed: int) -> tuple[JobState]:
-    return (JobState.SUCCEEDED if completed == INSIGHTS_PER_JOB else JobState.FAILED,)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -271,7 +271,14 @@ def upgrade() -> None:
         *(REFUSE_DELETED_OF.format(table=table) for table in ("accounts", "chats")),
         *(FORGET, ENTRIES_NOW, "REVOKE EXECUTE ON FUNCTION forget_user FROM PUBLIC"),
     ):
-        op.execute(statement)
+        op.execute(statement.replace("search_path FROM CURRENT", f"search_path = {_path()}"))
+
+
+def _path() -> str:
+    """Where functions with the owner's rights look: never first among a caller's own temporary
+    tables, as they would by default."""
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    return f"{schema}, pg_temp"
 
 
 def downgrade() -> None:

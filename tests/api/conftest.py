@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Generator
 from app.jobs.engine import JobEngine
 from app.jobs.leases import LeaseTimes
@@ -19,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.api import CHAT, Client, Finish, FinishWith, Login, upload
+from tests.support.jobs import ScriptedGenerator
 
 
 @pytest.fixture
@@ -95,5 +95,5 @@ async def finish_with(app: FastAPI, redis: Redis) -> AsyncGenerator[FinishWith]:
 
 @pytest.fixture
 async def finish(finish_with: FinishWith) -> Finish:
-    """`finish("alice", job_id)`: a worker without a provider runs the job to its end."""
-    return finish_with(OfflineGenerator())
+    """`finish("alice", job_id)`: a worker runs the job to its end; all six are written."""
+    return finish_with(ScriptedGenerator())

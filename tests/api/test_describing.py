@@ -101,6 +101,7 @@ async def test_every_call_documents_its_refusals_and_its_token(app: FastAPI) -> 
     assert codes == {
         "insufficient_coins", "not_found", "unknown_category", "already_unlocked",
         "unlock_in_progress", "price_changed", "idempotency_key_reused", "validation_failed",
+            "not_enough_messages",
     }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ async def test_an_unlock_holds_the_coins_and_queues_the_job(alice: Client, chat_
         "state": "held", "charged_coins": 0, "released_coins": 0, "refunded_coins": 0,
     }  # fmt: skip
     assert waiting["progress"] == {
-        "completed": 0, "failed": 0, "total": 6, "queue_position": 1,
+        "completed": 0, "empty": 0, "failed": 0, "total": 6, "queue_position": 1,
     }  # fmt: skip
     titles = [insight.title for insight in CATEGORIES["friendship"].insights]
     assert [insight["title"] for insight in waiting["insights"]] == titles

@@ -51,7 +51,7 @@ CREATE TRIGGER chaos_new AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION chao
 CREATE TRIGGER chaos_change AFTER UPDATE ON jobs FOR EACH ROW
     WHEN (OLD.state <> NEW.state OR OLD.fence <> NEW.fence) EXECUTE FUNCTION chaos.note_job();
 CREATE TRIGGER chaos_result AFTER UPDATE ON insights FOR EACH ROW
-    WHEN (NEW.state = 'completed' AND OLD.state <> 'completed')
+    WHEN (NEW.state IN ('completed', 'empty') AND OLD.state NOT IN ('completed', 'empty'))
     EXECUTE FUNCTION chaos.note_result();
 """
 
@@ -74,6 +74,8 @@ class Job:
     category: str
     state: str
     price: int
+    charge: int
+    """What it costs if it succeeds: a sixth of the price for each completed insight."""
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -113,7 +115,7 @@ class Evidence:
     jobs: dict[str, Job]
     changes: dict[str, list[Change]]
     results: dict[tuple[str, int], float]
-    """When an insight was completed, by job and ordinal."""
+    """When an insight was completed or found empty, by job and ordinal."""
     entries: dict[str, list[Entry]]
     """Of each user, by seq."""
     chats: frozenset[str]
@@ -190,6 +192,13 @@ async def _read_clock(connection: Any) -> Clock:
     return best
 
 
+_JOBS = """
+    SELECT j.*, (SELECT count(*) FROM insights n WHERE n.user_id = j.user_id AND n.job_id = j.id
+                 AND n.state = 'completed') AS completed
+    FROM jobs j
+"""
+
+
 async def _read_all(connection: Any, clock: Clock) -> Evidence:
     jobs = {
         str(row["id"]): Job(
@@ -199,11 +208,12 @@ async def _read_all(connection: Any, clock: Clock) -> Evidence:
             row["category"],
             row["state"],
             row["price_coins"],
+            row["price_coins"] * row["completed"] // 6,
             clock.at(row["created_at"]),
             clock.of(row["started_at"]),
             clock.of(row["finished_at"]),
         )
-        for row in await connection.fetch("SELECT * FROM jobs")
+        for row in await connection.fetch(_JOBS)
     }
     changes: dict[str, list[Change]] = {}
     for row in await connection.fetch("SELECT * FROM chaos.job_log ORDER BY n"):

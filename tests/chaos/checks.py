@@ -130,7 +130,8 @@ def seen_ends_are_final(history: History, evidence: Evidence) -> Iterator[str]:
 
 
 def ended_jobs_moved_their_coins_once(_: History, evidence: Evidence) -> Iterator[str]:
-    """Succeeded: captured. Failed, cancelled, expired: the whole price came back. Nothing else."""
+    """Succeeded: captured for what is completed, and the rest came back. Failed, cancelled,
+    expired: the whole price did. Nothing else."""
     moved: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for entries in evidence.entries.values():
         for entry in entries:
@@ -140,8 +141,9 @@ def ended_jobs_moved_their_coins_once(_: History, evidence: Evidence) -> Iterato
     for job in evidence.jobs.values():
         if job.finished_at is None:
             continue
-        kind = "capture" if job.state == "succeeded" else "release"
-        if moved[job.id] != [(kind, job.price)]:
+        charged = job.charge if job.state == "succeeded" else 0
+        parts = [("capture", charged), ("release", job.price - charged)]
+        if moved[job.id] != [(kind, coins) for kind, coins in parts if coins]:
             yield f"job {job.id}: {job.state} for {job.price}, but moved {moved[job.id]}"
 
 

@@ -75,7 +75,7 @@ RESERVATION_STATE = Guard(
     "compare-and-set on the reservation's state",
     (
         Patch(LEDGER, "        WHERE r.state = 'held'\n", "        WHERE true\n"),
-        Patch(SETTLE, "if settled != set(ended):", "if False:"),
+        Patch(SETTLE, "if len(settled) != len(settlements):", "if False:"),
     ),
 )
 SETTLE_KEY = Guard(
@@ -104,8 +104,8 @@ CHECKS = Guard(
     ),
 )
 SIX = Guard(
-    "the check that six are completed",
-    (Patch(SETTLE, "AND {_COMPLETED} = {INSIGHTS_PER_JOB} THEN", "AND {_COMPLETED} >= 0 THEN"),),
+    "the check that six are done",
+    (Patch(SETTLE, "< {INSIGHTS_PER_JOB} THEN e.otherwise", "< 0 THEN e.otherwise"),),
 )
 SYNCHRONOUS_COMMIT = Guard(
     "synchronous commit",

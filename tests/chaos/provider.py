@@ -21,6 +21,8 @@ SHORT_WAIT, LONG_WAIT, ERROR, HANG, WRONG = 0.02, 0.001, 0.006, 0.004, 0.006
 # the reservation has expired, or until just about that moment.
 FAILING, EXPIRING, LATE = 6, 16, 12
 HOPELESS_ORD = 3
+# A quarter of the jobs have two insights of six with nothing to say: they are charged in part.
+EMPTY, EMPTY_ORDS = 64, (2, 5)
 LATE_MIN_S, LATE_MAX_S = EXPIRES_S - 3, EXPIRES_S + 1
 LATE_LATENCY_MAX_S = 2.5
 
@@ -79,7 +81,9 @@ class Provider:
     async def _answer(self, job: str, ord_: int) -> bytes:
         drawn = self._drawn
         await self._pause(drawn.uniform(LATENCY_MIN_S, LATENCY_MAX_S))
-        good = {"summary": "Two people write to each other.", "evidence": [1]}
+        good: dict[str, object] = {"summary": "Two people write to each other.", "evidence": [1]}
+        if int(job[2:4], 16) < EMPTY and ord_ in EMPTY_ORDS:
+            good = {"nothing": True}
         if self.is_reliable:
             return _response(200, good)
         if ord_ == HOPELESS_ORD and (refused := await self._refusal(job)) is not None:

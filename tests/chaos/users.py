@@ -182,7 +182,7 @@ class Users:
 def _export(user: User) -> bytes:
     at = datetime(2024, 3, 4, 18, 0) + timedelta(days=user.drawn.randrange(300))  # noqa: DTZ001
     lines: list[str] = []
-    for _ in range(user.drawn.randint(30, 60)):
+    for _ in range(user.drawn.randint(80, 120)):
         at += timedelta(minutes=user.drawn.randint(1, 400))
         author = user.drawn.choice(("Maya", "Jonas"))
         lines.append(f"{at:%d/%m/%Y, %H:%M} - {author}: {user.drawn.choice(LINES)}")

@@ -12,7 +12,7 @@ import httpx2
 
 import workers.process
 from app.catalog.categories import InsightSpec
-from app.catalog.content import Finding, InsightContent
+from app.catalog.content import NOTHING_FOUND, Finding, InsightContent
 from app.generation.context import InsightContext, Part
 from app.generation.protocol import CallGuard, Draft, GenerationFailed
 from app.jobs.call_guard import JobCallGuard
@@ -87,6 +87,8 @@ class ProviderGenerator:
         if answer.status_code != 200:
             raise GenerationFailed("provider_error")
         told = answer.json()
+        if told.get("nothing"):
+            return Draft(NOTHING_FOUND, model="stub", tokens_in=10, tokens_out=5, cost_microusd=1)
         content = InsightContent(
             headline=spec.title,
             summary=told["summary"],

@@ -1,10 +1,14 @@
 """Files that are made to take time or memory: each ends, within memory in proportion to it."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chats.formats.registry import FORMATS
+from app.chats.formats.format import ReadingOptions
+from app.chats.formats.registry import FORMATS, read_export
+from app.chats.transcript import UnrecognisedFormat
 from tests.chats.fuzz import memory_allowed, memory_of, try_one
 
 TELEGRAM = b'{"type":"personal_chat","messages":['
@@ -61,3 +65,13 @@ PIECES = [
 def test_scrambled_exports_raise_nothing_but_refusals(raw):
     assert {known.recognises(raw) for known in FORMATS} <= {True, False}
     try_one(raw)
+
+
+@pytest.mark.parametrize(
+    "column", [b"Ti\xffme", b"Time\xff", b"\xe5\x86\x85\xe5\xae", b"Content\0"]
+)
+def test_a_stray_byte_in_the_names_of_columns_is_refused_or_read(column):
+    row = b"\n1,2024-01-01 10:00:00,Nia,hi"
+    for header in (b"localId,%s,SenderName,Content", b"localId,Time,SenderName,%s"):
+        with contextlib.suppress(UnrecognisedFormat):
+            read_export(header % column + row, ReadingOptions())

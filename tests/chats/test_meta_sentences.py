@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.chats.formats.format import ReadingOptions
+from app.chats.formats.meta_sentences import translated
 from app.chats.formats.registry import read_export
 from app.chats.message import MessageKind
 from app.chats.statistics import compute_statistics
@@ -186,3 +187,15 @@ def test_participants_of_another_form_are_nobody(participants):
         json.dumps([{"name": name} for name in PEOPLE]), participants
     )
     assert [m.kind for m in read(raw).messages] == [MessageKind.TEXT, MEDIA]
+
+
+@pytest.mark.parametrize("sentence", translated())
+@pytest.mark.parametrize("render", [downloaded, encrypted])
+def test_what_was_sent_and_who_left_is_known_in_other_languages(sentence, render):
+    name = PEOPLE[0]
+    chat = read(render(f"{name} {sentence}", "hi", f"{name} {sentence} ok", f"Olo {sentence}"))
+    is_left = translated()[sentence] == "left"
+    told = [notice.people for notice in chat.notices]
+    assert told == ([(name,)] if is_left else [])
+    kinds = [message.kind for message in chat.messages]
+    assert kinds == [*([] if is_left else [MessageKind.MEDIA]), *[MessageKind.TEXT] * 3]

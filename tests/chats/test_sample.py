@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.chats.formats.text import decode_text
+from app.chats.formats.text import read_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.message import MessageKind
 from app.chats.statistics import compute_statistics
@@ -13,7 +13,7 @@ from samples.generate import SAMPLE, generate
 
 @pytest.fixture(scope="module")
 def chat():
-    return parse_export(decode_text(SAMPLE.read_bytes())[0])
+    return parse_export(read_text(SAMPLE.read_bytes()))
 
 
 def test_the_sample_is_written_the_same_every_time():

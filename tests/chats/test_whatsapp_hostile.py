@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.chats.formats.format import ReadingOptions
 from app.chats.formats.registry import find_format
-from app.chats.formats.text import decode_text
+from app.chats.formats.text import read_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.transcript import EmptyChat, UnrecognisedFormat
 from app.errors import DomainError
@@ -33,13 +33,13 @@ def test_other_text_is_not_recognised(text):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_the_encodings_of_exports_are_read(encoding):
     export = "30/12/22, 22:15 - Ann: grüß 😀"
-    assert parse_export(decode_text(export.encode(encoding))[0]).messages[0].text == "grüß 😀"
+    assert parse_export(read_text(export.encode(encoding))).messages[0].text == "grüß 😀"
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xd8\xff\xe0 jpeg" * 9, b"\0\1\2" * 50, b"caf\xe9 " * 50])
 def test_a_binary_is_refused(raw):
     with pytest.raises(UnrecognisedFormat):
-        decode_text(raw)
+        read_text(raw)
 
 
 def test_a_stray_byte_is_replaced_and_counted():

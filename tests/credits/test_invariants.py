@@ -103,3 +103,31 @@ async def test_a_settling_job_may_hold_its_coins_past_their_expiry(held_job: Non
         "UPDATE reservations SET expires_at = now() - interval '11 min'",
     )
     assert await _violated() == set()
+
+
+@pytest.mark.parametrize(
+    ("completed", "empty", "charged", "expected"),
+    [
+        (6, 0, 30, set()),
+        (4, 2, 20, set()),
+        (1, 5, 5, set()),
+        (4, 2, 30, {"I7"}),
+        (4, 2, 19, {"I7"}),
+        (4, 1, 20, {"I7"}),
+        (6, 0, 29, {"I7"}),
+        (0, 6, 0, {"I7"}),
+    ],
+)
+async def test_a_succeeded_job_was_charged_for_what_is_written(
+    held_job: None, completed: int, empty: int, charged: int, expected: set[str]
+) -> None:
+    await in_transaction(
+        lambda connection: CreditService(connection).capture("alice", JOB, coins=charged)
+    )
+    await _execute(
+        "UPDATE jobs SET state = 'succeeded', finished_at = now(), next_run_at = NULL",
+        f"UPDATE insights SET state = 'completed', sealed = 'x' WHERE ord <= {completed}",
+        "UPDATE insights SET state = 'empty', sealed = 'x'"
+        f" WHERE ord > {completed} AND ord <= {completed + empty}",
+    )
+    assert await _violated() == expected

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from app.catalog.categories import CATEGORIES
 from app.chats.form import UploadForm
 from app.chats.key_storage import erase_deleted_keys
 from app.chats.reading import ReadingOrder, read_chat
@@ -31,15 +32,17 @@ from app.jobs.sweeps import (
     run_overdue_sweeps,
 )
 from app.jobs.user_deletion import delete_user
+from app.llm.protocol import Prompt
 from app.master_keys import parse_master_key
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from app.users.deleted import digest_of
-from tests.faults.world import World
+from tests.faults.world import EMPTY_ORDS, World
 from tests.support.environment import MASTER_KEY
 from tests.support.jobs import prepared_small_chat, small_chat
 from tests.support.scripted_llm import Scripted
 
+CATEGORY = "friendship"
 EXPORT = "".join(
     f"{1 + n // 24:02}/13/2024, {n % 24:02}:00 - {'Ana' if n % 2 else 'Ben'}: hello {n}\n"
     for n in range(12)
@@ -53,6 +56,8 @@ ANSWER = json.dumps(
         "confidence": 0.5,
     }
 )
+
+NOTHING = json.dumps({"nothing_to_say": "Neither of them speaks of it."})
 
 Act = Callable[[World], Awaitable[Any]]
 
@@ -137,9 +142,7 @@ async def model_waits_for_the_fault(world: World) -> None:
 
 
 async def unlock(world: World) -> None:
-    order = UnlockOrder(
-        world.user_id, world.chat_id, "friendship", idempotency_key=str(world.chat_id)
-    )
+    order = UnlockOrder(world.user_id, world.chat_id, CATEGORY, idempotency_key=str(world.chat_id))
     world.job_id = job_id_of(order)
     batcher = UnlockBatcher(UnlockTerms(expires_s=3600))
     await unlock_category(order, batcher=batcher, wake=_nobody_listens)
@@ -155,7 +158,13 @@ async def run_job(world: World) -> None:
 
 async def ask_model(world: World) -> None:
     """A worker runs the job with a model, and so writes down what it sends."""
-    world.generator = ModelGenerator(Scripted(lambda _: ANSWER))
+    insights = CATEGORIES[CATEGORY].insights
+    empty = [f'"{spec.key}"' for spec in insights if spec.ord in EMPTY_ORDS]
+
+    def answer(prompt: Prompt) -> str:
+        return NOTHING if any(key in prompt.question for key in empty) else ANSWER
+
+    world.generator = ModelGenerator(Scripted(answer))
     await world.run_job()
 
 
@@ -272,7 +281,7 @@ async def noted(world: World) -> str:
 
 async def stored(world: World) -> str:
     job = await world.job()
-    return "some stored" if job["state"] == "running" and job["completed"] else job["state"]
+    return "some stored" if job["state"] == "running" and job["done"] else job["state"]
 
 
 async def due(world: World) -> str:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from math import log
 from random import Random
 
+import pytest
+
 from app.chats.message import Message
 from app.generation.retrieval import (
     ChatIndex,
@@ -127,19 +129,43 @@ def test_a_chat_that_fits_is_one_passage_and_one_word_more_is_searched() -> None
     assert whole_chat(chat(["", ""]), [[], []], words_max=5) is None
 
 
-def test_the_order_of_windows_is_that_of_the_formula():
+@pytest.mark.parametrize(("longest", "is_talk"), [(9, False), (40, True)])
+def test_the_order_of_windows_is_that_of_the_formula(longest: int, is_talk: bool):
     rng = Random(7)
     words = [f"word{n}" for n in range(40)]
-    texts = [" ".join(rng.choices(words, k=rng.randint(0, 9))) for _ in range(600)]
+    texts = [" ".join(rng.choices(words, k=rng.randint(0, longest))) for _ in range(600)]
     index = build_index(chat(texts))
+    assert set(index.is_talk) == {is_talk}
     for query in ("word1 word2 word3", "word7", "ana word9"):
         scores = scored(index, query)
         expected = sorted(
             (window for window, score in scores.items() if score), key=lambda w: (-scores[w], w)
         )[:2000]
-        lifted = {window: with_neighbours(scores, window) for window in expected}
-        expected.sort(key=lambda window: (-lifted[window], window))
+        ranked = {w: with_neighbours(scores, w) if is_talk else scores[w] for w in expected}
+        expected.sort(key=lambda window: (-ranked[window], window))
         assert rank_windows(index, query) == expected[:400]
+
+
+def test_only_long_conversations_in_long_turns_are_talk():
+    speech, typing = ["a turn " * 15, "yes"] * 60, ["so it is", "yes"] * 60
+    messages = chat([*speech, *typing, *speech[:90]])
+    later = [
+        message._replace(at=message.at + timedelta(days=at // 120))
+        for at, message in enumerate(messages)
+    ]
+    index = build_index(later)
+    talking = [
+        window for window, is_talk in zip(index.windows, index.is_talk, strict=True) if is_talk
+    ]
+    assert (talking[0][0], talking[-1][1]) == (0, 120)
+    assert all(stop <= 120 for _, stop in talking)
+
+
+def test_accents_that_were_not_typed_hide_no_word_and_no_name():
+    index = build_index(chat([*filler(50), "la lecon de natation", *filler(50)]))
+    assert rank_windows(index, "leçon")
+    assert rank_windows(build_index(chat(["hi"], people=["Hélène"])), "helene")
+    assert not rank_windows(build_index(chat(["が"])), "か")
 
 
 def scored(index: ChatIndex, query: str) -> dict[int, float]:

@@ -262,7 +262,10 @@ async def test_an_entry_is_deleted_only_when_the_archive_has_it(old_jobs: dict[s
         ({"I2", "I1", "I3", "I5", "I11"}, "DELETE FROM archived_entries WHERE seq = 5"),
         ({"I1", "I3", "I5", "I11"}, "UPDATE archived_entries SET amount = 7 WHERE seq = 5"),
         ({"I3"}, "UPDATE archived_entries SET held_after = 31 WHERE seq = 3"),
-        ({"I5"}, "UPDATE archived_reservations SET amount = 60, captured = 60 WHERE captured > 0"),
+        (
+            {"I5", "I7"},
+            "UPDATE archived_reservations SET amount = 60, captured = 60 WHERE captured > 0",
+        ),
         ({"I6", "I10"}, "DELETE FROM archived_jobs"),
         ({"I6", "I10"}, "DELETE FROM archived_reservations"),
         ({"I7"}, "DELETE FROM archived_insights WHERE ord = 1"),

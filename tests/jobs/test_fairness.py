@@ -88,7 +88,7 @@ def make_workers(
 def marked_chat() -> list[Message]:
     return [
         Message(number, START + timedelta(minutes=number), ("Ann", "Ben")[number % 2], MARK)
-        for number in range(1, 41)
+        for number in range(1, 81)
     ]
 
 

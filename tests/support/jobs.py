@@ -1,7 +1,7 @@
 """A stored chat, an engine with a scripted model, and the operations around them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app import db
 from app.catalog.categories import InsightSpec
-from app.catalog.content import Finding, InsightContent
+from app.catalog.content import NOTHING_FOUND, Finding, InsightContent
 from app.chats.message import Message
 from app.chats.storage import ChatMeta, encode_chat, insert_chat, seal_chat
 from app.credits.invariants import check_invariants
@@ -39,7 +39,7 @@ START = datetime(2025, 3, 1, 9, tzinfo=UTC)
 ATTEMPT_S = 110
 
 
-def small_chat(messages: int = 40) -> list[Message]:
+def small_chat(messages: int = 80) -> list[Message]:
     """A chat of two people who answer each other every ten minutes."""
     lines = ["Shall we meet tomorrow?", "Yes, I will bring the cake", "Thank you, love it"]
     return [
@@ -80,10 +80,12 @@ def prepared_small_chat() -> Mapping[tuple[str, Part], bytes]:
 
 @dataclass
 class ScriptedGenerator:
-    """A model that answers as `script` says: None answers well, an exception is raised."""
+    """A model that answers as `script` says: None answers well, an exception is raised; `empty`
+    are the ordinals about which it has nothing to say."""
 
     reads = Part.INSIGHTS
     script: Callable[[InsightSpec], Exception | None] = lambda spec: None
+    empty: Container[int] = frozenset()
     calls: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
     evidence: list[int] = field(default_factory=lambda: [1, 2])
@@ -97,6 +99,8 @@ class ScriptedGenerator:
         error = self.script(spec)
         if error is not None:
             raise error
+        if spec.ord in self.empty:
+            return Draft(NOTHING_FOUND, "scripted-1", 10, 2, 5)
         content = InsightContent(
             headline=spec.title,
             summary="Written by a script.",

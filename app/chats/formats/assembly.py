@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice
+from operator import attrgetter, lt
 from typing import Any
 
 import orjson
 
 from app.chats.formats.json_stream import Elements
-from app.chats.message import Message, MessageKind
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import (
     AUTHOR_CHARS_MAX,
     EXAMPLE_CHARS_MAX,
@@ -29,8 +30,6 @@ from app.chats.transcript import (
     Transcript,
 )
 
-YEAR_MIN, YEAR_MAX = 1990, 2100
-"""No message was written outside of these."""
 SPELLINGS_MAX = 2 * PARTICIPANTS_MAX
 UNNAMED = "Unknown"
 ME = "Me"
@@ -38,17 +37,17 @@ ME = "Me"
 OTHER_FORM = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 """What reading an element raises that has another form than expected."""
 
-_make = Message.__new__  # In a hot loop half the time of calling the class.
-
 
 @dataclass(slots=True)
 class Assembly:
-    """Messages and notices as a reader comes to them."""
+    """Messages and notices as a reader comes to them. `names` holds what `author` has answered,
+    for hot loops; who is not in it yet must be asked for."""
 
     format: str
     messenger: str
     messages: list[Message] = field(default_factory=list[Message])
     notices: list[Notice] = field(default_factory=list[Notice])
+    names: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
     title: str | None = None
     date_order: DateOrder | None = None
     order_confidence: OrderConfidence | None = None
@@ -61,7 +60,6 @@ class Assembly:
     _unsaid: set[str] = field(default_factory=set[str])
     _examples: list[Example] = field(default_factory=list[Example])
     _shown: dict[ExampleKind, int] = field(default_factory=dict[ExampleKind, int])
-    _authors: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
     _owners: dict[str, Hashable] = field(default_factory=dict[str, Hashable])
 
     def author(self, key: Hashable, name: str | None = None) -> str:
@@ -69,7 +67,7 @@ class Assembly:
 
         Raises TypeError for what is no name, and TooManyParticipants.
         """
-        known = self._authors.get(key)
+        known = self.names.get(key)
         return self._new_author(key, name if name is not None else key) if known is None else known
 
     def say(
@@ -80,15 +78,14 @@ class Assembly:
         kind: MessageKind = MessageKind.TEXT,
         edited: bool = False,
     ) -> None:
-        """A message by a person. Raises TypeError and ValueError for what cannot be one."""
+        """A message by a person, at a time as `times` reads them. Raises TypeError for what is no
+        text."""
         if text.__class__ is not str:
             raise TypeError("a text is no text")
-        if not YEAR_MIN <= at.year <= YEAR_MAX:
-            raise ValueError("no message is that old")
         if not text and kind is MessageKind.TEXT:
             kind = MessageKind.EMPTY
-        messages = self.messages
-        messages.append(_make(Message, len(messages) + 1, at, author, text, kind, edited))
+        said = self.messages
+        said.append(make_message((len(said) + 1, at, author, text, kind, edited)))
 
     def note(
         self,
@@ -99,8 +96,6 @@ class Assembly:
         line: int = 0,
     ) -> None:
         """A line or an event of the messenger itself."""
-        if not YEAR_MIN <= at.year <= YEAR_MAX:
-            raise ValueError("no notice is that old")
         self.notices.append(Notice(at, kind, text, line, tuple(people)))
         if kind is NoticeKind.UNKNOWN:
             self.show("unknown_notice", line, text)
@@ -122,16 +117,21 @@ class Assembly:
         self._unsaid.update(told)
 
     def read_elements(
-        self, elements: Iterable[Any], read: Callable[["Assembly", Any], None]
+        self, elements: Iterable[list[Any]], read: Callable[["Assembly", Any], None]
     ) -> None:
         """Reads each element; one of another form is counted as unparsed."""
-        for element in elements:
-            try:
-                read(self, element)
-            except OTHER_FORM:
-                is_shown = self.unparsed_lines < EXAMPLES_MAX
-                shown = orjson.dumps(element, default=str) if is_shown else b""
-                self.leave_out(0, shown[: 4 * EXAMPLE_CHARS_MAX].decode("utf-8", "ignore"))
+        for batch in elements:
+            for element in batch:
+                try:
+                    read(self, element)
+                except OTHER_FORM:
+                    self.leave_out_element(element)
+
+    def leave_out_element(self, element: Any) -> None:
+        """An element of another form than expected."""
+        is_shown = self.unparsed_lines < EXAMPLES_MAX
+        shown = orjson.dumps(element, default=str) if is_shown else b""
+        self.leave_out(0, shown[: 4 * EXAMPLE_CHARS_MAX].decode("utf-8", "ignore"))
 
     def take_unread(self, elements: Elements) -> None:
         """What an array held that is no JSON; a file that ends inside it is cut off."""
@@ -143,7 +143,7 @@ class Assembly:
         """All of it, in order of time. Raises EmptyChat and TooManyParticipants."""
         if not self.messages:
             raise EmptyChat
-        participants = dict(Counter(m.author for m in self.messages).most_common())
+        participants = dict(Counter(map(attrgetter("author"), self.messages)).most_common())
         if len(participants) > PARTICIPANTS_MAX:
             raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
         return Transcript(
@@ -175,20 +175,21 @@ class Assembly:
     def _new_author(self, key: Hashable, name: Any) -> str:
         if name.__class__ is not str:
             raise TypeError("a name is no text")
-        if len(self._authors) >= SPELLINGS_MAX:
+        if len(self.names) >= SPELLINGS_MAX:
             raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
         plain = shown = " ".join(name.split())[:AUTHOR_CHARS_MAX].strip() or UNNAMED
         namesakes = 1
         while self._owners.setdefault(shown, key) != key:
             namesakes += 1
             shown = f"{plain} ({namesakes})"
-        self._authors[key] = shown
+        self.names[key] = shown
         return shown
 
 
 def _in_order(messages: list[Message]) -> list[Message]:
     """By time, as they stood where that is the same; exports begin with the newest, too."""
-    backwards = sum(later.at < earlier.at for earlier, later in pairwise(messages))
+    ats = list(map(attrgetter("at"), messages))
+    backwards = sum(map(lt, islice(ats, 1, None), ats))
     if not backwards:
         return messages
     if backwards * 2 > len(messages):

@@ -1,9 +1,14 @@
 """The rows of a CSV file, whatever stands in it."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import StringIO
+from itertools import chain
+
+from app.chats.formats.text import Text
 
 LINE_CHARS_MAX = 1 << 17
+_PART_BYTES = 1 << 16
 
 
 def header_of(text: str) -> list[str]:
@@ -12,25 +17,23 @@ def header_of(text: str) -> list[str]:
     return [name.strip() for row in csv.reader([first]) for name in row]
 
 
-def rows_of(text: str) -> Iterator[tuple[int, list[str]]]:
+def rows_of(text: Text) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and rows behind the header; an empty row for one that no CSV has."""
-    reader = csv.reader(_lines(text))
+    parts = text.parts(least_bytes=_PART_BYTES)
+    reader = csv.reader(chain.from_iterable(map(_lines, parts)))
     next(reader, None)
     while True:
         try:
-            row = next(reader)
-        except StopIteration:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
             return
         except csv.Error:
-            row = [""]
-        if row:
-            yield reader.line_num, row
+            yield reader.line_num, [""]
 
 
-def _lines(text: str) -> Iterator[str]:
-    """The lines of `text`, cut where they are longer than any that an exporter writes."""
-    at = 0
-    while at < len(text):
-        end = text.find("\n", at) + 1 or len(text)
-        yield text[at:end] if end - at <= LINE_CHARS_MAX else text[at : at + LINE_CHARS_MAX]
-        at = end
+def _lines(part: str) -> Iterable[str]:
+    """The lines of a part, cut where they are longer than any that an exporter writes."""
+    if len(part) <= LINE_CHARS_MAX:
+        return StringIO(f"{part[1:]}\n", newline="\n")
+    return [f"{line[: LINE_CHARS_MAX - 1]}\n" for line in part[1:].split("\n")]

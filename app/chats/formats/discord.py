@@ -2,12 +2,12 @@
 
 import re
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from app.chats.formats.assembly import Assembly
+from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
+from app.chats.formats.times import IsoTimes
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -27,37 +27,46 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    raw = plain_json(raw)
+    raw, times = plain_json(raw), IsoTimes(options.tz)
     assembly = Assembly("discord-chat-exporter", "discord")
     for head, elements in arrays(raw, "messages"):
         channel = _CHANNEL.search(head)
         title = field_of(head[channel.end() :], "name") if channel else None
         assembly.title = assembly.title or (str(title) if title else None)
-        assembly.read_elements(elements, partial(_read_one, options))
+        for batch in elements:
+            _read_batch(times, assembly, batch)
         assembly.take_unread(elements)
     return assembly.transcript()
 
 
-def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
-    at = datetime.fromisoformat(told["timestamp"])
-    at = at.replace(tzinfo=options.tz) if at.tzinfo is None else at.astimezone(options.tz)
-    at = at.replace(microsecond=0)
-    person = told["author"]
-    author = chat.author(person["id"], person.get("nickname") or person["name"])
-    kind, text = told["type"], told["content"]
-    if kind in _WRITTEN:
-        is_media = (
-            told.get("attachments") or told.get("stickers") or (not text and told.get("embeds"))
-        )
-        chat.say(
-            at, author, text, MessageKind.MEDIA if is_media else MessageKind.TEXT,
-            told.get("timestampEdited") is not None,
-        )  # fmt: skip
-    elif kind == "Call":
+def _read_batch(times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
+    say, names, read = chat.say, chat.names, times.read
+    for told in batch:
+        try:
+            at, _ = read(told["timestamp"])
+            person = told["author"]
+            key = person["id"]
+            author = names.get(key) or chat.author(key, person.get("nickname") or person["name"])
+            text = told["content"]
+            if told["type"] not in _WRITTEN:
+                _read_event(chat, at, author, told)
+                continue
+            kind = MessageKind.TEXT
+            if told.get("attachments") or told.get("stickers") or (not text and told.get("embeds")):
+                kind = MessageKind.MEDIA
+            say(at, author, text, kind, told.get("timestampEdited") is not None)
+        except OTHER_FORM:
+            chat.leave_out_element(told)
+
+
+def _read_event(chat: Assembly, at: datetime, author: str, told: Any) -> None:
+    kind = told["type"]
+    if kind == "Call":
         chat.say(at, author, "", MessageKind.CALL)
     else:
         mentioned = [chat.author(p["id"], p["name"]) for p in told.get("mentions", ())]
-        chat.note(at, _event(kind), f"{author}: {text}", _moved(kind, author, mentioned))
+        moved = _moved(kind, author, mentioned)
+        chat.note(at, _event(kind), f"{author}: {told['content']}", moved)
 
 
 def _event(kind: str) -> NoticeKind:

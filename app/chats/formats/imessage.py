@@ -2,6 +2,8 @@
 between. A reply stands twice, indented under what it answers: it counts where it is not."""
 
 import re
+from datetime import date, time, tzinfo
+from functools import partial
 
 from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
@@ -12,15 +14,15 @@ from app.chats.formats.lines import (
     Words,
     read_lines,
     text_of,
-    wall_time,
 )
 from app.chats.formats.text import head_text
+from app.chats.formats.times import WallTimes, clock_of, day_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n(?<![^\n]\n)(?P<b>[A-Z][a-z]{2}) (?P<d>\d{2}), (?P<y>\d{4})  ?"
-    r"(?P<h>\d{1,2}):(?P<n>\d{2}):(?P<s>\d{2}) (?P<p>[AP]M)(?: \(Read by [^()\n]{1,100}\))?"
+    r"\n(?<![^\n]\n)(?P<day>[A-Z][a-z]{2} \d{2}, \d{4})  ?"
+    r"(?P<clock>\d{1,2}:\d{2}:\d{2} [AP]M)(?: \(Read by [^()\n]{1,100}\))?"
     r"(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
 )
 _ATTACHMENT = re.compile(
@@ -64,27 +66,39 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("imessage-exporter", "imessage")
     chat.lacks("time_zone")
+    times = WallTimes(_day, partial(_clock, options.tz))
 
     def read(met: re.Match[str]) -> Entry | None:
-        month, day, year, hours, minute, second, period, who = met.groups()
-        hour = int(hours) % 12 + (12 if period == "PM" else 0)
-        on = (int(year), MONTHS.get(month.lower(), 0), int(day))
-        at = wall_time(on, hour, int(minute), int(second), options.tz)
-        if who == ME:
-            chat.lacks("author")
-        return None if at is None else Entry(at, who)
+        day, clock, who = met.groups()
+        at = times.at(day, clock)
+        return at and (at, who, 0)
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
+    if ME in chat.names:
+        chat.lacks("author")
     return chat.transcript()
 
 
-def _words(text: str) -> Words:
+def _day(written: str) -> date | None:
+    """`Feb 13, 2024`."""
+    month, day, year = written.split(" ")
+    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
+
+
+def _clock(tz: tzinfo, written: str) -> time | None:
+    """`10:15:07 AM`."""
+    at, _, period = written.partition(" ")
+    hour, minute, second = map(int, at.split(":"))
+    return clock_of(hour % 12 + (12 if period == "PM" else 0), minute, second, tz)
+
+
+def _words(text: str) -> Words | str:
     """A message out of its parts."""
     text = text.removeprefix("\n")
     if "\n" not in text and _is_typed(text):
-        return Words(text)
+        return text
     if text.count("\n") > _PARTS_MAX:
-        return Words(text)  # No export has so many parts in a message: it was typed, or pasted.
+        return text  # No export has so many parts in a message: it was typed, or pasted.
     parts = [part for part in text.split("\n") if not part.startswith(_INDENT)]
     kept = [part for part in parts if part not in _MARKS]
     texts = [part for part in kept if not _ATTACHMENT.fullmatch(part)]

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import tzinfo
 from typing import Any
 
 from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
+from app.chats.formats.times import IsoTimes, from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -30,11 +31,11 @@ def _first_objects(head: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    raw = plain_json(raw)
+    raw, times = plain_json(raw), IsoTimes(options.tz)
     chat = Assembly("json-lines", "unknown")
     for number, told in elements_of_lines(raw):
         try:
-            _read_one(options, chat, number, told)
+            _read_one(options.tz, times, chat, number, told)
         except OTHER_FORM:
             chat.leave_out(number, str(told))
     lines = raw.removesuffix(b"\n").count(b"\n") + 1
@@ -42,25 +43,21 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     return chat.transcript()
 
 
-def _read_one(options: ReadingOptions, chat: Assembly, number: int, told: Any) -> None:
-    at, text = _time(chat, options, told["at"]), told["text"]
+def _read_one(tz: tzinfo, times: IsoTimes, chat: Assembly, number: int, told: Any) -> None:
+    written, text = told["at"], told["text"]
+    if isinstance(written, str):
+        at, is_absolute = times.read(written)
+        if not is_absolute:
+            chat.lacks("time_zone")
+    else:
+        at = from_seconds(written, tz)
     if told["author"] is None:
         chat.note(at, NoticeKind.UNKNOWN, text, line=number)
         chat.notice_lines += 1
         return
-    kind = MessageKind(told.get("kind") or MessageKind.TEXT)
+    kind = MessageKind(told["kind"]) if told.get("kind") else MessageKind.TEXT
     chat.say(at, chat.author(told["author"]), text, kind, told.get("edited") is True)
     chat.message_lines += 1
-
-
-def _time(chat: Assembly, options: ReadingOptions, at: Any) -> datetime:
-    if isinstance(at, int | float):
-        return datetime.fromtimestamp(at, options.tz)
-    told = datetime.fromisoformat(at)
-    if told.tzinfo is None:
-        chat.lacks("time_zone")
-        return told.replace(tzinfo=options.tz)
-    return told.astimezone(options.tz)
 
 
 JSON_LINES = Format("json-lines", 'JSON Lines {"at", "author", "text"}', _recognises, _read)

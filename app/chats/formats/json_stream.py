@@ -7,6 +7,7 @@ one by one.
 
 import re
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ _NUL = b"\\u0000"
 
 
 class Elements:
-    """The elements of an array, of which `start` is the first byte inside, in order.
+    """The elements of an array, of which `start` is the first byte inside, in order and in lists.
 
     Afterwards `end` is behind the array, `unread` holds the beginnings of elements that are no
     JSON, and `is_cut` says that the text ends inside.
@@ -47,14 +48,14 @@ class Elements:
     def end(self) -> int:
         return self._at
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[list[Any]]:
         while True:
             if self._separator:
                 yield from self._windows()
             if not (yield from self._one_by_one(self._at + WINDOW_BYTES)):
                 return
 
-    def _windows(self) -> Iterator[Any]:
+    def _windows(self) -> Iterator[list[Any]]:
         """Whole windows, as long as the guess where to cut is right."""
         while True:
             window = self._raw[self._at : self._at + WINDOW_BYTES]
@@ -66,9 +67,9 @@ class Elements:
             except orjson.JSONDecodeError:
                 return
             self._at += cut + 1
-            yield from elements
+            yield elements
 
-    def _one_by_one(self, until: int) -> Generator[Any, None, bool]:
+    def _one_by_one(self, until: int) -> Generator[list[Any], None, bool]:
         """The elements that begin before `until`; returns whether there may be more."""
         raw, ends = self._raw, 0
         while self._at < until:
@@ -85,7 +86,7 @@ class Elements:
             if (parsed := _parsed(element)) is None:
                 self.unread.append(element[:_SHOWN_BYTES_MAX])
             else:
-                yield parsed
+                yield [parsed]
         return True
 
     def _gap_end(self, at: int) -> int:
@@ -127,14 +128,29 @@ def arrays(raw: bytes, key: str) -> Iterator[tuple[bytes, Elements]]:
 
 def elements_of_lines(raw: bytes) -> Iterator[tuple[int, Any]]:
     """Line numbers and elements of JSON Lines, blank lines left out; None for what is no JSON."""
-    at, number = 0, 0
+    at, number = 0, 1
     while at < len(raw):
-        end = raw.find(b"\n", at)
-        end = len(raw) if end < 0 else end
-        number += 1
-        if line := raw[at:end].strip():
-            yield number, _parsed(line)
-        at = end + 1
+        end = raw.rfind(b"\n", at, at + WINDOW_BYTES)
+        if end < 0:
+            end = raw.find(b"\n", at)
+        window = raw[at:end] if end >= 0 else raw[at:]
+        lines = window.count(b"\n") + 1
+        yield from _elements_of(window, number, lines)
+        at, number = at + len(window) + 1, number + lines
+
+
+def _elements_of(window: bytes, number: int, lines: int) -> Iterator[tuple[int, Any]]:
+    """Of whole lines: all at once, where each is an element."""
+    if len(window) <= WINDOW_BYTES:
+        elements: list[Any] = []
+        with suppress(orjson.JSONDecodeError):
+            elements = orjson.loads(b"[" + window.replace(b"\n", b",") + b"]")
+        if len(elements) == lines:
+            yield from enumerate(elements, number)
+            return
+    for at, line in enumerate(window.split(b"\n"), number):
+        if line := line.strip():
+            yield at, _parsed(line)
 
 
 def plain_json(raw: bytes) -> bytes:

@@ -2,7 +2,7 @@
 time on each line; in Korean and in English."""
 
 import re
-from datetime import datetime, tzinfo
+from datetime import date, datetime, time, tzinfo
 from functools import partial
 
 from app.chats.formats.assembly import Assembly
@@ -11,14 +11,13 @@ from app.chats.formats.lines import (
     FRAME,
     MONTHS,
     Entry,
-    Frame,
     Grammar,
     Words,
     read_lines,
     text_of,
-    wall_time,
 )
 from app.chats.formats.text import head_text
+from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -29,26 +28,33 @@ _TITLE = re.compile(
 _SAVED = re.compile(r"(?:저장한 날짜|Date Saved|Saved Date) ?: ?.+")
 _PREFACE_LINES_MAX = 6
 
-_KO_DAY = r"(?P<y>\d{4})(?:년|\.) ?(?P<m>\d{1,2})(?:월|\.) ?(?P<d>\d{1,2})(?:일|\.)"
-_EN_DAY = r"(?P<month>[A-Z][a-z]{2,8})\.? (?P<day>\d{1,2}), (?P<year>\d{4})"
-_SPACE = r"[ \u00a0\u202f]"
-_TIME = (
-    rf"(?:(?P<before>오전|오후){_SPACE})?(?P<h>\d{{1,2}}):(?P<n>\d{{2}})"
-    rf"(?:{_SPACE}(?P<after>[AaPp]\.?[Mm]\.?))?"
+_KO_DAY = r"\d{4}(?:년|\.) ?\d{1,2}(?:월|\.) ?\d{1,2}(?:일|\.)"
+_EN_DAY = r"[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}"
+_DAY = re.compile(
+    r"(?P<y>\d{4})\D+(?P<m>\d+)\D+(?P<d>\d+)\D+"
+    r"|(?P<month>[A-Z][a-z]+)\.? (?P<day>\d+), (?P<year>\d{4})"
 )
-_PC_DAY = rf"-{{5,40}} (?:{_KO_DAY} \S{{1,9}}|[A-Za-z]{{1,12}}, {_EN_DAY}) -{{5,40}}"
+_SPACE = r"[ \u00a0\u202f]"
+_TIME = rf"(?:(?:오전|오후){_SPACE})?\d{{1,2}}:\d{{2}}(?:{_SPACE}[AaPp]\.?[Mm]\.?)?"
+_CLOCK = re.compile(
+    rf"(?:(?P<before>오전|오후){_SPACE})?(?P<h>\d+):(?P<n>\d+)(?:{_SPACE}(?P<after>.*))?"
+)
+_PC_DAY = (
+    rf"-{{5,40}} (?:(?P<ko>{_KO_DAY}) \S{{1,9}}|[A-Za-z]{{1,12}}, (?P<en>{_EN_DAY})) -{{5,40}}"
+)
 _EVENT = (
     r"[^\n]{1,400}(?:님이 들어왔습니다|님이 나갔습니다|님을 초대했습니다|님을 내보냈습니다"
     r"|(?:joined|left) this chatroom|invited [^\n]{1,100})\.?(?: ?채팅방으로 초대하기)?"
     r"|채팅방 관리자가 메시지를 가렸습니다\.?"
 )
 _PC = re.compile(
-    rf"(?m)\n(?:\[(?P<who>[^\n]{{1,100}}?)\] \[{_TIME}\](?: |$)"
-    rf"|(?P<frame>{_PC_DAY})$|(?=(?P<event>{_EVENT})$))"
+    rf"(?m)\n(?:\[(?P<who>[^\n]{{1,100}}?)\] \[(?P<clock>{_TIME})\](?: |$)"
+    rf"|{_PC_DAY}$|(?=(?P<event>{_EVENT})$))"
 )
 _PC_DAYS = re.compile(rf"(?m)\n{_PC_DAY}$")
 _PHONE = re.compile(
-    rf"(?m)\n(?:{_KO_DAY}|{_EN_DAY})(?:(?: |, | at ){_TIME}(?:, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
+    rf"(?m)\n(?P<day>{_KO_DAY}|{_EN_DAY})"
+    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
     r"|(?: [월화수목금토일]요일)?$)"
 )
 _MOVED = re.compile(
@@ -56,6 +62,7 @@ _MOVED = re.compile(
     r"|(?P<out>.{1,100}?)님을 내보냈습니다)"
     r"|(?P<en>.{1,100}?) (?:joined this chatroom|left this chatroom|invited (?P<guests>.{1,300}))"
 )
+_EVENT_WORDS = ("습니다", " this chatroom", " invited ")
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
 _HIDDEN = "메시지를 가렸습니다"
 _CURTAINED = re.compile(rf"채팅방 관리자가 {_HIDDEN}\.?")
@@ -71,8 +78,6 @@ _MARK = re.compile(
     r"|(?:지도|위치|Map|Location): (?P<location>(?:.|\n)*)"
 )
 _MARK_CHARS_MAX = 200
-
-_Day = tuple[int, int, int]
 
 
 def _recognises(head: bytes) -> bool:
@@ -93,7 +98,8 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         elif _SAVED.fullmatch(line):
             preface = number
     chat.lacks("time_zone")
-    grammar = Grammar(_PHONE, partial(_read_phone, options.tz), words_of, _notice)
+    times = WallTimes(_day, partial(_clock, options.tz))
+    grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
         grammar = Grammar(_PC, _PcHeaders(options.tz).read, words_of, _notice)
@@ -105,58 +111,68 @@ class _PcHeaders:
     """`[name] [time] text` under a line of dashes with the day."""
 
     def __init__(self, tz: tzinfo) -> None:
-        self._tz = tz
-        self._day: _Day | None = None
+        self._midnight = time(tzinfo=tz)
+        self._clocks = Remembered(partial(_clock, tz))
+        self._day: date | None = None
         self._last: datetime | None = None
 
-    def read(self, met: re.Match[str]) -> Entry | Frame | None:
-        if met["frame"]:
-            self._day, self._last = _day(met), None
+    def read(self, met: re.Match[str]) -> Entry | None:
+        who, written = met.group("who", "clock")
+        if who is not None:
+            day, clock = self._day, self._clocks[written]
+            if day is None or clock is None:
+                return None
+            self._last = datetime.combine(day, clock)
+            return self._last, who, 0
+        if met["event"] is None:
+            self._day, self._last = _day(met["ko"] or met["en"]), None
             return FRAME
         if self._day is None:
             return None
-        if (who := met["who"]) is None:
-            # The layout tells no time of who came and went: that of the message before.
-            at = self._last or wall_time(self._day, 0, 0, 0, self._tz)
-            return at and Entry(at, None)
-        self._last = at = _time(met, self._day, self._tz)
-        return at and Entry(at, who)
+        # The layout tells no time of who came and went: that of the message before.
+        return self._last or datetime.combine(self._day, self._midnight), None, 0
 
 
-def _read_phone(tz: tzinfo, met: re.Match[str]) -> Entry | Frame | None:
+def _read_phone(times: WallTimes, met: re.Match[str]) -> Entry | None:
     """`time, name : text`, and a line for each day."""
-    if met["h"] is None or not met[0].endswith(" "):
+    day, clock, said, who = met.groups()
+    if not said:
         return FRAME
-    at = _time(met, _day(met), tz)
-    return at and Entry(at, met["who"])
+    at = times.at(day, clock)
+    return at and (at, who, 0)
 
 
-def _day(met: re.Match[str]) -> _Day:
-    year, month, day = met.group("y", "m", "d")
-    if year is not None:
-        return int(year), int(month), int(day)
-    month, day, year = met.group("month", "day", "year")
-    return int(year), MONTHS.get(month[:3].lower(), 0), int(day)
+def _day(written: str) -> date | None:
+    met = _DAY.fullmatch(written)
+    if met is None:
+        return None
+    if met["y"]:
+        return day_of(int(met["y"]), int(met["m"]), int(met["d"]))
+    return day_of(int(met["year"]), MONTHS.get(met["month"][:3].lower(), 0), int(met["day"]))
 
 
-def _time(met: re.Match[str], day: _Day, tz: tzinfo) -> datetime | None:
-    before, hours, minutes, after = met.group("before", "h", "n", "after")
-    hour = int(hours)
+def _clock(tz: tzinfo, written: str) -> time | None:
+    met = _CLOCK.fullmatch(written)
+    if met is None:
+        return None
+    hour, before, after = int(met["h"]), met["before"], met["after"]
     if before or after:
         is_late = before == "오후" or (after or "")[:1] in ("p", "P")
         hour = hour % 12 + (12 if is_late else 0)
-    return wall_time(day, hour, int(minutes), 0, tz)
+    return clock_of(hour, int(met["n"]), 0, tz)
 
 
-def words_of(text: str) -> Words:
+def words_of(text: str) -> Words | str:
     """A message's text, or what its mark stands for."""
     if len(text) > _MARK_CHARS_MAX or (mark := _MARK.fullmatch(text)) is None:
-        return Words(text)
+        return text
     return Words(mark["location"] or "", MessageKind(mark.lastgroup))
 
 
 def event_of(text: str, user: str) -> tuple[NoticeKind, str, tuple[str, ...]] | None:
     """What a row of `user` tells of who came and went; None if a person wrote it."""
+    if not any(word in text for word in _EVENT_WORDS):
+        return None
     met = _MOVED.fullmatch(text.rstrip("."))
     is_event = met is not None and user in ("", met["who"], met["en"], met["out"])
     if not is_event and _CURTAINED.fullmatch(text) is None:

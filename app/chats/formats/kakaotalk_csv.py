@@ -4,8 +4,8 @@ from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.csv_rows import LINE_CHARS_MAX, header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.kakaotalk import event_of, words_of
-from app.chats.formats.lines import iso_time
-from app.chats.formats.text import clean_text, decode_text, head_text
+from app.chats.formats.text import head_text, read_text
+from app.chats.formats.times import IsoTimes
 from app.chats.transcript import Transcript
 
 _COLUMNS = ["Date", "User", "Message"]
@@ -18,19 +18,20 @@ def _recognises(head: bytes) -> bool:
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("kakaotalk-mac", "kakaotalk")
-    text, chat.replaced_bytes = decode_text(raw)
+    text, times = read_text(raw), IsoTimes(options.tz)
+    chat.replaced_bytes = text.replaced
     chat.lacks("time_zone")
-    for number, row in rows_of(clean_text(text)):
+    for number, row in rows_of(text):
         try:
-            _read_row(chat, row, options, number)
+            _read_row(chat, row, times, number)
         except OTHER_FORM:
             chat.leave_out(number, ",".join(row))
     return chat.transcript()
 
 
-def _read_row(chat: Assembly, row: list[str], options: ReadingOptions, line: int) -> None:
+def _read_row(chat: Assembly, row: list[str], times: IsoTimes, line: int) -> None:
     date, user, message = row
-    at = iso_time(date, options.tz)
+    at = times.wall(date)
     if at is None:
         raise ValueError("a row without a time")
     event = event_of(message, user)
@@ -38,7 +39,9 @@ def _read_row(chat: Assembly, row: list[str], options: ReadingOptions, line: int
         chat.note(at, *event, line=line)
         return
     said = words_of(message)
-    if said.kind is not None:
+    if isinstance(said, str):
+        chat.say(at, chat.author(user), said)
+    elif said.kind is not None:
         chat.say(at, chat.author(user), said.text, said.kind)
 
 

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from datetime import date, tzinfo
+from datetime import date, datetime, time, tzinfo
+from functools import partial
 from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
@@ -10,14 +11,13 @@ from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.lines import (
     FRAME,
     Entry,
-    Frame,
     Grammar,
     Words,
     read_lines,
     text_of,
-    wall_time,
 )
 from app.chats.formats.text import head_text
+from app.chats.formats.times import Remembered, clock_of
 from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.message import MessageKind
 from app.chats.transcript import (
@@ -45,10 +45,10 @@ _YEAR_LAST = (
 _DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
 _DAYS = re.compile(rf"(?m)\n(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
 _PERIODS = {"上午": 0, "午前": 0, "am": 0, "下午": 12, "午後": 12, "pm": 12}
-_TIME = (
-    r"(?:(?P<before>[上下]午|午[前後]) ?)?(?P<h>\d{1,2}):(?P<n>\d{2})(?: ?(?P<after>[AaPp][Mm]))?"
-)
-_FRAME = rf"(?P<frame>(?:{_YEAR_FIRST}|{_YEAR_LAST})$)"
+_TIME = r"(?P<clock>(?:(?:[上下]午|午[前後]) ?)?\d{1,2}:\d{2}(?: ?[AaPp][Mm])?)"
+_CLOCK = re.compile(r"(?P<before>\D*)(?P<h>\d+):(?P<n>\d+)(?P<after>\D*)")
+_FRAME = rf"(?:{_YEAR_FIRST}|{_YEAR_LAST})$"
+# A header has a time and an author, a frame neither.
 _TABBED = re.compile(rf"(?m)\n(?:{_TIME}\t(?:(?P<who>[^\t\n]*)\t)?|{_FRAME})")
 _SPACED = re.compile(rf"(?m)\n(?:{_TIME} (?P<who>\S+)(?: |$)|{_FRAME})")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -69,6 +69,7 @@ _UNSENT = re.compile(
 )
 _UNSENT_WORDS = ("unsent", "收回", "撤回", "取り消し")
 _CALL_MARK = "☎"
+_ODD_BEGINNINGS = frozenset(f'"[{_CALL_MARK}')
 _JOINED = re.compile(
     r"(?:joined the (?:group|chat)|added .+ to the group|が(?:グループに)?参加しました"
     r"|をグループに追加しました|已?加入(?:群組|该群|了?聊天)|已?新增.+至群組|添加[至到]群)"
@@ -91,7 +92,9 @@ def _recognises(head: bytes) -> bool:
     first, _, rest = text.partition("\n")
     if not (first.startswith("[LINE]") or _DAY.fullmatch(first)):
         return False
-    return any(met["h"] for layout in (_TABBED, _SPACED) for met in layout.finditer("\n" + rest))
+    return any(
+        met["clock"] for layout in (_TABBED, _SPACED) for met in layout.finditer("\n" + rest)
+    )
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
@@ -100,7 +103,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     if titled := _TITLE.fullmatch(text[1:].partition("\n")[0][:_TITLE_CHARS_MAX]):
         chat.title = next(filter(None, titled.groups()), None)
     chat.lacks("time_zone")
-    layout = _TABBED if any(met["h"] for met in _TABBED.finditer(text)) else _SPACED
+    layout = _TABBED if any(met["clock"] for met in _TABBED.finditer(text)) else _SPACED
     if layout is _SPACED:
         chat.lacks("author")  # Where a name of several words ends is not told.
     order = _order_of(text, options)
@@ -168,22 +171,27 @@ class _Headers:
     """Reads headers; remembers the day they are of."""
 
     def __init__(self, tz: tzinfo, order: DateOrder | None) -> None:
-        self._tz, self._order = tz, order
+        self._order = order
+        self._clocks = Remembered(partial(_clock, tz))
         self._day: date | None = None
 
-    def read(self, met: re.Match[str]) -> Entry | Frame | None:
-        if met["frame"] is not None:
+    def read(self, met: re.Match[str]) -> Entry | None:
+        written, who = met.group("clock", "who")
+        if written is None:
             self._day = _day_of(met, self._order)
             return FRAME
-        if self._day is None:
+        day, clock = self._day, self._clocks[written]
+        if day is None or clock is None:
             return None
-        before, hours, minutes, after, who = met.group("before", "h", "n", "after", "who")
-        hour = int(hours)
-        if period := before or after:
-            hour = hour % 12 + _PERIODS[period.lower()]
-        day = self._day
-        at = wall_time((day.year, day.month, day.day), hour, int(minutes), 0, self._tz)
-        return at and Entry(at, who or None, _end_of_quotation(met))
+        return datetime.combine(day, clock), who or None, _end_of_quotation(met)
+
+
+def _clock(tz: tzinfo, written: str) -> time | None:
+    met = _CLOCK.fullmatch(written)
+    if met is None:
+        return None
+    hour, period = int(met["h"]), (met["before"] or met["after"]).strip().lower()
+    return clock_of(hour % 12 + _PERIODS[period] if period else hour, int(met["n"]), 0, tz)
 
 
 def _end_of_quotation(met: re.Match[str]) -> int:
@@ -195,7 +203,12 @@ def _end_of_quotation(met: re.Match[str]) -> int:
     return closed.end() if closed else 0
 
 
-def _words(text: str) -> Words:
+def _words(text: str) -> Words | str:
+    is_odd = text[:1] in _ODD_BEGINNINGS or not text.isascii() or _UNSENT_WORDS[0] in text
+    return _odd_words(text) if is_odd else text
+
+
+def _odd_words(text: str) -> Words | str:
     if text.startswith('"') and text.endswith('"') and "\n" in text:
         text = text[1:-1].replace('""', '"')
     if text.startswith("[") and (_MEDIA.fullmatch(text) or _FILE.fullmatch(text)):
@@ -206,7 +219,7 @@ def _words(text: str) -> Words:
         return Words("", MessageKind.CALL)
     if any(word in text for word in _UNSENT_WORDS) and _UNSENT.fullmatch(text):
         return Words("", MessageKind.DELETED)
-    return Words(text)
+    return text
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:

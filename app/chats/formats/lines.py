@@ -1,13 +1,13 @@
 """Exports of lines: an entry begins with a header, and goes on to the next one."""
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
-from app.chats.formats.assembly import YEAR_MAX, YEAR_MIN, Assembly
-from app.chats.formats.text import clean_text, decode_text
-from app.chats.message import MessageKind
+from app.chats.formats.assembly import Assembly
+from app.chats.formats.text import read_text
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import NoticeKind
 
 MONTHS: Mapping[str, int] = {
@@ -16,23 +16,11 @@ MONTHS: Mapping[str, int] = {
 }  # fmt: skip
 """English months by their first three letters."""
 
-
-class Entry(NamedTuple):
-    """What a header begins: a message, or a notice if it has no author. No header is looked for
-    before `until`, the end of a text between quotation marks."""
-
-    at: datetime
-    author: str | None
-    until: int = 0
-
-
-class Frame(NamedTuple):
-    """A line that frames the messages, such as a date above those of a day."""
-
-    until: int = 0
-
-
-FRAME = Frame()
+Entry = tuple[datetime | None, str | None, int]
+"""What a header begins: a time and an author, who is None of a notice. No header is looked for
+before the last, the end of a text between quotation marks; 0 of another."""
+FRAME: Entry = (None, None, 0)
+"""A line that frames the messages, such as a date above those of a day."""
 
 
 class Words(NamedTuple):
@@ -47,19 +35,21 @@ class Grammar(NamedTuple):
     """How an export is written.
 
     `header` matches a newline and what stands before a text; `read` gets what it has matched, and
-    answers None where it is text after all; `words` gets a message's text, `notice` a notice's.
+    answers None where it is text after all; `words` gets a message's text, and gives it back where
+    it is as it was typed; `notice` gets a notice's.
     """
 
     header: re.Pattern[str]
-    read: Callable[[re.Match[str]], Entry | Frame | None]
-    words: Callable[[str], Words]
+    read: Callable[[re.Match[str]], Entry | None]
+    words: Callable[[str], Words | str]
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
 
 
 def text_of(assembly: Assembly, raw: bytes) -> str:
     """The text of a file behind a newline; bytes that mean nothing are replaced and counted."""
-    text, assembly.replaced_bytes = decode_text(raw)
-    return "\n" + clean_text(text).removesuffix("\n")
+    text = read_text(raw)
+    assembly.replaced_bytes = text.replaced
+    return text.whole()
 
 
 def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines: int = 0) -> None:
@@ -67,81 +57,100 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
 
     Every line is counted once: with a message, with a notice, as blank or as unparsed.
     """
-    entry: Entry | Frame | None = None
-    begins, body_at, until, line = 0, 0, 0, 1
+    others = _Others(assembly, text, grammar)
+    # The hot loop of all formats of lines.
+    words, names, messages = grammar.words, assembly.names, assembly.messages
+    text_kind, make = MessageKind.TEXT, make_message
+    for entry, start, body_at, end in _entries(text, grammar):
+        if entry is None:
+            others.read_preface(end, preface_lines)
+            continue
+        at, author, _ = entry
+        if at is None:
+            others.read_frame(start, end)
+            continue
+        body = text[body_at:end]
+        if body.endswith("\n"):
+            body = body.rstrip("\n")
+        if author is None:
+            others.read_notice(at, body, start, end)
+        elif isinstance(said := words(body), str) and said:
+            name = names.get(author) or assembly.author(author)
+            messages.append(make((len(messages) + 1, at, name, said, text_kind, False)))
+        else:
+            others.read_said(at, author, Words(said) if isinstance(said, str) else said, start, end)
+    others.end()
+
+
+def _entries(text: str, grammar: Grammar) -> Iterator[tuple[Entry | None, int, int, int]]:
+    """Each entry, where it begins, where its text begins, and where that ends; first, None for
+    what stands before the first header."""
+    read = grammar.read
+    entry: Entry | None = None
+    begins, body_at, until = 0, 0, 0
     for met in grammar.header.finditer(text):
         start = met.start()
-        if start < until or (read := grammar.read(met)) is None:
+        if start < until or (begun := read(met)) is None:
             continue
-        lines = text.count("\n", begins, start)
-        if entry is None:
-            _read_preface(assembly, text[:start], preface_lines)
+        yield entry, begins, body_at, start
+        entry, begins, body_at, until = begun, start, met.end(), begun[2]
+    yield entry, begins, body_at, len(text)
+
+
+class _Others:
+    """All but plain messages, and the lines that all of them take.
+
+    The lines of messages are counted together, up to the next of something else.
+    """
+
+    def __init__(self, assembly: Assembly, text: str, grammar: Grammar) -> None:
+        self._assembly, self._text, self._grammar = assembly, text, grammar
+        self._counted_to = 0
+        self._line = 1
+
+    def read_preface(self, end: int, titles: int) -> None:
+        """What stands before the first header."""
+        lines = self._text[:end].split("\n")[1:]
+        self._assembly.notice_lines += min(titles, len(lines))
+        self._count_loose(lines[titles:], titles + 1)
+        self._take(end)
+
+    def read_frame(self, start: int, end: int) -> None:
+        """A line that frames messages, and what stands loose below it."""
+        self._assembly.message_lines += self._take(start)
+        self._count_loose(self._text[start:end].split("\n")[2:], self._line + 1)
+        self._assembly.notice_lines += 1
+        self._take(end)
+
+    def read_said(self, at: datetime, author: str, said: Words, start: int, end: int) -> None:
+        """A message that is no plain text, or what the messenger writes under a name."""
+        if said.kind is None:
+            self.read_notice(at, f"{author}: {said.text}", start, end)
         else:
-            _finish(assembly, grammar, entry, text[body_at:start], line, lines)
-        line += lines
-        entry, begins, body_at, until = read, start, met.end(), read.until
-    if entry is None:
-        _read_preface(assembly, text, preface_lines)
-    else:
-        lines = text.count("\n", begins)
-        _finish(assembly, grammar, entry, text[body_at:], line, lines)
+            assembly = self._assembly
+            assembly.say(at, assembly.author(author), said.text, said.kind, said.edited)
 
+    def read_notice(self, at: datetime, text: str, start: int, end: int) -> None:
+        """A notice from `start` to `end`."""
+        self._assembly.message_lines += self._take(start)
+        kind, people = self._grammar.notice(text)
+        self._assembly.note(at, kind, text, people, self._line)
+        self._assembly.notice_lines += self._take(end)
 
-def _read_preface(assembly: Assembly, preface: str, titles: int) -> None:
-    """What stands before the first header."""
-    lines = preface.split("\n")[1:]
-    assembly.notice_lines += min(titles, len(lines))
-    _count_loose(assembly, lines[titles:], titles + 1)
+    def end(self) -> None:
+        """To be called behind the last entry."""
+        self._assembly.message_lines += self._take(len(self._text))
 
+    def _take(self, end: int) -> int:
+        """How many lines there are up to `end` that are not counted yet."""
+        lines = self._text.count("\n", self._counted_to, end)
+        self._counted_to = end
+        self._line += lines
+        return lines
 
-def _count_loose(assembly: Assembly, lines: list[str], first: int) -> None:
-    for number, line in enumerate(lines, first):
-        if line.strip():
-            assembly.leave_out(number, line)
-        else:
-            assembly.blank_lines += 1
-
-
-def _finish(
-    assembly: Assembly, grammar: Grammar, entry: Entry | Frame, text: str, line: int, lines: int
-) -> None:
-    """An entry that began in `line` and has so many `lines`."""
-    if isinstance(entry, Frame):
-        _count_loose(assembly, text.split("\n")[1:], line + 1)
-        assembly.notice_lines += 1
-        return
-    if text.endswith("\n"):
-        text = text.rstrip("\n")
-    if entry.author is not None:
-        said = grammar.words(text)
-        if said.kind is not None:
-            author = assembly.author(entry.author)
-            assembly.say(entry.at, author, said.text, said.kind, said.edited)
-            assembly.message_lines += lines
-            return
-        text = f"{entry.author}: {said.text}"
-    kind, people = grammar.notice(text)
-    assembly.note(entry.at, kind, text, people, line)
-    assembly.notice_lines += lines
-
-
-def wall_time(
-    day: tuple[int, int, int], hour: int, minute: int, second: int, tz: tzinfo
-) -> datetime | None:
-    """A time of a day (year, month, day); None if there is none such in a chat."""
-    year, month, number = day
-    if not YEAR_MIN <= year <= YEAR_MAX:
-        return None
-    try:
-        return datetime(year, month, number, hour, minute, second, tzinfo=tz)
-    except ValueError:
-        return None
-
-
-def iso_time(written: str, tz: tzinfo) -> datetime | None:
-    """A wall time as ISO 8601 writes it; None if it is none, or there is none such in a chat."""
-    try:
-        at = datetime.fromisoformat(written).replace(tzinfo=tz)
-    except ValueError:
-        return None
-    return at if YEAR_MIN <= at.year <= YEAR_MAX else None
+    def _count_loose(self, lines: list[str], first: int) -> None:
+        for number, line in enumerate(lines, first):
+            if line.strip():
+                self._assembly.leave_out(number, line)
+            else:
+                self._assembly.blank_lines += 1

@@ -2,22 +2,23 @@
 chats; the parts of a long chat may follow one another."""
 
 import re
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
 from app.chats.formats.meta_sentences import Sentence, Sentences
+from app.chats.formats.times import from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _DOWNLOADED = re.compile(rb'"sender_name"\s*:')
 _ENCRYPTED = re.compile(rb'"senderName"\s*:')
 _PARTICIPANTS = re.compile(rb'"participants"\s*:\s*\[')
-_MEDIA = ("photos", "videos", "audio_files", "gifs", "files", "sticker", "media")
+_MEDIA = frozenset({"photos", "videos", "audio_files", "gifs", "files", "sticker", "media"})
 _FULL_STOPS = (".", "。", "।", "۔")
 _TEXT_TYPES = frozenset({"Generic", "Share", "Call", "Payment", "text", "media", "link"})
 
@@ -40,7 +41,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     told = field_of(raw, "title")
     for head, elements in arrays(raw, "messages"):
         told = told or field_of(head, "threadName")
-        assembly.read_elements(elements, partial(read, options, sentences))
+        assembly.read_elements(elements, partial(read, options.tz, sentences))
         assembly.take_unread(elements)
     assembly.title = repaired(told) if isinstance(told, str) else None
     return assembly.transcript()
@@ -50,7 +51,7 @@ def _people(raw: bytes) -> list[str]:
     """The names of those who take part, as far as the file tells them in its first part."""
     names: list[str] = []
     for _, elements in islice(arrays(raw, "participants"), 1):
-        for participant in elements:
+        for participant in chain.from_iterable(elements):
             match participant:
                 case str(name) | {"name": str(name)}:
                     names.append(repaired(name))
@@ -70,12 +71,10 @@ def repaired(text: str) -> str:
         return text
 
 
-def _read_downloaded(
-    options: ReadingOptions, sentences: Sentences, chat: Assembly, told: Any
-) -> None:
-    at = datetime.fromtimestamp(told["timestamp_ms"] / 1000, options.tz).replace(microsecond=0)
+def _read_downloaded(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at = from_seconds(told["timestamp_ms"] // 1000, tz)
     name = told["sender_name"]
-    author = chat.author(name, repaired(name))
+    author = chat.names.get(name) or chat.author(name, repaired(name))
     text = repaired(told.get("content", ""))
     kind = told.get("type", "Generic")
     if told.get("is_unsent"):
@@ -92,7 +91,7 @@ def _read_downloaded(
         _tell(chat, at, author, sentence, _link_of(told))
     elif "share" in told:
         _say_shared(chat, at, author, text, _link_of(told))
-    elif any(name in told for name in _MEDIA):
+    elif not _MEDIA.isdisjoint(told):
         chat.say(at, author, text, MessageKind.MEDIA)
     else:
         chat.say(at, author, text)
@@ -119,11 +118,9 @@ def _link_of(told: Any) -> str:
     return told.get("share", {}).get("link") or ""
 
 
-def _read_encrypted(
-    options: ReadingOptions, sentences: Sentences, chat: Assembly, told: Any
-) -> None:
-    at = datetime.fromtimestamp(told["timestamp"] / 1000, options.tz).replace(microsecond=0)
-    author, text = chat.author(told["senderName"]), told.get("text") or ""
+def _read_encrypted(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at, name = from_seconds(told["timestamp"] // 1000, tz), told["senderName"]
+    author, text = chat.names.get(name) or chat.author(name), told.get("text") or ""
     if told.get("isUnsent"):
         chat.say(at, author, "", MessageKind.DELETED)
     elif told.get("type", "text") not in _TEXT_TYPES:

@@ -1,4 +1,5 @@
-"""Sentences that Messenger and Instagram write into a chat as if a person had: English ones.
+"""Sentences that Messenger and Instagram write into a chat as if a person had: English ones, and
+in the languages of `meta_sentences.tsv` those of what was sent and of who left.
 
 Newer exports tell no type of a message. A sentence is known by all of its words and by whom it
 is about: "You", or its author, by the whole name or the first one. That leaves to people what they
@@ -7,6 +8,7 @@ write of each other.
 
 import re
 from collections.abc import Iterable
+from importlib.resources import files
 from typing import NamedTuple
 
 from app.chats.message import MessageKind
@@ -25,6 +27,9 @@ class Sentence(NamedTuple):
     kind: MessageKind | NoticeKind
     text: str = ""
     people: tuple[str, ...] = ()
+
+
+_MEDIUM = Sentence(MessageKind.MEDIA)
 
 
 def _any(*patterns: str) -> str:
@@ -122,6 +127,16 @@ _KINDS: dict[str, MessageKind | NoticeKind] = {
 }
 
 
+def translated() -> dict[str, str]:
+    """What stands behind an author's name in other languages: a sentence and its kind."""
+    table = files("app.chats.formats").joinpath("meta_sentences.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    return {sentence: kind for _, kind, sentence in rows}
+
+
+_TRANSLATED = translated()
+
+
 class Sentences:
     """The sentences of a chat among `people`."""
 
@@ -134,11 +149,17 @@ class Sentences:
     def read(self, author: str, text: str) -> Sentence | None:
         """What the messenger itself tells; None if a person wrote it. `author` is whom the export
         names: it is who did something, or who called."""
-        names = self._known.get(author) or self._names_of(author)
+        if author not in self._known:
+            self._names_of(author)
         if text.partition(" ")[0] not in self._firsts or len(text) > SENTENCE_CHARS_MAX:
             return None
+        names = self._known[author]
         if met := _BY_NOBODY.fullmatch(text):
             return _told(met, author, text)
+        for name in names:
+            if kind := _TRANSLATED.get(text.removeprefix(f"{name} ")):
+                is_left = kind == NoticeKind.LEFT
+                return Sentence(NoticeKind.LEFT, text, (author,)) if is_left else _MEDIUM
         for name in (*names, _OWNER):
             if text.startswith(f"{name} ") and (met := _BY_SOMEBODY.fullmatch(text, len(name) + 1)):
                 called = met["callee"]

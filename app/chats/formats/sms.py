@@ -7,37 +7,31 @@ and so there are no entities to expand either.
 import html
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from typing import NamedTuple
+from datetime import tzinfo
 
-from app.chats.formats.assembly import ME, OTHER_FORM
+from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.text import clean_text, decode_text, head_text
+from app.chats.formats.text import Text, clean_text, head_text, read_text
+from app.chats.formats.times import from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import Transcript
 
 _ROOT = re.compile(r"<smses[\s>]")
-_RECORD = re.compile(r"<(?P<tag>sms|mms|part|addr)\s")
+_TAGS = ("sms", "mms", "part", "addr")
+_RECORD = re.compile(rf"<(?P<tag>{'|'.join(_TAGS)})\s")
 _ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(\"[^\"]*\"|'[^']*')\s*")
+_WANTED = ("address", "date", "type", "body", "contact_name")
+_FORMS_MAX, _ATTRIBUTES_MAX, _LOOKED_AT_MAX = 8, 64, 1_000
 _PAIR = re.compile(r"&#(5529[6-9]|55[3-9]\d\d|56[0-2]\d\d|563[01]\d);&#(5632\d|56[3-9]\d\d|57[0-2]\d\d|573[0-3]\d|5734[0-3]);")  # fmt: skip  # noqa: E501
-_SENT, _RECEIVED = "2", "1"
+_RECEIVED = "1"
 _FROM_TYPE = "137"
 _NO_VALUES = frozenset({"", "null", "(Unknown)"})
 _LAYOUT = re.compile(r"[\d()\s./-]+")
 _HEAD = re.compile(r"<(?:sms|mms)\s")
 _MEDIA = re.compile(r"(?:image|video|audio)/|application/(?!smil)|text/x-vcard")
 
-
-class _Text(NamedTuple):
-    """An SMS or MMS; `sender` is who wrote it, None for the owner of the backup."""
-
-    chat: str
-    title: str
-    milliseconds: str
-    sender: str | None
-    text: str
-    kind: MessageKind
+Fields = dict[str, str]
 
 
 def _recognises(head: bytes) -> bool:
@@ -48,87 +42,166 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    decoded, replaced = decode_text(raw)
-    chats = SeveralAssemblies("sms-backup-restore", "sms")
-    unread = 0
-    for told in _texts(clean_text(decoded)):
-        try:
-            at = datetime.fromtimestamp(int(told.milliseconds) // 1000, options.tz)
-            chat = chats.of(told.chat)
-            chat.say(at, chat.author(told.sender or ME), told.text, told.kind)
-            chat.title = told.title
-        except OTHER_FORM:
-            unread += 1
-    chosen = chats.chosen(options.chat)
-    chosen.replaced_bytes, chosen.unparsed_lines = replaced, unread
+    text = read_text(raw)
+    reader = _Reader(options.tz)
+    for part in _whole_records(text):
+        reader.read(part)
+    reader.end()
+    chosen = reader.chats.chosen(options.chat)
+    chosen.replaced_bytes, chosen.unparsed_lines = text.replaced, reader.unread
     chosen.lacks("author")  # Of the owner of the backup no name is told.
     return chosen.transcript()
 
 
-def _texts(text: str) -> Iterator[_Text]:
-    """Each message of the file."""
-    names: dict[str, str] = {}
-    mms: dict[str, str] | None = None
-    parts: list[dict[str, str]] = []
-    for tag, fields in _records(text):
+def _whole_records(text: Text) -> Iterator[str]:
+    """The text in parts that begin with a record, after the first."""
+    rest = ""
+    for part in text.parts():
+        rest += part
+        if last := _last_record(rest):
+            yield rest[:last]
+            rest = rest[last:]
+    yield rest
+
+
+def _last_record(text: str) -> int:
+    """Where the last record begins; 0 if that is not seen near the end."""
+    at = len(text)
+    for _ in range(_LOOKED_AT_MAX):
+        at = text.rfind("<", 0, at)
+        if at <= 0 or _RECORD.match(text, at):
+            return max(0, at)
+    return 0
+
+
+class _Reader:
+    """Reads the records of a file into its chats."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        self.chats = SeveralAssemblies("sms-backup-restore", "sms")
+        self.unread = 0
+        self._tz = tz
+        self._names: dict[str, str] = {}
+        # By number and name: the chat, and the names of the other and of the owner in it.
+        self._known: dict[tuple[str, str], tuple[Assembly, str, str]] = {}
+        self._forms: list[re.Pattern[str]] = []
+        self._mms: Fields | None = None
+        self._parts: list[Fields] = []
+
+    def read(self, text: str) -> None:
+        """The records that begin in `text`."""
+        at = 0
+        while True:
+            start = at
+            for form in self._forms:
+                at = self._read_alike(form, text, at)
+            if at > start:
+                continue
+            record = _RECORD.search(text, at)
+            if record is None:
+                return
+            following = _RECORD.search(text, record.end())
+            at = following.start() if following else len(text)
+            self._read_any(record[1], _ATTRIBUTE.findall(text, record.end(), at))
+
+    def _read_alike(self, form: re.Pattern[str], text: str, at: int) -> int:
+        """Reads what follows in one form, and returns where that ends."""
+        # The hot loop of an import.
+        match, tz, known = form.match, self._tz, self._known
+        while met := match(text, at):
+            at = met.end()
+            self.end()
+            address, date, kind, body, contact = met.group(*_WANTED)
+            chat = known.get((address, contact))
+            if chat is None:
+                self._read_sms(address, date, kind, body, contact)
+                continue
+            told, other, own = chat
+            try:
+                when = from_seconds(int(date) // 1000, tz)
+            except ValueError:
+                self.unread += 1
+                continue
+            written = body if "&" not in body else _plain(body)
+            told.say(when, other if kind == _RECEIVED else own, written)
+        return at
+
+    def end(self) -> None:
+        """To be called behind the last record: several tell of an MMS."""
+        if self._mms is not None:
+            self._read_mms(self._mms, self._parts)
+            self._mms, self._parts = None, []
+
+    def _read_any(self, tag: str, attributes: list[tuple[str, str]]) -> None:
+        fields = {name: quoted[1:-1] for name, quoted in attributes}
         if tag in ("part", "addr"):
-            parts.append(fields)
-            continue
-        if mms is not None:
-            yield _mms(mms, parts, names)
-        mms, parts = (fields if tag == "mms" else None), []
-        if tag == "sms":
-            yield _sms(fields, names)
-    if mms is not None:
-        yield _mms(mms, parts, names)
+            self._parts.append(fields)
+            return
+        self.end()
+        if tag == "mms":
+            self._mms, self._parts = fields, []
+            return
+        self._read_sms(*(fields.get(name, "") for name in _WANTED))
+        if len(self._forms) < _FORMS_MAX and len(attributes) < _ATTRIBUTES_MAX:
+            self._forms.append(_form_of(attributes))
+
+    def _read_sms(self, address: str, date: str, kind: str, body: str, contact: str) -> None:
+        chat, title = self._chat(address, contact)
+        self._say(chat, title, date, title if kind == _RECEIVED else ME, _plain(body))
+        told = self.chats.by_chat.get(chat)
+        if told is not None and _plain(contact) not in _NO_VALUES:
+            self._known[address, contact] = told, told.author(title), told.author(ME)
+
+    def _read_mms(self, fields: Fields, parts: list[Fields]) -> None:
+        address = fields.get("address", "")
+        chat, title = self._chat(address, fields.get("contact_name", ""))
+        texts = [_plain(part.get("text", "")) for part in parts if part.get("ct") == "text/plain"]
+        written = "\n".join(text for text in texts if text not in _NO_VALUES)
+        is_media = any(_MEDIA.match(part.get("ct", "")) for part in parts)
+        sender = ME
+        if fields.get("msg_box") == _RECEIVED:
+            by = next((p.get("address", "") for p in parts if p.get("type") == _FROM_TYPE), "")
+            sender = self._names.get(_number(by), by) if "~" in chat and by else title
+        kind = MessageKind.MEDIA if is_media else MessageKind.TEXT
+        self._say(chat, title, fields.get("date", ""), sender, written, kind)
+
+    def _say(
+        self,
+        chat: str,
+        title: str,
+        milliseconds: str,
+        sender: str,
+        text: str,
+        kind: MessageKind = MessageKind.TEXT,
+    ) -> None:
+        try:
+            at = from_seconds(int(milliseconds) // 1000, self._tz)
+            told = self.chats.by_chat.get(chat) or self.chats.of(chat)
+            told.say(at, told.names.get(sender) or told.author(sender), text, kind)
+            told.title = title
+        except OTHER_FORM:
+            self.unread += 1
+
+    def _chat(self, address: str, contact: str) -> tuple[str, str]:
+        """The chat with a number or several, and its title."""
+        chat = "~".join(sorted(map(_number, address.split("~"))))
+        name = _plain(contact)
+        if name in _NO_VALUES:
+            return chat, self._names.get(chat) or _plain(address).replace("~", ", ")
+        self._names[chat] = name
+        return chat, name
 
 
-def _records(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Tags and attributes, these with their quotation marks."""
-    tag, start = "", 0
-    for record in _RECORD.finditer(text):
-        if tag:
-            yield tag, dict(_ATTRIBUTE.findall(text, start, record.start()))
-        tag, start = record[1], record.end()
-    if tag:
-        yield tag, dict(_ATTRIBUTE.findall(text, start))
-
-
-def _value(fields: dict[str, str], name: str) -> str:
-    return fields.get(name, '""')[1:-1]
-
-
-def _sms(fields: dict[str, str], names: dict[str, str]) -> _Text:
-    address, kind = _value(fields, "address"), _value(fields, "type")
-    chat = _number(address)
-    name = _named(names, chat, _value(fields, "contact_name"), address)
-    sender = None if kind != _RECEIVED else name
-    return _Text(
-        chat, name, _value(fields, "date"), sender, _plain(_value(fields, "body")), MessageKind.TEXT
-    )
-
-
-def _mms(fields: dict[str, str], parts: list[dict[str, str]], names: dict[str, str]) -> _Text:
-    address = _value(fields, "address")
-    chat = "~".join(sorted(_number(each) for each in address.split("~")))
-    title = _named(names, chat, _value(fields, "contact_name"), address)
-    texts = [_plain(_value(part, "text")) for part in parts if _value(part, "ct") == "text/plain"]
-    written = "\n".join(text for text in texts if text not in _NO_VALUES)
-    is_media = any(_MEDIA.match(_value(part, "ct")) for part in parts)
-    sender = None
-    if _value(fields, "msg_box") == _RECEIVED:
-        by = next((_value(p, "address") for p in parts if _value(p, "type") == _FROM_TYPE), "")
-        sender = names.get(_number(by), by) if "~" in chat and by else title
-    kind = MessageKind.MEDIA if is_media else MessageKind.TEXT
-    return _Text(chat, title, _value(fields, "date"), sender, written, kind)
-
-
-def _named(names: dict[str, str], chat: str, told: str, address: str) -> str:
-    name = _plain(told)
-    if name in _NO_VALUES:
-        return names.get(chat) or _plain(address).replace("~", ", ")
-    names[chat] = name
-    return name
+def _form_of(attributes: list[tuple[str, str]]) -> re.Pattern[str]:
+    """An expression for an SMS with these attributes, quoted as these are."""
+    missing = set(_WANTED)
+    form = [r"\s*+<sms\s++"]
+    for name, value in attributes:
+        quote = value[0]
+        group = f"?P<{name}>" if name in missing else "?:"
+        form.append(rf"{re.escape(name)}={quote}({group}[^{quote}]*+){quote}\s*+")
+        missing.discard(name)
+    return re.compile("".join([*form, "/?>", *(f"(?P<{name}>)" for name in sorted(missing))]))
 
 
 def _number(address: str) -> str:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from functools import partial
+from datetime import datetime, tzinfo
 from typing import Any
 
-from app.chats.formats.assembly import Assembly
+from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
+from app.chats.formats.times import IsoTimes, from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
@@ -43,6 +43,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     choices: list[ChatChoice] = []
     assembly: Assembly | None = None
+    times = IsoTimes(options.tz)
     for chat, title, elements in _chats(plain_json(raw)):
         if len(choices) >= CHATS_MAX:
             raise TooManyChats(chats_max=CHATS_MAX)
@@ -51,7 +52,8 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
             continue
         # The chat that was asked for; or the first, which is the only one or none is chosen.
         met = Assembly("telegram-json", "telegram", title=title)
-        met.read_elements(elements, partial(_read_one, options))
+        for batch in elements:
+            _read_batch(options.tz, times, met, batch)
         met.take_unread(elements)
         choices.append(ChatChoice(chat, title, len(met.messages)))
         if met.messages:
@@ -76,30 +78,36 @@ def _chats(raw: bytes) -> Iterator[tuple[str, str, Elements]]:
 
 
 def _count(elements: Elements) -> int:
-    return sum(element.__class__ is dict and "text" in element for element in elements)
+    return sum(
+        element.__class__ is dict and "text" in element for batch in elements for element in batch
+    )
 
 
-def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
-    if (seconds := told.get("date_unixtime")) is not None:
-        at = datetime.fromtimestamp(int(seconds), options.tz)
-    elif "date" in told:
-        at = datetime.fromisoformat(told["date"]).replace(tzinfo=options.tz)
-        chat.lacks("time_zone")
-    else:
-        raise ValueError("an element without a time")
-    if told["type"] != "message":
-        _read_event(chat, at, told)
-        return
-    text = told["text"]
-    if text.__class__ is not str:
-        text = _joined(text)
-    kind, text = _kind_of(told, text)
-    author = _author(chat, told, "from")
-    chat.say(at, author, text, kind, "edited_unixtime" in told or "edited" in told)
+def _read_batch(tz: tzinfo, times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
+    say, names = chat.say, chat.names
+    for told in batch:
+        try:
+            if (seconds := told.get("date_unixtime")) is not None:
+                at = from_seconds(int(seconds), tz)
+            else:
+                at, _ = times.read(told["date"])
+                chat.lacks("time_zone")
+            if told["type"] != "message":
+                _read_event(chat, at, told)
+                continue
+            text, kind = told["text"], MessageKind.TEXT
+            if text.__class__ is not str:
+                text = _joined(text)
+            if not _MARKED.isdisjoint(told):
+                kind, text = _kind_of(told, text)
+            key = told.get("from_id")
+            author = names.get(key) or _author(chat, told.get("from"), key)
+            say(at, author, text, kind, "edited_unixtime" in told or "edited" in told)
+        except OTHER_FORM:
+            chat.leave_out_element(told)
 
 
-def _author(chat: Assembly, told: Any, label: str) -> str:
-    name, key = told.get(label), told.get(label + "_id")
+def _author(chat: Assembly, name: Any, key: Any) -> str:
     if name is None and key is None:
         chat.lacks("author")
         return chat.author("")
@@ -109,12 +117,10 @@ def _author(chat: Assembly, told: Any, label: str) -> str:
 
 def _joined(parts: Any) -> str:
     """A text with entities: a list of plain texts and of objects that hold one."""
-    return "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    return "".join([part if isinstance(part, str) else part["text"] for part in parts])
 
 
 def _kind_of(told: Any, text: str) -> tuple[MessageKind, str]:
-    if _MARKED.isdisjoint(told):
-        return MessageKind.TEXT, text
     if "poll" in told:
         return MessageKind.POLL, _poll(told["poll"])
     if not _LOCATIONS.isdisjoint(told):
@@ -134,7 +140,8 @@ def _text(told: Any) -> str:
 def _read_event(chat: Assembly, at: datetime, told: Any) -> None:
     action = str(told.get("action", told["type"]))
     if action in _CALLS and told.get("actor"):
-        chat.say(at, _author(chat, told, "actor"), "", MessageKind.CALL)
+        author = _author(chat, told["actor"], told.get("actor_id"))
+        chat.say(at, author, "", MessageKind.CALL)
         return
     members = [name for name in told.get("members", ()) if isinstance(name, str)]
     actor = told.get("actor") or ""

@@ -1,40 +1,70 @@
-"""The text of a file, whatever a messenger or an editor made of its encoding."""
+"""The text of a file, whatever a messenger or an editor made of its encoding.
+
+It is kept in UTF-8 and decoded a part at a time: one emoji makes Python hold each character of a
+text in four bytes.
+"""
 
 import codecs
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from app.chats.transcript import UnrecognisedFormat
 
-_SAMPLE_CHARS = 1_000_000
+PART_BYTES = 1 << 20
+"""So much is decoded at a time, and on to the end of its line."""
+_SAMPLE_BYTES = 1_000_000
 _CONTROLS_SHARE_MAX = 0.01
 _REPLACED_SHARE_MAX = 0.01
 _REPLACED_FLOOR = 16
 _REPLACEMENT = "\ufffd"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def decode_text(raw: bytes) -> tuple[str, int]:
-    """The text of `raw`, in UTF-8 or with its byte order mark UTF-16, and how many bytes of it
-    were replaced because they mean nothing there.
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's text in UTF-8 with plain newlines: one before each line, none behind the last.
+    `replaced` counts the bytes that were replaced because they mean nothing."""
+
+    encoded: bytes
+    replaced: int = 0
+
+    def parts(self, *, least_bytes: int = PART_BYTES) -> Iterator[str]:
+        """The text in parts, each of whole lines with a newline before them."""
+        start = 0
+        while start < len(self.encoded):
+            end = _line_end(self.encoded, start + least_bytes)
+            yield self.encoded[start:end].decode()
+            start = end
+
+    def beginning(self) -> str:
+        """The first part."""
+        return next(self.parts(), "")
+
+    def whole(self) -> str:
+        """All of it at once."""
+        return self.encoded.decode()
+
+
+def read_text(raw: bytes) -> Text:
+    """The text of `raw`, in UTF-8 or with its byte order mark UTF-16.
 
     Raises UnrecognisedFormat for a binary, and where more than a few bytes and one in a hundred
     are replaced.
     """
-    encoding = (
-        "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    )
-    replaced = 0
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        text = raw.decode(encoding, "replace")
-        replaced = text.count(_REPLACEMENT) - raw.count(_REPLACEMENT.encode())
-        if replaced > max(_REPLACED_FLOOR, len(raw) * _REPLACED_SHARE_MAX):
-            raise UnrecognisedFormat("The file is not text in UTF-8 or UTF-16.") from error
-    sample = text[:_SAMPLE_CHARS]
-    if sample.count("\0") > len(sample) * _CONTROLS_SHARE_MAX:
+    plain, replaced = _utf8(raw)
+    if replaced > max(_REPLACED_FLOOR, len(raw) * _REPLACED_SHARE_MAX):
+        raise UnrecognisedFormat("The file is not text in UTF-8 or UTF-16.")
+    nuls = plain.count(b"\0", 0, _SAMPLE_BYTES)
+    if nuls > min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX:
         raise UnrecognisedFormat("The file is binary, not text.")
-    return text, replaced
+    return Text(_lines(plain), replaced)
+
+
+def as_text(written: str) -> Text:
+    """What `read_text` makes of a text that is decoded already."""
+    return Text(_lines(clean_text(written).encode()))
 
 
 def clean_text(text: str) -> str:
@@ -45,6 +75,53 @@ def clean_text(text: str) -> str:
     return text if _is_storable(text) else _UNSTORABLE.sub(_REPLACEMENT, text)
 
 
+def head_text(head: bytes) -> str:
+    """The text of a file's beginning, which may end inside a character, as `read_text` reads it;
+    never raises."""
+    encoding = "utf-16" if head.startswith(_UTF16) else "utf-8"
+    return clean_text(codecs.getincrementaldecoder(encoding)("replace").decode(head))
+
+
+def _utf8(raw: bytes) -> tuple[bytes, int]:
+    """`raw` in UTF-8, and how many of its bytes were replaced."""
+    encoding = "utf-16" if raw.startswith(_UTF16) else "utf-8"
+    if encoding == "utf-8" and _is_utf8(raw):
+        return raw, 0
+    try:
+        return raw.decode(encoding).encode(), 0
+    except UnicodeDecodeError:
+        text = raw.decode(encoding, "replace")
+        meant = raw.decode(encoding, "ignore").count(_REPLACEMENT)
+        return text.encode(), text.count(_REPLACEMENT) - meant
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Looked at in parts, which are not kept."""
+    start = 0
+    try:
+        while start < len(raw):
+            end = _line_end(raw, start + PART_BYTES)
+            raw[start:end].decode()
+            start = end
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _line_end(encoded: bytes, at: int) -> int:
+    end = encoded.find(b"\n", at)
+    return len(encoded) if end < 0 else end
+
+
+def _lines(encoded: bytes) -> bytes:
+    encoded = encoded.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in encoded:
+        encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\0" in encoded:
+        encoded = encoded.replace(b"\0", _REPLACEMENT.encode())
+    return b"\n" + encoded.removesuffix(b"\n")
+
+
 def _is_storable(text: str) -> bool:
     """No character of `text` is _UNSTORABLE; encoding it tells that in a quarter of the time."""
     try:
@@ -52,9 +129,3 @@ def _is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
-
-
-def head_text(head: bytes) -> str:
-    """The text of a file's beginning, which may end inside a character; never raises."""
-    is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return clean_text(head.decode("utf-16" if is_utf16 else "utf-8", "ignore"))

@@ -2,17 +2,20 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from datetime import tzinfo
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.text import clean_text, decode_text, head_text
+from app.chats.formats.text import head_text, read_text
+from app.chats.formats.times import IsoTimes, Remembered, from_seconds
 from app.chats.message import MessageKind
-from app.chats.transcript import NoticeKind, Transcript
+from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -27,6 +30,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "nickname": ("NickName", "昵称", "SenderName", "发送人"),
     "sender": ("Sender", "wxid"),
 }
+_OWN = ("seconds", "time", "text")
+_SHARED = ("type", "is_own", "chat", "chat_name", "remark", "nickname", "sender")
 _KINDS: dict[str, MessageKind] = {
     "1": MessageKind.TEXT, "3": MessageKind.MEDIA, "34": MessageKind.MEDIA,
     "42": MessageKind.MEDIA, "43": MessageKind.MEDIA, "47": MessageKind.MEDIA,
@@ -38,20 +43,21 @@ _KINDS: dict[str, MessageKind] = {
 }  # fmt: skip
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
+_ODD_BEGINNINGS = frozenset("[!<")
+_WORDLESS = frozenset({"3", "34", "43", "47"})
+_COLUMNS_LEAST = 3
+_LAST = -1  # An empty column is put behind the others.
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where each thing stands in a row."""
+class _Columns(NamedTuple):
+    """What rows hold: each gives a row's own (_OWN) or shared (_SHARED) columns, in that order.
+    A row needs `width` columns, and an empty one behind."""
 
-    places: Mapping[str, int]
-
-    def of(self, row: list[str], name: str) -> str:
-        """What a row holds under `name`; empty if the file has no such column."""
-        place = self.places.get(name)
-        return row[place].strip() if place is not None and place < len(row) else ""
+    own: Callable[[list[str]], tuple[str, ...]]
+    shared: Callable[[list[str]], tuple[str, ...]]
+    width: int
 
 
 def _columns(header: str) -> _Columns | None:
@@ -63,7 +69,11 @@ def _columns(header: str) -> _Columns | None:
     }
     has_time, has_author = {"seconds", "time"} & places.keys(), {"nickname", "sender", "is_own"}
     is_complete = has_time and "text" in places and has_author & places.keys()
-    return _Columns(places) if is_complete and len(row) > 3 else None
+    if not is_complete or len(row) <= _COLUMNS_LEAST:
+        return None
+    own = itemgetter(*(places.get(meaning, _LAST) for meaning in _OWN))
+    shared = itemgetter(*(places.get(meaning, _LAST) for meaning in _SHARED))
+    return _Columns(own, shared, max(places.values()) + 1)
 
 
 def _recognises(head: bytes) -> bool:
@@ -72,62 +82,80 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    decoded, replaced = decode_text(raw)
-    text = clean_text(decoded)
-    columns = _columns(text.partition("\n")[0])
+    text, times = read_text(raw), IsoTimes(options.tz)
+    columns = _columns(text.beginning()[1:].partition("\n")[0])
     if columns is None:
-        raise RuntimeError("a header that was recognised is gone")
+        raise UnrecognisedFormat
     chats = SeveralAssemblies("wechat-csv", "wechat")
     unread: list[tuple[int, str]] = []
+    # Who, where and what kind: the same few over and over.
+    known = Remembered(partial(_frame_of, chats))
+    empty, padding = [""], [""] * columns.width
     for number, row in rows_of(text):
+        row += padding if len(row) < columns.width else empty
         try:
-            _read_row(chats.of(columns.of(row, "chat")), columns, row, options)
+            _read_row(known[columns.shared(row)], columns.own(row), options.tz, times)
         except OTHER_FORM:
-            unread.append((number, ",".join(row)))
+            unread.append((number, ",".join(row).rstrip(",")))
     chosen = chats.chosen(options.chat)
-    chosen.replaced_bytes = replaced
+    chosen.replaced_bytes = text.replaced
     for number, written in unread:
         chosen.leave_out(number, written)
     return chosen.transcript()
 
 
-def _read_row(chat: Assembly, columns: _Columns, row: list[str], options: ReadingOptions) -> None:
-    at = _time(chat, columns, row, options)
-    text, kind = columns.of(row, "text"), columns.of(row, "type")
-    if kind in _SYSTEM or (not kind and columns.of(row, "sender") == "系统消息"):
+class _Frame(NamedTuple):
+    """What the shared columns of a row tell; a notice if `kind` is None."""
+
+    chat: Assembly
+    kind: MessageKind | None
+    author: str
+    is_wordless: bool
+    title: str
+
+
+def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
+    kind, is_own, talker, chat_name, remark, nickname, sender = map(str.strip, shared)
+    chat = chats.of(talker)
+    if kind in _SYSTEM or (not kind and sender == "系统消息"):
+        return _Frame(chat, None, "", False, "")
+    said = _KINDS.get(kind, MessageKind.TEXT) if kind else MessageKind.TEXT
+    is_wordless = kind in _WORDLESS or said is MessageKind.CALL
+    name = remark or nickname or sender
+    author = _author(chat, sender, name, is_own=is_own == "1")
+    return _Frame(chat, said, author, is_wordless, "" if is_own == "1" else chat_name or remark)
+
+
+def _read_row(frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes) -> None:
+    chat, kind, author, is_wordless, title = frame
+    seconds, written, text = own
+    if seconds.isdigit():
+        at = from_seconds(int(seconds), tz)
+    else:
+        at, is_absolute = times.read(written.strip())
+        if not is_absolute:
+            chat.lacks("time_zone")
+    text = text.strip()
+    if kind is None:
         chat.note(at, _event(text), text)
         return
-    if not chat.title and columns.of(row, "is_own") != "1":
-        chat.title = columns.of(row, "chat_name") or columns.of(row, "remark") or None
-    said = _KINDS.get(kind, MessageKind.TEXT) if kind else MessageKind.TEXT
-    if _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg")):
-        said, text = (MessageKind.MEDIA if said is MessageKind.TEXT else said), ""
-    elif said is MessageKind.CALL or (
-        said is MessageKind.MEDIA and kind in ("3", "34", "43", "47")
-    ):
+    if not chat.title and title:
+        chat.title = title
+    if is_wordless:
         text = ""
-    chat.say(at, _author(chat, columns, row), text, said)
+    elif text[:1] in _ODD_BEGINNINGS and (
+        _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg"))
+    ):
+        kind, text = (MessageKind.MEDIA if kind is MessageKind.TEXT else kind), ""
+    chat.say(at, author, text, kind)
 
 
-def _author(chat: Assembly, columns: _Columns, row: list[str]) -> str:
-    sender = columns.of(row, "sender")
-    name = columns.of(row, "remark") or columns.of(row, "nickname") or sender
-    if columns.of(row, "is_own") == "1" and not name:
-        chat.lacks("author")
-        return chat.author(ME)
+def _author(chat: Assembly, sender: str, name: str, *, is_own: bool) -> str:
     if not name:
         chat.lacks("author")
+        if is_own:
+            return chat.author(ME)
     return chat.author(sender or name, name or UNNAMED)
-
-
-def _time(chat: Assembly, columns: _Columns, row: list[str], options: ReadingOptions) -> datetime:
-    if (seconds := columns.of(row, "seconds")).isdigit():
-        return datetime.fromtimestamp(int(seconds), options.tz)
-    told = datetime.fromisoformat(columns.of(row, "time"))
-    if told.tzinfo is not None:
-        return told.astimezone(options.tz)
-    chat.lacks("time_zone")
-    return told.replace(tzinfo=options.tz)
 
 
 def _event(text: str) -> NoticeKind:

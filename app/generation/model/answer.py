@@ -1,23 +1,36 @@
 """A model's answer: the form it is asked for, and the insight that it is turned into."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from app.catalog.categories import InsightSpec
-from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent
+from app.catalog.content import (
+    EVIDENCE_MAX,
+    FINDINGS_MAX,
+    NOTHING_FOUND,
+    Finding,
+    InsightContent,
+    NothingToSay,
+)
 from app.generation.model.briefing import Briefing
 from app.generation.model.redaction import visible
 from app.llm.lenient import Numbers, Share
 
-HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX = 200, 1500, 600
+HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX, REASON_MAX = 200, 1500, 600, 300
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
+IF_NOTHING = (
+    "If the messages bear out no finding at all, leave findings empty, and say why in"
+    " nothing_to_say."
+)
 NO_EVIDENCE = (
     "findings: none of them cites a message that was shown. Every finding must cite numbers"
-    " that stand after # at the beginning of a line of the chat."
+    f" that stand after # at the beginning of a line of the chat. {IF_NOTHING}"
 )
+_NO_REASON = frozenset({"", "none", "null", "n/a", "no", "false", "-"})
+"""What models write into a field that they leave out."""
 
 
 class AnswerFinding(BaseModel):
@@ -27,19 +40,50 @@ class AnswerFinding(BaseModel):
     evidence: Numbers
 
 
-class InsightAnswer(BaseModel):
-    """What a model is asked to fill in; a little too long is cut, far too long is refused."""
+def _or_empty(told: object) -> object:
+    """Models fill what they leave out with null."""
+    return "" if told is None else told
 
-    headline: Annotated[str, Field(min_length=1, max_length=2 * HEADLINE_MAX)]
-    summary: Annotated[str, Field(min_length=1, max_length=2 * SUMMARY_MAX)]
-    findings: Annotated[list[AnswerFinding], Field(min_length=1, max_length=3 * FINDINGS_MAX)]
-    confidence: Share
+
+class InsightAnswer(BaseModel):
+    """What a model is asked to fill in; a little too long is cut, far too long is refused.
+
+    Either there are findings, or `nothing_to_say` is why there are none.
+    """
+
+    headline: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * HEADLINE_MAX)] = ""
+    summary: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * SUMMARY_MAX)] = ""
+    findings: Annotated[list[AnswerFinding], Field(max_length=3 * FINDINGS_MAX)] = []
+    confidence: Share = 0.0
+    nothing_to_say: Annotated[str, BeforeValidator(_or_empty), Field(max_length=4 * REASON_MAX)] = (
+        ""
+    )
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it says that there is nothing to say, and why."""
+        return self.nothing_to_say.strip().strip(".").lower() not in _NO_REASON
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.says_nothing:
+            return self
+        for name in ("headline", "summary", "findings"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing or empty. {IF_NOTHING}")
+        if "confidence" not in self.model_fields_set:
+            raise ValueError("confidence is missing")
+        return self
 
 
 def content_of(
     answer: InsightAnswer, briefing: Briefing, spec: InsightSpec
-) -> InsightContent | None:
-    """The insight as it is sold; None when no finding cites a message that was shown."""
+) -> InsightContent | NothingToSay | None:
+    """The insight as it is sold, or why there is none; None when no finding cites a message that
+    was shown, though the answer has some. Findings count more than a reason beside them."""
+    if answer.says_nothing and not answer.findings:
+        reason = _readable(answer.nothing_to_say, briefing, REASON_MAX)
+        return NothingToSay(code=NOTHING_FOUND.code, text=reason) if reason else NOTHING_FOUND
     findings: list[Finding] = []
     for told in answer.findings:
         shown = sorted({number for number in told.evidence if number in briefing.shown})

@@ -53,7 +53,9 @@ Answer with:
 - summary: two to five sentences, at most 900 characters;
 - findings: three to six, or fewer if the messages bear out no more; each a claim of one or two
   sentences (at most 350 characters) and evidence, the numbers of one to eight messages;
-- confidence: from 0 to 1, how sure one can be given these messages.
+- confidence: from 0 to 1, how sure one can be given these messages;
+- nothing_to_say: an empty string. Only if these messages bear out no finding at all, one sentence
+  that says why, with findings left empty: better nothing than what is not there.
 The measured numbers of this question stand under "{key}".
 {language}"""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from app.catalog.content import InsightContent, Metric
+from app.catalog.content import InsightContent, Metric, NothingToSay
 from app.chats.message import Message
 from app.chats.names import printable
 from app.generation.context import Disclosure
@@ -47,7 +47,9 @@ def group_of(messages: Sequence[Message], facts: Facts) -> Group:
 
 
 def disclose(
-    group: Group, shown: Sequence[Message], insights: Mapping[str, InsightContent]
+    group: Group,
+    shown: Sequence[Message],
+    insights: Mapping[str, InsightContent | NothingToSay],
 ) -> Disclosure:
     """The messages `shown`, in order, and the measures that `insights` rest on, redacted."""
     spoken = [(message.author, message.text[:SEARCHED_MAX]) for message in shown]
@@ -55,6 +57,7 @@ def disclose(
     metrics = {
         key: {name: value for name, value in insight.metrics.items() if name not in _OURS}
         for key, insight in insights.items()
+        if isinstance(insight, InsightContent)
     }
     preface = [
         *_people_told(group, redactor),

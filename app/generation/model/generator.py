@@ -15,7 +15,7 @@ import structlog
 
 from app import telemetry
 from app.catalog.categories import InsightSpec
-from app.catalog.content import InsightContent
+from app.catalog.content import InsightContent, NothingToSay
 from app.generation.context import InsightContext, Part
 from app.generation.model.answer import NO_EVIDENCE, InsightAnswer, content_of
 from app.generation.model.briefing import SHARED_CHARS_MAX, Briefing, brief
@@ -228,7 +228,7 @@ class _Call:
             raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=history.spent)
         return self._draft(content, completion.model)
 
-    def _draft(self, content: InsightContent, model: str) -> Draft:
+    def _draft(self, content: InsightContent | NothingToSay, model: str) -> Draft:
         spent = self.guard.history.spent
         return Draft(
             content,

@@ -18,7 +18,7 @@ class OfflineGenerator:
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
-        """The insight, in English whatever `language` is, as its metrics say.
+        """The insight, in English whatever `language` is, as its metrics say; or why it is empty.
 
         Raises GenerationFailed for one that could not be written, which no attempt changes.
         """

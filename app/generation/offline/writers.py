@@ -1,4 +1,7 @@
-"""Who writes which insight offline: one function of the facts for each of the catalog's."""
+"""Who writes which insight offline: one function of the facts for each of the catalog's.
+
+One that finds nothing returns None, or raises EvidenceMissing: then the insight is empty.
+"""
 
 from collections.abc import Callable
 
@@ -6,7 +9,7 @@ from app.catalog.content import InsightContent
 from app.generation.offline.claims import family, friendship, romance, work
 from app.generation.offline.measures.facts import Facts
 
-WRITERS: dict[tuple[str, str], Callable[[Facts], InsightContent]] = {
+WRITERS: dict[tuple[str, str], Callable[[Facts], InsightContent | None]] = {
     ("friendship", "who_reaches_out"): friendship.who_reaches_out,
     ("friendship", "listening"): friendship.listening,
     ("friendship", "warmth_and_humour"): friendship.warmth_and_humour,

@@ -1,14 +1,14 @@
 """signal-export's files of a chat of Signal Desktop: `data.json`, JSON Lines, and `chat.md`."""
 
 import re
-from datetime import datetime, tzinfo
 from typing import Any
 
 from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
-from app.chats.formats.lines import Entry, Grammar, Words, iso_time, read_lines, text_of
+from app.chats.formats.lines import Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
+from app.chats.formats.times import IsoTimes
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -35,10 +35,10 @@ def _recognises_json(head: bytes) -> bool:
 def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signal-export-json", "signal")
     chat.lacks("time_zone")
-    raw = plain_json(raw)
+    raw, times = plain_json(raw), IsoTimes(options.tz)
     for number, told in elements_of_lines(raw):
         try:
-            _read_one(chat, told, options.tz, number)
+            _read_one(chat, told, times, number)
         except OTHER_FORM:
             chat.leave_out(number, str(told))
     lines = raw.removesuffix(b"\n").count(b"\n") + 1
@@ -46,9 +46,8 @@ def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
     return chat.transcript()
 
 
-def _read_one(chat: Assembly, told: Any, tz: tzinfo, line: int) -> None:
-    at = datetime.fromisoformat(told["date"])
-    at = at.replace(tzinfo=tz, microsecond=0) if at.tzinfo is None else at.astimezone(tz)
+def _read_one(chat: Assembly, told: Any, times: IsoTimes, line: int) -> None:
+    at, _ = times.read(told["date"])
     text, sender = told["body"].rstrip(" "), told["sender"]
     if sender == _NO_SENDER or sender is None:
         chat.note(at, NoticeKind.UNKNOWN, text, line=line)
@@ -58,7 +57,7 @@ def _read_one(chat: Assembly, told: Any, tz: tzinfo, line: int) -> None:
         chat.lacks("author")
     if told.get("deleted"):
         kind, text = MessageKind.DELETED, ""
-    elif told.get("call") or _CALL.fullmatch(text):
+    elif told.get("call") or ("call" in text and _CALL.fullmatch(text)):
         kind, text = MessageKind.CALL, ""
     elif told["attachments"] or told.get("sticker"):
         kind = MessageKind.MEDIA
@@ -82,21 +81,20 @@ def _recognises_markdown(head: bytes) -> bool:
 def _read_markdown(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signal-export-md", "signal")
     chat.lacks("time_zone")
+    wall = IsoTimes(options.tz).wall
 
     def read(met: re.Match[str]) -> Entry | None:
         written, who = met.groups()
-        at = iso_time(written.replace(",", ""), options.tz)
-        if at is None:
-            return None
-        if who == ME:
-            chat.lacks("author")
-        return Entry(at, None if who == _NO_SENDER else who)
+        at = wall(written)
+        return at and (at, None if who == _NO_SENDER else who, 0)
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
+    if ME in chat.names:
+        chat.lacks("author")
     return chat.transcript()
 
 
-def _words(text: str) -> Words:
+def _words(text: str) -> Words | str:
     if "\n" in text:
         text = _unquoted(_REACTIONS.sub("", text))
     text = text.rstrip()
@@ -105,7 +103,7 @@ def _words(text: str) -> Words:
     if "call" in text and _CALL.fullmatch(text):
         return Words("", MessageKind.CALL)
     if "](" not in text and "((" not in text:
-        return Words(text.strip())
+        return text.strip()
     bare = _STICKER.sub("", _ATTACHMENT.sub("", text)).strip()
     return Words(bare, MessageKind.TEXT if bare == text.strip() else MessageKind.MEDIA)
 

@@ -1,16 +1,18 @@
 """signalbackup-tools' text of a chat in a backup of Signal for Android."""
 
 import re
+from datetime import date
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of, wall_time
+from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
+from app.chats.formats.times import IsoTimes, WallTimes, day_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n\[(?P<b>[A-Z][a-z]{2}) (?P<d>\d{2}), (?P<y>\d{4}) (?P<h>\d{2}):(?P<n>\d{2}):(?P<s>\d{2})\] "
+    r"\n\[(?P<day>[A-Z][a-z]{2} \d{2}, \d{4})(?P<clock> \d{2}:\d{2}:\d{2})\] "
     r"(?:<(?P<who>[^\n]{1,255}?)> |\*\*\* (?:<(?P<sender>[^\n]{1,255}?)> (?=sent file))?)"
 )
 _FILE = re.compile(r'sent file(?: ".*"| of type \S+)?(?: \(.*\))?')
@@ -31,18 +33,24 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signalbackup-tools-txt", "signal")
     chat.lacks("time_zone")
+    times = WallTimes(_day, IsoTimes(options.tz).clock)
 
     def read(met: re.Match[str]) -> Entry | None:
-        month, day, year, hour, minute, second, who, sender = met.groups()
-        on = (int(year), MONTHS.get(month.lower(), 0), int(day))
-        at = wall_time(on, int(hour), int(minute), int(second), options.tz)
-        return None if at is None else Entry(at, who or sender)
+        day, clock, who, sender = met.groups()
+        at = times.at(day, clock)
+        return at and (at, who or sender, 0)
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     return chat.transcript()
 
 
-def _words(text: str) -> Words:
+def _day(written: str) -> date | None:
+    """`Feb 13, 2024`."""
+    month, day, year = written.split(" ")
+    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
+
+
+def _words(text: str) -> Words | str:
     if text.startswith("sent file") and _FILE.fullmatch(text):
         return Words("", MessageKind.MEDIA)
     if text.startswith(_POLL):
@@ -50,7 +58,7 @@ def _words(text: str) -> Words:
         options = [met["option"] for line in rest if (met := _POLL_OPTION.fullmatch(line))]
         if options:
             return Words("\n".join([question, *options]), MessageKind.POLL)
-    return Words(_REACTIONS.sub("", text) if text.endswith(")") else text)
+    return _REACTIONS.sub("", text) if text.endswith(")") else text
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:

@@ -1,11 +1,12 @@
 """sigtop's files of a chat of Signal Desktop: JSON, and text, in full or short."""
 
 import re
-from datetime import datetime, tzinfo
+from collections.abc import Mapping
+from datetime import date, datetime, tzinfo
 from functools import partial
 from typing import Any
 
-from app.chats.formats.assembly import YEAR_MAX, YEAR_MIN, Assembly
+from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, json_head, plain_json
 from app.chats.formats.lines import (
@@ -13,11 +14,11 @@ from app.chats.formats.lines import (
     Entry,
     Grammar,
     Words,
-    iso_time,
     read_lines,
     text_of,
 )
 from app.chats.formats.text import head_text
+from app.chats.formats.times import IsoTimes, Remembered, day_of, from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -35,19 +36,25 @@ _DETAILS = re.compile(
 _EVENT = re.compile(r" \[(?P<type>[\w-]{1,40}) message\]")
 _FULL_HEAD = re.compile(r"Conversation: .+")
 _FULL = re.compile(
-    r"\n\n(?:From: (?P<who>[^\n]*)\n)?(?=Type: (?P<kind>[\w-]{1,40})\n"
-    r"(?:Sent: (?P<sent>[^\n]*)(?:\n|\Z))?(?:Received: (?P<received>[^\n]*)(?:\n|\Z))?)"
+    r"\n\n(?:From: (?P<who>[^\n]*)\n)?(?:"
+    # Most have these fields alone, and behind a blank line their text.
+    r"Type: (?:incoming|outgoing)\nSent: (?P<at>[^\n]*)(?:\nReceived: [^\n]*)?(?=\n\n|\n?\Z)"
+    r"|(?=Type: (?P<kind>[\w-]{1,40})\n"
+    r"(?:Sent: (?P<sent>[^\n]*)(?:\n|\Z))?(?:Received: (?P<received>[^\n]*)(?:\n|\Z))?))"
 )
-_FIELD = re.compile(r"(?:Type|Sent|Received|Attachment|Reaction|Edited): [^\n]*(?:\n|\Z)")
-_WRITTEN_TIME = re.compile(
+_FIELDS = re.compile(r"(?:(?:Type|Sent|Received|Attachment|Reaction|Edited): [^\n]*(?:\n|\Z))*+")
+_WRITTEN_DAY = re.compile(
     r"[A-Z][a-z]{2}, (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2}) (?P<year>\d{4})"
-    r" (?P<time>\d{2}:\d{2}:\d{2}) (?P<zone>[+-]\d{4})"
 )
+_WRITTEN_CLOCK = re.compile(r"\d{2}:\d{2}:\d{2} [+-]\d{4}")
 _LAST_QUOTED = re.compile(r"\n(?!>)")
 _VERSION = re.compile(r"(?m)^\| Version: \d+\n")
 _HISTORY_MARK = re.compile(r"(?m)^\| ?")
+_CLOCK_CHARS = len(" 10:15:07 +0100")
+_DAY_S, _EPOCH = 86_400, date(1970, 1, 1).toordinal()
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
+_SAID_TYPES = _TYPES | {_CALL_TYPE}
 _RECIPIENT = re.compile(r"(?P<name>.+?) \([^()]*\)")
 
 
@@ -67,7 +74,7 @@ def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
     milliseconds = told.get("sent_at") or told["timestamp"]
-    at = datetime.fromtimestamp(milliseconds // 1000, options.tz)
+    at = from_seconds(milliseconds // 1000, options.tz)
     kind, text = told.get("type"), told.get("body") or ""
     if kind not in _TYPES and kind != _CALL_TYPE:
         settled = NoticeKind.UNKNOWN if kind is None else NoticeKind.SETTING
@@ -99,21 +106,22 @@ def _recognises_short(head: bytes) -> bool:
 def _read_short(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("sigtop-text-short", "signal")
     chat.lacks("time_zone")
+    wall = IsoTimes(options.tz).wall
 
     def read(met: re.Match[str]) -> Entry | None:
         written, who = met.groups()
-        if who == _YOU:
-            chat.lacks("author")
-        at = iso_time(written, options.tz)
-        return None if at is None else Entry(at, who)
+        at = wall(written)
+        return at and (at, who, 0)
 
     read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice))
+    if _YOU in chat.names:
+        chat.lacks("author")
     return chat.transcript()
 
 
-def _words(text: str) -> Words:
+def _words(text: str) -> Words | str:
     if not text.startswith(" ["):
-        return Words(text.removeprefix(" "))
+        return text.removeprefix(" ")
     first, _, _ = text.partition("\n")
     if event := _EVENT.fullmatch(first):
         is_call = event["type"] == _CALL_TYPE
@@ -140,47 +148,65 @@ def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
     text = text_of(chat, raw)
     chat.title = _name(text[1:].partition("\n")[0].partition(": ")[2])
 
+    names = Remembered(_name)
+    time_of = partial(_time_of, options.tz, Remembered(_day_s), Remembered(_clock_s))
+
     def read(met: re.Match[str]) -> Entry | None:
-        who, kind, sent, received = met.groups()
-        at = _time_of(sent or received or "", options.tz)
+        who, plain, kind, sent, received = met.groups()
+        at = time_of(plain or sent or received or "")
         if at is None:
             return None
-        if who is None or (kind not in _TYPES and kind != _CALL_TYPE):
-            return Entry(at, None)
-        if who == _YOU:
-            chat.lacks("author")
-        return Entry(at, _name(who))
+        is_said = kind is None or kind in _SAID_TYPES
+        return at, names[who] if is_said and who is not None else None, 0
 
     read_lines(chat, text, Grammar(_FULL, read, _full_words, _notice), preface_lines=1)
+    if _YOU in chat.names:
+        chat.lacks("author")
     return chat.transcript()
 
 
-def _time_of(written: str, tz: tzinfo) -> datetime | None:
-    met = _WRITTEN_TIME.fullmatch(written)
-    if met is None or (month := MONTHS.get(met["month"].lower())) is None:
+def _time_of(
+    tz: tzinfo, days: Mapping[str, int | None], clocks: Mapping[str, int | None], written: str
+) -> datetime | None:
+    """The time in `Tue, 13 Feb 2024 10:15:07 +0100`; None if it is none."""
+    day_s, clock_s = days[written[:-_CLOCK_CHARS]], clocks[written[-_CLOCK_CHARS:]]
+    if day_s is None or clock_s is None:
         return None
-    told = f"{met['year']}-{month:02}-{int(met['day']):02}T{met['time']}{met['zone']}"
+    return from_seconds(day_s + clock_s, tz)
+
+
+def _day_s(written: str) -> int | None:
+    met = _WRITTEN_DAY.fullmatch(written)
+    month = met and MONTHS.get(met["month"].lower())
+    day = met and month and day_of(int(met["year"]), month, int(met["day"]))
+    return (day.toordinal() - _EPOCH) * _DAY_S if day else None
+
+
+def _clock_s(written: str) -> int | None:
+    """Seconds since midnight of Greenwich: the clock's less those that it is ahead."""
+    if _WRITTEN_CLOCK.fullmatch(written.strip()) is None:
+        return None
     try:
-        at = datetime.fromisoformat(told)
+        at = datetime.fromisoformat(f"1970-01-02 {written.strip().replace(' ', '')}")
     except ValueError:
         return None
-    return at.astimezone(tz) if YEAR_MIN < at.year < YEAR_MAX else None
+    return int(at.timestamp()) - _DAY_S
 
 
-def _full_words(text: str) -> Words:
+def _full_words(text: str) -> Words | str:
     """The text behind the fields that stand above it."""
-    at = 0
-    while field := _FIELD.match(text, at):
-        at = field.end()
-    fields = text[:at]
+    if text.startswith("\n\n"):
+        return _unquoted(text.lstrip("\n"))
+    fields = _fields_of(text)
     if fields.startswith(f"Type: {_CALL_TYPE}\n"):
         return Words("", MessageKind.CALL)
     said = MessageKind.MEDIA if "\nAttachment: " in fields else MessageKind.TEXT
     is_edited = "\nEdited: " in fields
-    body = text[at:].lstrip("\n")
+    body = text[len(fields) :].lstrip("\n")
     if is_edited:
         body = _latest(body)
-    return Words(_unquoted(body), said, is_edited)
+    body = _unquoted(body)
+    return body if said is MessageKind.TEXT and not is_edited else Words(body, said, is_edited)
 
 
 def _unquoted(body: str) -> str:
@@ -195,10 +221,12 @@ def _latest(history: str) -> str:
     """The newest of the versions, which comes first; each line begins with "|"."""
     newest = _VERSION.split(history, maxsplit=2)[1:2]
     text = _HISTORY_MARK.sub("", newest[0]) if newest else history
-    at = 0
-    while field := _FIELD.match(text, at):
-        at = field.end()
-    return text[at:].strip("\n")
+    return text[len(_fields_of(text)) :].strip("\n")
+
+
+def _fields_of(text: str) -> str:
+    found = _FIELDS.match(text)
+    return found[0] if found else ""
 
 
 def _name(recipient: str) -> str:

@@ -1,19 +1,18 @@
 """An export cut into entries: everything that has a header of its own, and the time it has."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from operator import lt
 
+from app.chats.formats.text import Text
 from app.chats.formats.whatsapp.clocks import read_clock
 from app.chats.formats.whatsapp.dates import DateReading, read_dates
 from app.chats.formats.whatsapp.headers import Layout
 from app.chats.formats.whatsapp.notices import is_notice
 from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, DateOrder, Example, ExampleKind
 
-# A part is split at a time: the pieces of a whole file are several times as large as the file.
-_PART_CHARS = 2_000_000
 # So much later than it was written a message may arrive without a word of doubt.
 _LATE_MAX = timedelta(hours=1)
 
@@ -37,14 +36,15 @@ class Entries:
 
 
 def read_entries(
-    text: str, layout: Layout, *, declared: DateOrder | None, tz: tzinfo, today: date
+    text: Text, layout: Layout, *, declared: DateOrder | None, tz: tzinfo, today: date
 ) -> Entries:
-    """The entries of `text`, which begins with a newline. Raises AmbiguousDates."""
+    """The entries of `text`. Raises AmbiguousDates."""
     preamble, days_written, clocks_written, rests = _split(text, layout)
 
     def line_of(index: int) -> str:
-        header = next(islice(layout.pattern.finditer(text), index, None))
-        return text[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
+        headers = chain.from_iterable(map(layout.pattern.finditer, text.parts()))
+        header = next(islice(headers, index, None))
+        return header.string[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
 
     reading = read_dates(days_written, declared=declared, today=today, line_of=line_of)
     clocks = {written: read_clock(written, tz) for written in set(clocks_written)}
@@ -52,7 +52,7 @@ def read_entries(
     certain = [at for at in ats if at is not None]
     entries = Entries(certain, rests, reading, preamble)
     if len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
-        _merge(entries, text, layout, ats, _genuine(ats, rests, layout))
+        _merge(entries, text.whole(), layout, ats, _genuine(ats, rests, layout))
     for number, line in enumerate(entries.preamble, 1):
         if line.strip():
             _show(entries, "unparsed_line", number, line)
@@ -68,17 +68,20 @@ def author_of(rest: str, layout: Layout) -> str | None:
     return first[:-1] if first.endswith(":") else None
 
 
-def _split(text: str, layout: Layout) -> tuple[list[str], list[str], list[str], list[str]]:
+def _split(text: Text, layout: Layout) -> tuple[list[str], list[str], list[str], list[str]]:
+    """A part at a time: the pieces of a whole file are several times as large as the file."""
     days: list[str] = []
     clocks: list[str] = []
     rests: list[str] = []
     preamble: list[str] = []
     known: dict[str, str] = {}
     shared = known.setdefault
-    for part in _parts(text, layout):
+    for part in text.parts():
         pieces = layout.pattern.split(part)
         if not rests:
             preamble += pieces[0].split("\n")[1:]
+        elif pieces[0]:
+            rests[-1] += pieces[0]
         firsts, seconds = pieces[1::3], pieces[2::3]
         if layout.time_first:
             firsts, seconds = seconds, firsts
@@ -87,16 +90,6 @@ def _split(text: str, layout: Layout) -> tuple[list[str], list[str], list[str], 
         clocks += map(shared, seconds, seconds)
         rests += pieces[3::3]
     return preamble, days, clocks, rests
-
-
-def _parts(text: str, layout: Layout) -> Iterator[str]:
-    """`text` cut before headers."""
-    start = 0
-    while start < len(text):
-        found = layout.pattern.search(text, start + _PART_CHARS)
-        end = found.start() if found else len(text)
-        yield text[start:end]
-        start = end
 
 
 def _times(

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import accumulate, count, repeat, takewhile
 from operator import attrgetter, sub
 
-from app.chats.formats.text import clean_text
+from app.chats.formats.text import Text, as_text
 from app.chats.formats.whatsapp.bodies import (
     HEAD,
     LEFT_TO_RIGHT,
@@ -56,11 +56,10 @@ _REPEATED_MIN = 3
 
 
 def parse_export(
-    text: str,
+    text: Text | str,
     *,
     date_order: DateOrder | None = None,
     tz: tzinfo = UTC,
-    replaced_bytes: int = 0,
     today: date | None = None,
 ) -> Transcript:
     """The messages of an export and a report on how it was read; times are wall times in `tz`.
@@ -69,15 +68,15 @@ def parse_export(
     it is tomorrow already somewhere. Raises UnrecognisedFormat, AmbiguousDates, EmptyChat or
     TooManyParticipants.
     """
-    # A newline before it, so that each header follows one, and none after it.
-    text = "\n" + clean_text(text).removesuffix("\n")
-    if not text.strip():
+    text = text if isinstance(text, Text) else as_text(text)
+    if not text.encoded.strip():
         raise EmptyChat
-    layout = sniff(text)
+    layout = sniff(text.beginning())
     if layout is None:
         raise UnrecognisedFormat
     today = today or datetime.now(UTC).date() + timedelta(days=1)
     entries = read_entries(text, layout, declared=date_order, tz=tz, today=today)
+    replaced = text.replaced
     del text
     if not entries.ats:
         raise UnrecognisedFormat("No date in this file can be read.")
@@ -93,7 +92,7 @@ def parse_export(
         messages=reader.messages,
         title=reader.title(participants),
         participants=participants,
-        report=_report(reader, entries, replaced_bytes=replaced_bytes, repeated=repeated),
+        report=_report(reader, entries, replaced_bytes=replaced, repeated=repeated),
         notices=reader.told_notices(frozenset(participants)),
     )
 

@@ -1,7 +1,7 @@
 """WhatsApp as a format of the registry."""
 
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.text import decode_text, head_text
+from app.chats.formats.text import head_text, read_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.formats.whatsapp.headers import has_header
 from app.chats.transcript import Transcript
@@ -12,8 +12,7 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    text, replaced = decode_text(raw)
-    return parse_export(text, date_order=options.date_order, tz=options.tz, replaced_bytes=replaced)
+    return parse_export(read_text(raw), date_order=options.date_order, tz=options.tz)
 
 
 WHATSAPP = Format("whatsapp", "WhatsApp", _recognises, _read)

@@ -1,10 +1,20 @@
 """An insight being written: claims with evidence, metrics, and how sure one can be."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
-from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent, Metric
+from pydantic import ValidationError
+
+from app.catalog.content import (
+    EVIDENCE_MAX,
+    FINDINGS_MAX,
+    EvidenceMissing,
+    Finding,
+    InsightContent,
+    Metric,
+)
 from app.chats.names import printable
-from app.generation.offline.claims.prose import capital, counted, listed, share
+from app.generation.offline.claims.prose import capital, counted, listed
 from app.generation.offline.measures.facts import Facts
 from app.generation.offline.measures.sampling import spread_over
 
@@ -56,7 +66,9 @@ class InsightBuilder:
         """A finding; without evidence, or beyond ten findings, nothing is added."""
         numbers = spread_over(sorted(set(evidence)), min(_EVIDENCE_SHOWN, EVIDENCE_MAX))
         if numbers and len(self._findings) < FINDINGS_MAX:
-            self._findings.append(Finding(claim=claim, evidence=list(numbers)))
+            # A claim that cannot be stored is left out, and not the insight with it.
+            with suppress(ValidationError):
+                self._findings.append(Finding(claim=claim, evidence=list(numbers)))
 
     def by_person(self, values: Sequence[float | int | None]) -> Mapping[str, float | int | None]:
         """A metric by name, of the twenty people who write most."""
@@ -68,9 +80,9 @@ class InsightBuilder:
             self.metrics[name] = dict(value) if isinstance(value, Mapping) else value
 
     def content(self, headline: str, summary: str) -> InsightContent:
-        """The finished insight; when nothing was found, who wrote how much stands in."""
+        """The finished insight. Raises EvidenceMissing when nothing was found."""
         if not self._findings:
-            self._add_presence()
+            raise EvidenceMissing
         notes = [summary, *self._cautions()]
         return InsightContent(
             headline=capital(headline),
@@ -78,24 +90,6 @@ class InsightBuilder:
             findings=self._findings,
             metrics=self.metrics,
             confidence=self._confidence(),
-        )
-
-    def _add_presence(self) -> None:
-        person = self.facts.people[0]
-        if len(self.people) == 1:
-            claim = f"All {counted(person.messages, 'message')} were written by {self.name(0)}."
-            if person.messages == 1:
-                claim = f"The only message was written by {self.name(0)}."
-        else:
-            part = share(person.messages, self.facts.messages)
-            claim = f"{self.name(0)} wrote {person.messages:,} of {self.facts.messages:,} messages"
-            claim = f"{claim} ({part}), the rest is by {self._others()}."
-        self.add(claim, person.sample)
-
-    def _others(self) -> str:
-        others = self.people[1:]
-        return (
-            listed(others) if len(others) <= 4 else counted(len(others), "other person", "others")
         )
 
     def _cautions(self) -> Iterable[str]:

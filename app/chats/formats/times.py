@@ -1,0 +1,121 @@
+"""Times as exports write them, read fast: a file says the same days and times of day over and
+over, and `datetime.replace` takes longer than all else that is done to a message."""
+
+from collections.abc import Callable, Hashable
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import Generic, TypeVar
+
+YEAR_MIN, YEAR_MAX = 1990, 2100
+"""No message was written outside of these."""
+
+_FIRST_S = datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp()
+_END_S = datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp()
+# Of "2024-02-13T10:15:07.123+01:00".
+_DAY_CHARS, _SECONDS_END, _OFFSET_CHARS = 10, 19, 6
+
+Written = TypeVar("Written", bound=Hashable)
+Meant = TypeVar("Meant")
+
+
+class Remembered(dict[Written, Meant], Generic[Written, Meant]):
+    """What `read` makes of each thing that is written, read once."""
+
+    def __init__(self, read: Callable[[Written], Meant]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, written: Written) -> Meant:
+        meant = self[written] = self._read(written)
+        return meant
+
+
+class WallTimes:
+    """The times that a day and a time of day make, both as they are written."""
+
+    def __init__(
+        self, day: Callable[[str], date | None], clock: Callable[[str], time | None]
+    ) -> None:
+        """`clock` gives a time in the zone of the walls."""
+        self._days = Remembered(day)
+        self._clocks = Remembered(clock)
+
+    def at(self, day: str, clock: str) -> datetime | None:
+        """None where there is no such time, or no message was written then."""
+        on, at = self._days[day], self._clocks[clock]
+        return None if on is None or at is None else datetime.combine(on, at)
+
+
+class IsoTimes:
+    """Times in ISO 8601; those that name no zone are of `tz`."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        self._tz = tz
+        self._walls = WallTimes(_iso_day, self.clock)
+
+    def wall(self, written: str) -> datetime | None:
+        """A wall time, without its fraction of a second; None if it is none, or no message was
+        written then."""
+        if len(written) > _SECONDS_END and written[_SECONDS_END + 1 :].isdigit():
+            written = written[:_SECONDS_END] if written[_SECONDS_END] == "." else written
+        return self._walls.at(written[:_DAY_CHARS], written[_DAY_CHARS:])
+
+    def read(self, written: str) -> tuple[datetime, bool]:
+        """A time in `tz`, and whether it names its zone. Raises ValueError."""
+        is_of_greenwich = self._tz is UTC and written.endswith("+00:00")
+        if is_of_greenwich or len(written) <= _SECONDS_END:
+            clock = written[_DAY_CHARS:_SECONDS_END]
+            if (at := self._walls.at(written[:_DAY_CHARS], clock)) is not None:
+                return at, is_of_greenwich
+        fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
+        if offset[:1] in ("+", "-") and (not fraction or fraction[1:].isdigit()):
+            written = written[:_SECONDS_END] + offset
+        at = datetime.fromisoformat(written)
+        if at.tzinfo is None:
+            if (wall := self.wall(at.isoformat(" ", "seconds"))) is None:
+                raise ValueError("no time at which a message was written")
+            return wall, False
+        if at.tzinfo is self._tz and not at.microsecond and YEAR_MIN <= at.year <= YEAR_MAX:
+            return at, True
+        return from_seconds(at.timestamp() // 1, self._tz), True
+
+    def clock(self, written: str) -> time | None:
+        """`T10:15`, ` 10:15:07` or `, 10:15`."""
+        try:
+            at = time.fromisoformat(written.lstrip(", T"))
+        except ValueError:
+            return None
+        return clock_of(at.hour, at.minute, at.second, self._tz) if written[0] in ", T" else None
+
+
+def from_seconds(seconds: float, tz: tzinfo) -> datetime:
+    """The time of so many seconds since 1970. Raises ValueError where no message was written
+    then, and TypeError for what is no number."""
+    if not _FIRST_S <= seconds < _END_S:
+        raise ValueError("no time at which a message was written")
+    return datetime.fromtimestamp(seconds, tz)
+
+
+def day_of(year: int, month: int, day: int) -> date | None:
+    """None where there is no such day, or no message was written on it."""
+    if not YEAR_MIN <= year <= YEAR_MAX:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def clock_of(hour: int, minute: int, second: int, tz: tzinfo) -> time | None:
+    """None where there is no such time of day."""
+    try:
+        return time(hour, minute, second, 0, tz)
+    except ValueError:
+        return None
+
+
+def _iso_day(written: str) -> date | None:
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        return None
+    return day if YEAR_MIN <= day.year <= YEAR_MAX else None
