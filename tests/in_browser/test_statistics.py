@@ -67,6 +67,8 @@ async def test_three_messages_are_a_chat_too(page, upload):
     await page.shows(".tile", "3")
     await page.shows(".calendar")
     assert "NaN" not in page.evaluate("document.body.innerText")
+    await page.shows(".category.none .reason", "too few messages")
+    assert page.texts(".unlock") == []
 
 
 async def test_arabic_is_shown_from_right_to_left(page, upload):

@@ -20,7 +20,7 @@ export default function Account() {
       <${Dialog} opens=${t("account.delete")} title=${t("account.delete.sure")} kind="danger">
         ${(close) => html`<p>${t("account.delete.means")}</p><div class="row">
           <${Button} class="danger" action=${forget}>${t("account.delete.now")}<//>
-          <button type="button" class="plain" autofocus onClick=${close}>${t("keep")}</button></div>`}<//></section>`;
+          <button type="button" class="plain" data-first onClick=${close}>${t("keep")}</button></div>`}<//></section>`;
 }
 
 async function takeAway() {

@@ -69,6 +69,6 @@ function Delete({ chat }) {
     <${Dialog} opens=${t("delete.chat")} title=${t("delete.chat.sure")} kind="danger">
       ${(close) => html`<p><bdi><b>${chat.title}</b></bdi></p><p>${t("delete.chat.means")}</p><div class="row">
         <${Button} kind="" class="danger" action=${async () => { await forgetChat(chat.id); go("/"); }}>${t("delete.now")}<//>
-        <button type="button" class="plain" autofocus onClick=${close}>${t("keep")}</button></div>`}
+        <button type="button" class="plain" data-first onClick=${close}>${t("keep")}</button></div>`}
     <//></section>`;
 }

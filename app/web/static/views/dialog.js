@@ -2,9 +2,15 @@
 
 import { html, useRef } from "../app/html.js";
 
+/** What is marked `data-first` has the focus when it opens: in a question, the answer that keeps. */
 export function Dialog({ opens, title, kind = "plain", children }) {
-  const ref = useRef(null);
-  const close = () => ref.current.close();
-  return html`<button type="button" class=${kind === "danger" ? "plain danger" : kind} onClick=${() => ref.current.showModal()}>${opens}</button>
-    <dialog ref=${ref} aria-label=${title}><h2>${title}</h2>${children(close)}</dialog>`;
+  const dialog = useRef(null);
+  const opener = useRef(null);
+  const open = () => {
+    dialog.current.showModal();
+    dialog.current.querySelector("[data-first]")?.focus();
+  };
+  const close = () => dialog.current.close();
+  return html`<button type="button" class=${kind === "danger" ? "plain danger" : kind} ref=${opener} onClick=${open}>${opens}</button>
+    <dialog ref=${dialog} aria-label=${title} onClose=${() => opener.current?.focus()}><h2>${title}</h2>${children(close)}</dialog>`;
 }
