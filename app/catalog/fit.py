@@ -2,8 +2,8 @@
 
 Measured on chats of 3 to 100,000 messages with the offline analysis, which has the least to go by
 (`tests/generation/test_fit.py`). Below 60 messages with words the median insight is a guess, and
-of 24 up to nine find nothing; from 500 on, over ten days, all six of each category have findings
-of their own. Between them some may turn out empty; nobody pays for those.
+of 24 up to nine find nothing; from 500 on, over ten days, all have findings but those that the talk
+has no matter for. Between them more may turn out empty; nobody pays for those.
 """
 
 from collections.abc import Mapping

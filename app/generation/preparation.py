@@ -11,7 +11,6 @@ from app.catalog.categories import CATEGORIES, Category, InsightSpec
 from app.catalog.content import (
     NOTHING_FOUND,
     EvidenceMissing,
-    InsightContent,
     NothingToSay,
     checked_evidence,
 )
@@ -25,10 +24,11 @@ from app.generation.context import (
     encoded_insights,
 )
 from app.generation.model.disclosure import Group, disclose, group_of
+from app.generation.offline.language import Language
 from app.generation.offline.measures.facts import measure
 from app.generation.offline.measures.lexicon import Lexicon
 from app.generation.offline.measures.transcript import annotate, words_of_messages
-from app.generation.offline.writers import WRITERS
+from app.generation.offline.writers import Written, language_of, write
 from app.generation.retrieval import ChatIndex, build_index, select_context, whole_chat
 
 WORDS_MAX = 1500
@@ -68,6 +68,20 @@ def build_context(messages: Sequence[Message], category: Category) -> InsightCon
     return InsightContext(len(messages), _parts(_Chat.of(messages), category, {}))
 
 
+def build_contexts(
+    messages: Sequence[Message], *, language: str | None = None
+) -> dict[str, InsightContext]:
+    """The contexts of all categories, by their keys; in the chat's language if `language` is None.
+
+    Raises ValueError without a message.
+    """
+    chat = _Chat.of(messages, language=language)
+    return {
+        category.key: InsightContext(len(messages), _parts(chat, category, {}))
+        for category in CATEGORIES.values()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Chat:
     """What the categories share; `index` is None where the whole chat is shown."""
@@ -76,55 +90,65 @@ class _Chat:
     substance: Substance
     group: Group
     lexicon: Lexicon
+    language: Language
     index: ChatIndex | None
 
     @classmethod
-    def of(cls, messages: Sequence[Message]) -> "_Chat":
+    def of(cls, messages: Sequence[Message], *, language: str | None = None) -> "_Chat":
         if not messages:
             raise ValueError("a chat without messages cannot be prepared")
         words = words_of_messages(messages)
         transcript = annotate(messages, words)
+        facts = measure(transcript)
         is_small = whole_chat(messages, words, words_max=WORDS_MAX)
         return cls(
             messages,
             substance_of(messages),
-            group_of(messages, measure(transcript)),
+            group_of(messages, facts),
             transcript.lexicon,
+            language_of(facts) if language is None else Language(language),
             None if is_small else build_index(messages, tokens=words),
         )
 
 
 def _parts(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[Part, bytes]:
-    insights = _insights(chat, category, unwritten)
-    disclosure = disclose(chat.group, _shown(chat, category), insights)
+    written = _insights(chat, category, unwritten)
+    metrics = {key: one.metrics for key, one in written.items()}
+    disclosure = disclose(chat.group, _shown(chat, category), metrics)
+    contents = {key: one.content for key, one in written.items()}
     return {
-        Part.INSIGHTS: encoded_insights(insights),
+        Part.INSIGHTS: encoded_insights(contents),
         Part.DISCLOSURE: encoded_disclosure(disclosure),
     }
 
 
-def _insights(
-    chat: _Chat, category: Category, unwritten: Unwritten
-) -> dict[str, InsightContent | NothingToSay]:
+def _insights(chat: _Chat, category: Category, unwritten: Unwritten) -> dict[str, Written]:
     """The insights of the offline analysis, empty where it finds nothing; one that fails is left
     out and noted."""
-    held = chat.substance
+    held, facts = chat.substance, chat.group.facts
     fit, short = fit_of(category.key, Measures(held.worded, held.voices, held.days))
     if fit is Fit.NONE and short is not None:
         nothing = NothingToSay(code=short.code, text=short.text)
-        return {spec.key: nothing for spec in category.insights}
-    written: dict[str, InsightContent | NothingToSay] = {}
+        return {spec.key: Written({}, nothing) for spec in category.insights}
+    insights: dict[str, Written] = {}
     for spec in category.insights:
         try:
-            content = WRITERS[category.key, spec.key](chat.group.facts)
-            if content is None:
-                raise EvidenceMissing
-            written[spec.key] = checked_evidence(content, message_count=len(chat.messages))
-        except EvidenceMissing:
-            written[spec.key] = NOTHING_FOUND
+            written = write(category.key, spec.key, facts, chat.language)
+            insights[spec.key] = _checked(written, message_count=len(chat.messages))
         except Exception as error:  # noqa: BLE001 (what it says may quote the chat)
             unwritten[f"{category.key}/{spec.key}"] = type(error).__qualname__
-    return written
+    return insights
+
+
+def _checked(written: Written, *, message_count: int) -> Written:
+    """With evidence that there is; empty if none is left."""
+    if isinstance(written.content, NothingToSay):
+        return written
+    try:
+        content = checked_evidence(written.content, message_count=message_count)
+    except EvidenceMissing:
+        return Written(written.metrics, NOTHING_FOUND)
+    return Written(written.metrics, content)
 
 
 def _shown(chat: _Chat, category: Category) -> Sequence[Message]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.offline_quality.chat import Chat, Extra, Plant, Telling
 from benchmarks.offline_quality.lines import READ, UNREAD, UNSEEN
+from benchmarks.offline_quality.scenes import LANGUAGES as EVENT_LANGUAGES
 
 PAIRS = (("Ana", "Ben"), ("Zoë", "Karim"), ("Lucía", "+49 170 1234567"))
 CROWD = (
@@ -87,15 +88,7 @@ def pair(language: str, seed: int, *, unseen: bool = False) -> Chat:
     if not any(each[4] == "quarrel" for each in tell._said):
         raise RuntimeError("the quarrel fell into a silence")
     plants = [*_rhythm_plants(one, two), *_speech_plants(tell, one, two)]
-    plants.append(
-        Plant(
-            "quarrel in May",
-            ("friendship", "rough_patches"),
-            (english(quarrel_on), one, two),
-            "quarrel",
-            only=True,
-        )
-    )
+    plants += _quarrel(quarrel_on, (one, two), language)
     plants.append(
         Plant(
             "longest silence",
@@ -103,7 +96,7 @@ def pair(language: str, seed: int, *, unseen: bool = False) -> Chat:
             ("longest silence", english(silence[1]), english(silence[2])),
         )
     )
-    plants.append(Plant("open question", ("friendship", "listening"), ("met silence",), "open"))
+    plants.append(_open_question())
     return tell.finished(f"pair-{language}-{seed}", "pair", plants)
 
 
@@ -116,7 +109,7 @@ def _pair_extras(tell: Telling, one: str, two: str) -> defaultdict[int, list[Ext
         extras[3 + 5 * place].append(Extra(two, line, "thanks"))
     for place, line in enumerate(say["laughter"] * 4):
         extras[2 + 6 * place].append(Extra(one if place % 4 else two, line, "laughter"))
-    for place, line in enumerate(say["apology"]):
+    for place, line in enumerate(say["apology"] * 2):
         extras[9 + 4 * place].append(Extra(two, line, "apology"))
     for label, at, who in (
         ("plan", 11, one),
@@ -126,7 +119,7 @@ def _pair_extras(tell: Telling, one: str, two: str) -> defaultdict[int, list[Ext
         ("request", 33, one),
         ("affection", 44, one),
     ):
-        for place, line in enumerate(say[label]):
+        for place, line in enumerate(say[label] * (1 + (label == "affection"))):
             extras[at + 3 * place].append(Extra(who, line, label))
     for place, line in enumerate(tell.lines.broken):
         extras[6 + 8 * place].append(Extra(two, line, f"broken{place}"))
@@ -141,53 +134,52 @@ def _pair_extras(tell: Telling, one: str, two: str) -> defaultdict[int, list[Ext
     return extras
 
 
+def _open_question() -> Plant:
+    words = ("else wrote for a day",)
+    return Plant("open question", ("friendship", "listening"), words, "open")
+
+
 def _rhythm_plants(one: str, two: str) -> list[Plant]:
     return [
-        Plant("who initiates", ("friendship", "who_reaches_out"), (f"{one} opened",)),
-        Plant("who initiates", ("romance", "balance"), (f"{one} opened",)),
-        Plant(
-            "reply times",
-            ("friendship", "listening"),
-            (f"{one} answers within 3 minutes", f"{two} within 22 minutes"),
-        ),
+        _opener(one),
+        _pace((one, "3 minutes"), (two, "22 minutes")),
         Plant("busiest hour", ("romance", "rituals"), (f"{EVENING}:00 to {EVENING + 1}:00",)),
     ]
 
 
+def _opener(name: str) -> Plant:
+    return Plant("who initiates", ("friendship", "who_reaches_out"), (f"{name} opened",))
+
+
+def _pace(fast: tuple[str, str], slow: tuple[str, str]) -> Plant:
+    words = (f"Half of {fast[0]}'s", f"within {fast[1]}", f"half of {slow[0]}'s", slow[1])
+    return Plant("reply times", ("friendship", "listening"), words)
+
+
+def _quarrel(on: datetime, people: tuple[str, str], language: str) -> list[Plant]:
+    """Only where the product knows how a quarrel reads."""
+    insight = ("friendship", "rough_patches")
+    plant = Plant("quarrel in May", insight, (english(on), *people), "quarrel", only=True)
+    return [plant] if language in EVENT_LANGUAGES else []
+
+
 def _speech_plants(tell: Telling, one: str, two: str) -> list[Plant]:
     say = tell.lines.saying
-    promises = ("friendship", "plans_and_promises")
     plants = [
-        Plant("promise never kept", promises, ("never spoken of again",), f"broken{place}")
-        for place in range(len(tell.lines.broken))
-    ]
-    plants += [
-        Plant("promise kept", promises, ("whose subject can be followed",), f"kept{place}")
-        for place in range(len(tell.lines.kept))
-    ]
-    plants += [
         Plant(
             "recurring subject", ("friendship", "chapters"), (f"“{topic.word}”",), f"topic{place}"
         )
         for place, topic in enumerate(tell.lines.topics)
     ]
     for kind, label, who, insight in (
-        ("thanks", "thanks", two, ("friendship", "warmth_and_humour")),
+        ("thanks", "thanks", two, ("family", "care")),
         ("laughter", "laughter", one, ("friendship", "warmth_and_humour")),
-        ("worry", "worry", two, ("family", "worries")),
-        ("decision", "decision", one, ("work", "decisions")),
-        ("blocker", "blocker", two, ("work", "blockers")),
-        ("plan", "plan", one, ("romance", "plans_together")),
         ("affection", "affection", one, ("romance", "affection")),
         ("good mornings", "morning", one, ("romance", "rituals")),
+        ("who apologises", "apology", two, ("romance", "tension_and_repair")),
     ):
         if say[label]:
             plants.append(Plant(kind, insight, (who,), label))
-    plants.append(
-        Plant(
-            "who apologises", ("friendship", "rough_patches"), (two, "with an apology"), "apology"
-        )
-    )
     return plants
 
 
@@ -202,13 +194,9 @@ def calm(language: str, seed: int) -> Chat:
         tell.converse(at, [opener, one if opener == two else two], turns=7, pace={one: 2, two: 6})
         day += timedelta(days=1 + (turn % 9 == 0))
     plants = [
-        Plant("who initiates", ("friendship", "who_reaches_out"), (f"{two} opened",)),
-        Plant(
-            "reply times",
-            ("work", "response_flow"),
-            (f"{one} answers within 2 minutes", f"{two} within 6 minutes"),
-        ),
-        Plant("busiest hour", ("work", "workload"), ("18:00 to 19:00",)),
+        _opener(two),
+        _pace((one, "2 minutes"), (two, "6 minutes")),
+        Plant("busiest hour", ("romance", "rituals"), ("18:00 to 19:00",)),
     ]
     return tell.finished(f"calm-{language}-{seed}", "calm", plants)
 
@@ -228,14 +216,18 @@ def one_sided(language: str, seed: int) -> Chat:
     tell.ask_into_silence(one, "open")
     tell.converse(day + timedelta(days=3, hours=20), [one], turns=2, pace={one: 5}, ask_share=0)
     plants = [
-        Plant("who initiates", ("romance", "balance"), (f"{one} opened all 31 conversations",)),
+        Plant(
+            "who initiates",
+            ("friendship", "who_reaches_out"),
+            (f"{one} opened 31 of 31 conversations",),
+        ),
         Plant("who writes more", ("family", "who_is_heard"), (one, two, "%")),
         Plant(
             "unanswered openings",
             ("friendship", "who_reaches_out"),
-            (f"{one} wrote into silence", "21 of the 31"),
+            (f"Nobody answered in 21 conversations that {one} opened",),
         ),
-        Plant("open question", ("family", "who_is_heard"), ("silence",), "open"),
+        _open_question(),
     ]
     return tell.finished(f"one-sided-{language}-{seed}", "one-sided", plants)
 
@@ -270,20 +262,9 @@ def group(language: str, seed: int, *, unseen: bool = False) -> Chat:
             tell.quarrel(day.replace(hour=11), (CROWD[7], CROWD[8]), "quarrel", which=seed + 1)
             day += timedelta(days=1)
     plants = [
-        Plant("who initiates", ("family", "who_holds_it_together"), (f"{CROWD[0]} opened",)),
-        Plant(
-            "quarrel in May",
-            ("romance", "tension_and_repair"),
-            (english(quarrel_on), CROWD[7], CROWD[8]),
-            "quarrel",
-            only=True,
-        ),
-        Plant("decision", ("work", "decisions"), (CROWD[1],), "decision"),
-        Plant("blocker", ("work", "blockers"), (CROWD[2],), "blocker"),
-        Plant(
-            "promise never kept", ("work", "action_items"), ("never spoken of again",), "broken0"
-        ),
-        Plant("busiest hour", ("work", "workload"), ("17:00 to 18:00",)),
+        _opener(CROWD[0]),
+        Plant("busiest hour", ("romance", "rituals"), ("17:00 to 18:00",)),
+        *_quarrel(quarrel_on, (CROWD[7], CROWD[8]), language),
     ]
     return tell.finished(f"group-{language}-{seed}", "group", plants)
 
@@ -297,15 +278,7 @@ def short(language: str, seed: int, *, quarrel: bool, unseen: bool = False) -> C
     plants: list[Plant] = []
     if quarrel:
         tell.quarrel(day.replace(hour=10), (one, two), "quarrel")
-        plants.append(
-            Plant(
-                "quarrel in May",
-                ("friendship", "rough_patches"),
-                (english(day), one, two),
-                "quarrel",
-                only=True,
-            )
-        )
+        plants += _quarrel(day, (one, two), language)
         tell.converse(
             day + timedelta(days=1, hours=10), [two, one], turns=13, pace=pace, ask_share=0
         )
@@ -320,15 +293,6 @@ def short(language: str, seed: int, *, quarrel: bool, unseen: bool = False) -> C
             ask_share=0,
             extras=thanks,
         )
-        plants.append(
-            Plant(
-                "thanks",
-                ("friendship", "warmth_and_humour"),
-                (two, "1 message with thanks"),
-                "thanks",
-                only=True,
-            )
-        )
     name = f"short-{'quarrel' if quarrel else 'calm'}-{language}-{seed}"
     return tell.finished(name, "short", plants)
 
@@ -342,14 +306,7 @@ def unread(language: str, seed: int) -> Chat:
         at = day.replace(hour=EVENING, minute=tell.random.randrange(40))
         tell.converse(at, [one, two] if turn % 5 else [two, one], turns=6, pace={one: 5, two: 15})
         day += timedelta(days=1)
-    plants = [
-        Plant("who initiates", ("friendship", "who_reaches_out"), (f"{one} opened",)),
-        Plant(
-            "reply times",
-            ("friendship", "listening"),
-            (f"{one} answers within 5 minutes", f"{two} within 15 minutes"),
-        ),
-    ]
+    plants = [_opener(one), _pace((one, "5 minutes"), (two, "15 minutes"))]
     return tell.finished(f"unread-{language}-{seed}", "unread", plants)
 
 

@@ -8,8 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
-from benchmarks.offline_quality.truth import Truth
-
 Span = tuple[float, float]
 Value = str | int | float | date | Span
 Stated = Mapping[str, Value]
@@ -23,8 +21,8 @@ _SLOTS = {
     "real": r"[\d,]*\d(?:\.\d+)?",
     "pct": r"[<>]?\d+%",
     "date": r"\d{1,2} [A-Z][a-z]+ \d{4}",
-    "span": r"less than a second|[\d,.]+ (?:second|minute|hour|day)s?",
-    "verb": "proposed|made|took on|stated|reported|asked|wrote",
+    "span": r"[\d,.]+ (?:second|minute|hour|day)s?",
+    "time": r"\d\d:\d\d",
     "any": r".*?",
 }
 _UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -65,8 +63,6 @@ def _date(text: str) -> date:
 
 def span_of(text: str) -> Span:
     """The seconds a time in words may stand for, by how it was rounded."""
-    if text.startswith("less"):
-        return 0, 1
     number, unit = text.split()
     unit_s = _UNIT_S[unit.rstrip("s")]
     value = float(number.replace(",", ""))
@@ -97,22 +93,3 @@ def is_share(text: object, part: float, whole: float) -> bool:
     if told[0] == ">":
         return 99 < percent < 100
     return abs(float(told.rstrip("%")) - percent) <= 0.51
-
-
-def each_of(truth: Truth, text: object) -> dict[str, str]:
-    """A list such as "Ben 12, Ana 3 and Cem none" by name; what no name leads stands under ""."""
-    found: dict[str, str] = {}
-    for part in re.split(r", | and ", str(text or "").strip(" .;")):
-        name = next(
-            (n for n in sorted(truth.people, key=len, reverse=True) if part.startswith(f"{n} ")), ""
-        )
-        found[name] = part[len(name) :].strip()
-    return {name: rest for name, rest in found.items() if rest}
-
-
-def as_int(text: str) -> int:
-    """A number of a list: "12", "none", "3 times"; -1 if it is none."""
-    try:
-        return _int(text)
-    except ValueError:
-        return -1

@@ -13,9 +13,7 @@ FALSE_MAX = 0.02
 UNCHECKED_MAX = 0.05
 """A judge who cannot read the claims proves nothing."""
 
-_INVENTED = re.compile(
-    r"tone sharpened|sharper words|tense passage|promises? (?:was|were|whose)|made [\d,]+ promise"
-)
+_INVENTED = re.compile(r"angry words|announce|wrote: “")
 
 
 def rates(judged: Judged, *, unseen_only: bool = False) -> dict[str, float]:

@@ -85,7 +85,10 @@ class Truth:
         return [q for q in self.judged_questions() if self.next_other(q) is None]
 
     def words(self, author: str) -> int:
-        return sum(len(_WORD.findall(each.text)) for each in self.of(author))
+        return sum(map(self.words_of, self.of(author)))
+
+    def words_of(self, said: Said) -> int:
+        return len(_WORD.findall(said.text))
 
     def silences(self) -> list[tuple[Said, Said]]:
         """(last before, first after), the longest first."""

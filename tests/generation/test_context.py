@@ -11,8 +11,8 @@ from app.chats.message import Message
 from app.generation.context import InsightContext, Part
 from app.generation.model.disclosure import TEXT_MAX
 from app.generation.model.redaction import restored
+from app.generation.offline.claims.story import Story
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.offline.measures.facts import Facts
 from app.generation.offline.writers import WRITERS
 from app.generation.preparation import WORDS_MAX, build_context, prepare
 from app.generation.protocol import GenerationFailed
@@ -87,7 +87,7 @@ def test_the_context_of_a_crowded_chat_stays_small():
 def test_an_insight_that_cannot_be_written_keeps_no_other_from_being_prepared(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    def fail(_: Facts) -> InsightContent:
+    def fail(_: Story) -> InsightContent:
         raise RuntimeError("leave me alone, you don't care")
 
     monkeypatch.setitem(WRITERS, ("friendship", "listening"), fail)

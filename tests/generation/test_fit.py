@@ -1,5 +1,5 @@
 """The rule that says what a chat can carry, held against what is really written of chats of all
-sizes: of `none` nothing, of `good` all six."""
+sizes: of `none` nothing, of `thin` something, of `good` as much as a chat of friends can prove."""
 
 import random
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pytest
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, NothingToSay
 from app.catalog.fit import ENOUGH, LEAST, Fit, Measures, fit_of
-from app.chats.formats.text import decode_text
+from app.chats.formats.text import read_text
 from app.chats.formats.whatsapp.export import parse_export
 from app.chats.message import Message, MessageKind
 from app.chats.substance import VOICE_MESSAGES_MIN, Substance, substance_of
@@ -24,13 +24,14 @@ from tests.support.processes import SAMPLE
 SIZES = (3, 10, 30, 59, 60, 120, 250, 499, 500, 1_000, 5_000)
 LARGEST = 100_000
 TURNS, APART_H = 12, 30
+WRITTEN_LEAST = {"friendship": 5, "family": 5, "romance": 3, "work": 2}
+"""Of the six, in the sample's talk of two friends: who decides nothing has no decisions to read."""
 
 
 @cache
 def lines() -> tuple[str, ...]:
     """What people say in the sample, in its order."""
-    told, _ = decode_text(SAMPLE.read_bytes())
-    spoken = parse_export(told, date_order=DateOrder.DMY).messages
+    spoken = parse_export(read_text(SAMPLE.read_bytes()), date_order=DateOrder.DMY).messages
     return tuple(message.text for message in spoken if message.kind is MessageKind.TEXT)
 
 
@@ -75,7 +76,7 @@ def test_what_is_written_is_what_the_rule_says_of_chats_of_any_size(count: int, 
             case Fit.THIN:
                 assert written >= 1
             case Fit.GOOD:
-                assert written == 6
+                assert written >= WRITTEN_LEAST[category]
 
 
 @pytest.mark.parametrize("people", [1, 3, 8])
@@ -94,8 +95,8 @@ def test_the_largest_chat_carries_every_category():
     assert prepared.substance.worded > 0.9 * LARGEST
     for key, category in CATEGORIES.items():
         assert fits(messages, key) is Fit.GOOD
-        assert b'"code"' not in prepared.parts[key, Part.INSIGHTS]
-        assert prepared.parts[key, Part.INSIGHTS].count(b'"headline"') == len(category.insights)
+        written = prepared.parts[key, Part.INSIGHTS].count(b'"headline"')
+        assert written >= WRITTEN_LEAST[key]
 
 
 def test_small_chats_are_none_larger_ones_thin_then_good_and_never_worse_again():

@@ -150,7 +150,9 @@ async def test_nothing_a_model_wrote_is_sent_with_another_insight(
 ) -> None:
     secret = "the first insight's own words"
     plain = json.loads(stub.write({"messages": []}, None))
-    stub.write = lambda request, fault: json.dumps(plain | {"summary": secret})
+    findings = [{"claim": "They wrote.", "evidence": [1, 2]}]
+    answer = plain | {"summary": secret, "findings": findings}
+    stub.write = lambda request, fault: json.dumps(answer)
     for spec in FRIENDSHIP.insights:
         writer = attempt(model)
         stub.behaviour.plan([Fault.CUT])

@@ -21,7 +21,7 @@ FRIENDSHIP = CATEGORIES["friendship"]
 WRITTEN: dict[str, Any] = {
     "headline": "P1 writes most",
     "summary": "P1 writes most.",
-    "findings": [{"claim": "P1 began.", "evidence": [1]}],
+    "findings": [{"claim": "P2 began.", "evidence": [1]}],
     "confidence": 0.7,
 }
 NOTHING: dict[str, Any] = {"headline": "", "summary": "", "findings": [], "confidence": 0}
@@ -80,7 +80,7 @@ async def test_findings_count_more_than_a_reason_beside_them(
         (NOTHING | {"nothing_to_say": "n/a"}, "headline is missing or empty"),
         (WRITTEN | {"findings": []}, "findings is missing or empty"),
         ({key: WRITTEN[key] for key in ("headline", "summary", "findings")}, "confidence"),
-        ({"claim": "P1 began.", "evidence": [1]}, "headline is missing or empty"),
+        ({"claim": "P2 began.", "evidence": [1]}, "headline is missing or empty"),
     ],
 )
 def test_rubbish_is_no_honest_nothing(answer: dict[str, Any], problem: str) -> None:

@@ -11,7 +11,7 @@ TOKENS_OUT = 120
 SHARED_CHARS = 2_000
 """Prompts that agree so far have the same beginning."""
 
-_NUMBER = re.compile(r"^#(\d+) ", re.MULTILINE)
+_LINE = re.compile(r"^#(\d+) (?:\d\d:\d\d )?(P\d+): ", re.MULTILINE)
 _PERSON = re.compile(r"\bP\d+\b")
 
 
@@ -23,7 +23,8 @@ def text_of(request: dict[str, Any]) -> str:
 def written(request: dict[str, Any], fault: Fault | None) -> str:
     """The answer's text, as the fault has it."""
     sent = text_of(request)
-    numbers = [int(number) for number in _NUMBER.findall(sent)] or [1]
+    lines = _LINE.findall(sent) or [("1", "P1"), ("2", "P1")]
+    numbers = [int(number) for number, _ in lines]
     if fault is Fault.WRONG_EVIDENCE:
         numbers = [10_000_000]
     people = sorted(set(_PERSON.findall(sent))) or ["P1"]
@@ -31,8 +32,8 @@ def written(request: dict[str, Any], fault: Fault | None) -> str:
         "headline": f"{people[0]} writes most",
         "summary": f"{' and '.join(people[:2])} write to each other.",
         "findings": [
-            {"claim": f"{people[0]} began.", "evidence": numbers[:2]},
-            {"claim": f"{people[-1]} had the last word.", "evidence": numbers[-1:]},
+            {"claim": f"{lines[0][1]} began.", "evidence": numbers[:2]},
+            {"claim": f"{lines[-1][1]} had the last word.", "evidence": numbers[-1:]},
         ],
         "confidence": 0.7,
     }

@@ -15,6 +15,7 @@ from app.catalog.content import (
     NothingToSay,
 )
 from app.generation.model.briefing import Briefing
+from app.generation.model.evidence import Shown, carriers
 from app.generation.model.redaction import visible
 from app.llm.lenient import Numbers, Share
 
@@ -26,8 +27,9 @@ IF_NOTHING = (
     " nothing_to_say."
 )
 NO_EVIDENCE = (
-    "findings: none of them cites a message that was shown. Every finding must cite numbers"
-    f" that stand after # at the beginning of a line of the chat. {IF_NOTHING}"
+    "findings: none of them cites messages that were shown and bear it out. Every finding must"
+    " cite numbers that stand after # at the beginning of a line of the chat: of messages that"
+    f" hold its names, numbers and quotes. {IF_NOTHING}"
 )
 _NO_REASON = frozenset({"", "none", "null", "n/a", "no", "false", "-"})
 """What models write into a field that they leave out."""
@@ -79,14 +81,16 @@ class InsightAnswer(BaseModel):
 def content_of(
     answer: InsightAnswer, briefing: Briefing, spec: InsightSpec
 ) -> InsightContent | NothingToSay | None:
-    """The insight as it is sold, or why there is none; None when no finding cites a message that
-    was shown, though the answer has some. Findings count more than a reason beside them."""
+    """The insight as it is sold, or why there is none; None when no finding is carried by messages
+    that were shown, though the answer has some. Findings count more than a reason beside them."""
     if answer.says_nothing and not answer.findings:
         reason = _readable(answer.nothing_to_say, briefing, REASON_MAX)
         return NothingToSay(code=NOTHING_FOUND.code, text=reason) if reason else NOTHING_FOUND
     findings: list[Finding] = []
     for told in answer.findings:
-        shown = sorted({number for number in told.evidence if number in briefing.shown})
+        cited = sorted({number for number in told.evidence if number in briefing.shown})
+        measured = briefing.measured.get(spec.key, {})
+        shown = carriers(told.claim, [Shown.of(briefing.shown[n]) for n in cited], measured)
         claim = _readable(told.claim, briefing, CLAIM_MAX)
         if shown and claim:
             findings.append(Finding(claim=claim, evidence=shown[:EVIDENCE_MAX]))

@@ -67,8 +67,8 @@ class Briefing:
     shared: str
     shared_tokens: float
     """Before what is known of a model corrects it."""
-    shown: frozenset[int]
-    """Numbers of the messages that are shown."""
+    shown: dict[int, str] = field(repr=False)
+    """The lines of the messages that are shown, by their numbers."""
     originals: dict[str, str] = field(repr=False)
     """What aliases and placeholders stand for."""
     measured: dict[str, dict[str, Metric]] = field(repr=False)
@@ -102,20 +102,20 @@ def brief(
     Without a `mark` of its job it has one that only this process could make.
     """
     disclosure = context.disclosure()
-    shown, lines = _messages(disclosure, chars_max)
-    text = "\n".join([*disclosure.preface, "", "Messages:", *_compact(lines)])
+    shown = _messages(disclosure, chars_max)
+    text = "\n".join([*disclosure.preface, "", "Messages:", *_compact(shown.values())])
     shared = _between_marks(text, mark, shown=len(shown), of=context.message_count)
     return Briefing(
         shared=shared,
         shared_tokens=estimated_tokens(shared),
-        shown=frozenset(shown),
+        shown=shown,
         originals=disclosure.originals,
         measured=disclosure.metrics,
     )
 
 
-def _messages(disclosure: Disclosure, chars_max: int) -> tuple[list[int], list[str]]:
-    """The numbers and the lines of the messages shown.
+def _messages(disclosure: Disclosure, chars_max: int) -> dict[int, str]:
+    """The lines of the messages shown, by their numbers.
 
     When all together are too long the longest are cut, and if that does not do, some left out.
     """
@@ -130,7 +130,7 @@ def _messages(disclosure: Disclosure, chars_max: int) -> tuple[list[int], list[s
     ]
     total = sum(map(len, lines))
     step = 1 if total <= chars_max else -(-total // chars_max)
-    return disclosure.numbers[::step], lines[::step]
+    return dict(zip(disclosure.numbers[::step], lines[::step], strict=True))
 
 
 def _compact(lines: Iterable[str]) -> Iterable[str]:

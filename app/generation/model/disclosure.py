@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from app.catalog.content import InsightContent, Metric, NothingToSay
+from app.catalog.content import Metric
 from app.chats.message import Message
 from app.chats.names import printable
 from app.generation.context import Disclosure
@@ -47,17 +47,14 @@ def group_of(messages: Sequence[Message], facts: Facts) -> Group:
 
 
 def disclose(
-    group: Group,
-    shown: Sequence[Message],
-    insights: Mapping[str, InsightContent | NothingToSay],
+    group: Group, shown: Sequence[Message], measured: Mapping[str, Mapping[str, Metric]]
 ) -> Disclosure:
-    """The messages `shown`, in order, and the measures that `insights` rest on, redacted."""
+    """The messages `shown`, in order, and what was measured for each insight, redacted."""
     spoken = [(message.author, message.text[:SEARCHED_MAX]) for message in shown]
     redactor = _redactor(group, spoken)
     metrics = {
-        key: {name: value for name, value in insight.metrics.items() if name not in _OURS}
-        for key, insight in insights.items()
-        if isinstance(insight, InsightContent)
+        key: {name: value for name, value in metrics.items() if name not in _OURS}
+        for key, metrics in measured.items()
     }
     preface = [
         *_people_told(group, redactor),

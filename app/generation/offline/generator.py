@@ -8,7 +8,7 @@ MODEL = "offline-1"
 
 
 class OfflineGenerator:
-    """Hands out what was written when the chat was prepared: in English, at no cost.
+    """Hands out what was written when the chat was prepared: in the chat's language, at no cost.
 
     The metrics of every insight say `"generator": "offline"`.
     """
@@ -18,7 +18,9 @@ class OfflineGenerator:
     async def write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None, guard: CallGuard
     ) -> Draft:
-        """The insight, in English whatever `language` is, as its metrics say; or why it is empty.
+        """The insight, in the chat's language whatever `language` is, as its metrics say; or why
+        it is empty.
+
 
         Raises GenerationFailed for one that could not be written, which no attempt changes.
         """

@@ -1,1 +1,1 @@
-"""Insights written from the facts of `measures`, each claim with the messages that bear it out."""
+"""The insights of each category, written from the facts of `measures`."""

@@ -1,267 +1,343 @@
-"""The six insights of a family, from facts."""
+"""The six insights of a family. Each measured fact is told by one insight of all categories."""
+
+import re
+from collections import Counter
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims import activity, questions, rhythm, threads, warmth
-from app.generation.offline.claims.absence import none_found
-from app.generation.offline.claims.friendship import opening_verdict
-from app.generation.offline.claims.insight_builder import InsightBuilder
-from app.generation.offline.claims.prose import (
-    capital,
-    counted,
-    lasting,
-    listed,
-    minutes,
-    on_day,
-    share,
-)
-from app.generation.offline.measures.facts import Facts
+from app.chats.message import MessageKind
+from app.generation.offline.claims.story import Story, leads, ranked
+from app.generation.offline.language import Share
+from app.generation.offline.measures import rhythm
 
-PRESENT_MIN = 4
-TOP_MIN = 3
+DAYS_MIN, TALKS_MIN = 5, 4
+SILENCES_MIN = 3
+FULL_MIN, FULL_RATIO = 8, 1.5
+LONG_MIN, TIMES_MIN, ASKED_MIN = 10, 3, 3
+QUIETER_MIN, QUIETER_RATIO = 12, 2.0
+EVENTS_SHOWN = 5
+HOUR_S = 3600
+_CLOCK = re.compile(r"(?<![\d:.])(?:[01]?\d|2[0-3]):[0-5]\d(?![\d:.])")
 
 
-def who_holds_it_together(facts: Facts) -> InsightContent:
-    """Who opens conversations, reacts first and takes part in most, and whether that shifts."""
-    builder = InsightBuilder(facts)
-    rhythm.openings(builder)
-    _first_to_answer(builder)
-    _present(builder)
-    rhythm.silences(builder)
-    threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
-    activity.quieter(builder)
-    builder.is_lexical = False  # All but the plans is true in any language.
-    return builder.content(*opening_verdict(builder))
-
-
-def _first_to_answer(builder: InsightBuilder) -> None:
-    asking = builder.facts.questions.asking
-    builder.measure(first_to_answer=builder.by_person([each.answered_first for each in asking]))
-    who = max(range(len(asking)), key=lambda place: asking[place].answered_first)
-    total = sum(each.answered_first for each in asking)
-    if total < PRESENT_MIN or builder.is_pair:
-        return
-    first = asking[who].answered_first
-    claim = f"{builder.name(who)} is the first to react to others' questions: {first:,} times of "
-    claim += f"{total:,} ({share(first, total)})."
-    builder.add(claim, asking[who].answer_sample)
-
-
-def _present(builder: InsightBuilder) -> None:
-    flow = builder.facts.rhythm
-    parts = [round(each.joined / flow.conversations, 2) for each in flow.openers]
-    builder.measure(present_in=builder.by_person(parts))
-    if flow.conversations < PRESENT_MIN or len(builder.people) < 3:
-        return
-    order = sorted(range(len(parts)), key=lambda who: -parts[who])
-    most, least = order[0], order[-1]
-    if parts[most] == parts[least]:
-        return
-    claim = f"{builder.name(most)} takes part in {parts[most]:.0%} of the conversations, "
-    claim += f"{builder.name(least)} in {parts[least]:.0%}."
-    people = builder.facts.people
-    builder.add(
-        claim, [people[most].first, people[most].last, people[least].first, people[least].last]
+def who_holds_it_together(story: Story) -> InsightContent | None:
+    """Who writes first on a day, takes part, answers first, and ends silences."""
+    chat, opened = story.chat, story.facts.openings
+    joined = [len({chat.conversation[at] for at in one.own}) for one in story.facts.people]
+    answers = [at for at in story.facts.questions.judged.values() if at is not None]
+    first = chat.by_person(answers)
+    story.measure(
+        opened=story.by_person([len(mine) for mine in opened]),
+        first_to_answer=story.by_person([len(mine) for mine in first]),
+        present_in=story.by_person([round(each / len(chat.starts), 2) for each in joined]),
     )
-
-
-def care(facts: Facts) -> InsightContent:
-    """Comfort, thanks and affection in words: by whom, to whom returned, and when most."""
-    builder = InsightBuilder(facts)
-    support = warmth.givers(builder, "support", "caring message")
-    thanks = warmth.givers(builder, "thanks", "message with thanks")
-    love = warmth.givers(builder, "affection", "affectionate message")
-    threads.answered(builder, "worry", "message with a worry", "messages with a worry")
-    warmth.returned(builder, "affection", "affectionate messages")
-    warmth.shift(builder, "support", "asking after each other")
-    warmth.peak(builder, "support", "care")
-    builder.measure(
-        caring=builder.by_person(list(support.by_person)),
-        thanks=builder.by_person(list(thanks.by_person)),
-        affection=builder.by_person(list(love.by_person)),
-    )
-    total = [support.total + thanks.total + love.total]
-    if not total[0]:
-        return none_found(
-            builder,
-            "No care in words that could be counted",
-            "No comfort, thanks or affection was found in words; care may be given in deeds.",
-            instead=(rhythm.pace, questions.questions, activity.streak, activity.shares),
+    if story.is_shared:
+        _first_of_the_day(story)
+        _silences_ended(story)
+    if story.is_crowd and len(chat.starts) >= TALKS_MIN:
+        most = max(range(len(joined)), key=lambda who: joined[who])
+        least = min(range(len(joined)), key=lambda who: joined[who])
+        people = story.facts.people
+        story.tell(
+            "{name} took part in {share} of the {total} conversations, {other} in {rest}.",
+            [people[most].own[0], people[most].own[-1], *people[least].own[:1]],
+            headline="{name} takes part in {share} of the conversations",
+            name=story.people[most],
+            other=story.people[least],
+            share=Share(joined[most], len(chat.starts)),
+            rest=Share(joined[least], len(chat.starts)),
+            total=len(chat.starts),
         )
-    given = [sum(n) for n in zip(support.by_person, thanks.by_person, love.by_person, strict=True)]
-    top = max(range(len(given)), key=lambda who: given[who])
-    summary = f"Comfort or asking how somebody is: {counted(support.total, 'message')}; thanks: "
-    summary += f"{thanks.total:,}; affection: {love.total:,}."
-    headline = f"{builder.name(top)} puts most care into words: {given[top]:,} of {total[0]:,}"
-    if given[top] == total[0]:
-        messages = counted(total[0], "message")
-        headline = f"{builder.name(top)} alone puts care into words, in {messages}"
-    elif given.count(given[top]) > 1:
-        headline = f"Care put into words: {counted(total[0], 'message')}"
-    return builder.content(headline, summary)
+        top = ranked(first)[0]
+        if len(first[top]) >= TIMES_MIN:
+            story.tell(
+                "{name} was the first to write after {count} of {total} questions of others.",
+                first[top],
+                name=story.people[top],
+                count=len(first[top]),
+                total=len(answers),
+            )
+    return story.told("Taking part in a chat is counted, not caring for one another.")
 
 
-def logistics(facts: Facts) -> InsightContent:
-    """Errands, requests and what was taken on: who asks, who takes on, what stayed unanswered."""
-    builder = InsightBuilder(facts)
-    errands = warmth.givers(
-        builder, "logistics", "message on errands and times", plural="messages on errands and times"
-    )
-    requests, taken = facts.signals["request"], facts.signals["promise"]
-    threads.makers(
-        builder,
-        "request",
-        "asked",
-        "time for something to be done",
-        "times for something to be done",
-    )
-    threads.makers(builder, "promise", "took on", "thing", "things")
-    threads.answered(builder, "request", "request", "requests")
-    threads.ignored(builder, "request", "request", "requests")
-    threads.never_again(builder, "promise", "promise", "promises")
-    builder.measure(
-        errands=builder.by_person(list(errands.by_person)),
-        requests=builder.by_person(list(requests.by_person)),
-        taken_on=builder.by_person(list(taken.by_person)),
-    )
-    if not errands.total + requests.total + taken.total:
-        return none_found(
-            builder,
-            "Everyday life is organised elsewhere",
-            "No errands, requests or promises were found in this chat.",
-            instead=(activity.hours, questions.questions, rhythm.pace, activity.shares),
+def _first_of_the_day(story: Story) -> None:
+    dawns: dict[int, int] = {}
+    for at, day in enumerate(story.chat.day):
+        dawns.setdefault(day, at)
+    own = story.chat.by_person(dawns.values())
+    top, second = ranked(own)[:2]
+    is_own_fact = set(dawns.values()) != set(story.chat.starts)
+    if len(dawns) >= DAYS_MIN and len(own[top]) > len(own[second]) and is_own_fact:
+        story.tell(
+            "{name} wrote the first message of the day on {count} of {total} days, {other} on "
+            "{rest}.",
+            own[top],
+            headline="{name} writes first on {share} of the days",
+            name=story.people[top],
+            other=story.people[second],
+            count=len(own[top]),
+            rest=len(own[second]),
+            total=len(dawns),
+            share=Share(len(own[top]), len(dawns)),
         )
-    asks = max(range(len(builder.people)), key=lambda who: requests.by_person[who])
-    takes = max(range(len(builder.people)), key=lambda who: taken.by_person[who])
-    summary = f"{counted(errands.total, 'message')} on errands and times, "
-    summary += f"{counted(requests.total, 'request')} and {counted(taken.total, 'offer')} to do "
-    summary += "something."
-    headline = f"{builder.name(asks)} asks most, {builder.name(takes)} takes on most"
-    if asks == takes:
-        headline = f"{builder.name(asks)} both asks most and takes on most"
-    if min(requests.total, taken.total) < TOP_MIN:
-        asked, offered = counted(requests.total, "request"), counted(taken.total, "offer")
-        headline = f"{capital(asked)} and {offered} to do something"
-    if not requests.total and not taken.total:
-        headline = f"{share(errands.total, facts.messages)} of this chat is errands and times"
-    return builder.content(headline, summary)
 
 
-def shared_moments(facts: Facts) -> InsightContent:
-    """Celebrations, photos and other media, the fullest day and the longest streak."""
-    builder = InsightBuilder(facts)
-    occasions = warmth.givers(
-        builder, "occasion", "message of celebration", plural="messages of celebration"
-    )
-    warmth.peak(builder, "occasion", "celebration")
-    activity.busiest(builder)
-    _media(builder)
-    warmth.givers(builder, "laughter", "message with laughter")
-    warmth.peak(builder, "laughter", "laughter")
-    activity.streak(builder)
-    builder.measure(
-        photos_and_media=builder.by_person([each.media for each in facts.people]),
-        occasions=occasions.total,
-    )
-    when = facts.activity
-    headline = (
-        f"Your fullest day: {on_day(when.busiest_on)}, {counted(when.busiest_messages, 'message')}"
-    )
-    media = sum(each.media for each in facts.people)
-    if not activity.stands_out(builder):
-        headline = f"{counted(when.active_days, 'day')} of writing, none far fuller than the rest"
-        if when.active_days == 1:
-            headline = f"All on one day: {counted(facts.messages, 'message')}"
-    found = [counted(occasions.total, "message of celebration", "messages of celebration")]
-    found += [counted(media, "photo or other medium", "photos and other media")]
-    found = [each for each in found if not each.startswith("no ")]
-    summary = f"{listed(found) or 'No word of celebration and no photo'} on "
-    summary += f"{counted(when.active_days, 'day')} of writing."
-    return builder.content(headline, capital(summary))
-
-
-def _media(builder: InsightBuilder) -> None:
-    people = builder.facts.people
-    order = sorted(range(len(people)), key=lambda who: -people[who].media)
-    order = [who for who in order if people[who].media]
-    if not order:
-        return
-    shown = [f"{builder.name(who)} {people[who].media:,}" for who in order[1:4]]
-    claim = (
-        f"{builder.name(order[0])} shared most photos and other media: {people[order[0]].media:,}"
-    )
-    claim += f"; {listed(shown)}." if shown else "."
-    builder.add(claim, [n for who in order[:3] for n in people[who].media_sample[:4]])
-
-
-def worries(facts: Facts) -> InsightContent:
-    """Messages with a worry: whose, how soon another person wrote, and whether they rise."""
-    builder = InsightBuilder(facts)
-    worry = warmth.givers(builder, "worry", "message with a worry", plural="messages with a worry")
-    threads.answered(builder, "worry", "message with a worry", "messages with a worry")
-    threads.ignored(builder, "worry", "message with a worry", "messages with a worry")
-    warmth.peak(builder, "worry", "worry")
-    warmth.shift(builder, "worry", "worry")
-    support = warmth.givers(builder, "support", "caring message")
-    soon = round(worry.answered_soon / worry.total, 2) if worry.total else None
-    builder.measure(
-        worries=builder.by_person(list(worry.by_person)),
-        answered_within_an_hour=soon,
-        median_answer_minutes=minutes(worry.median_answer_s),
-    )
-    if not worry.total:
-        return none_found(
-            builder,
-            "No worry is put into words here",
-            "No word of illness, fear or loss was found; that may be told elsewhere.",
-            instead=(questions.questions, rhythm.silences, rhythm.pace, activity.shares),
+def _silences_ended(story: Story) -> None:
+    quiet = rhythm.silences(story.chat)
+    own = story.chat.by_person(quiet)
+    top = ranked(own)[0]
+    if len(quiet) >= SILENCES_MIN:
+        story.tell(
+            "{name} ended {count} of {total} silences of two days or more.",
+            own[top],
+            name=story.people[top],
+            count=len(own[top]),
+            total=len(quiet),
         )
-    verb = "holds" if worry.total == 1 else "hold"
-    summary = f"{counted(worry.total, 'message')} of {facts.messages:,} {verb} a word of illness, "
-    summary += "fear, stress or loss. Messages that comfort or ask how somebody is: "
-    summary += f"{support.total or 'none'}."
-    part = share(worry.answered_soon, worry.total)
-    headline = f"After {part} of worries somebody else writes within the hour"
-    if worry.total < TOP_MIN:
-        headline = f"{counted(worry.total, 'worry', 'worries')} put into words"
-        if worry.answered_soon == worry.total:
-            headline += ", with an answer within the hour"
-        return builder.content(headline, summary)
-    if worry.median_answer_s is not None and worry.answered_soon == worry.total:
-        wait = lasting(worry.median_answer_s)
-        headline = f"After every worry somebody else wrote, {wait} later (median)"
-    return builder.content(headline, summary)
 
 
-def who_is_heard(facts: Facts) -> InsightContent:
-    """Whose openings and questions are answered, and how fast; whose are not."""
-    builder = InsightBuilder(facts)
-    questions.questions(builder)
-    activity.shares(builder)
-    rhythm.unanswered_openings(builder)
-    activity.quieter(builder)
-    rhythm.reply_times(builder)
-    builder.measure(
-        share_of_messages=builder.by_person(
-            [round(each.messages / facts.messages, 3) for each in facts.people]
-        )
+def care(story: Story) -> InsightContent | None:
+    """The words each thanks and cares with."""
+    story.measure(
+        caring=story.counts("support"),
+        thanks=story.counts("thanks"),
+        affection=story.counts("affection"),
     )
+    story.forms(
+        "thanks",
+        lambda name, form, count, behind: story.tell(
+            "Of words of thanks, {name} writes “{form}” most often: {count} times.",
+            behind,
+            headline="{name} says thanks with “{form}”, {count} times",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    story.forms(
+        "support",
+        lambda name, form, count, behind: story.tell(
+            "{name} asks or wishes “{form}” {count} times.",
+            behind,
+            headline="“{form}”, writes {name} {count} times",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    return story.told("Words can be counted; care that is given in deeds cannot.")
+
+
+def logistics(story: Story) -> InsightContent | None:
+    """Times of day and weekdays that are named, and errands in words."""
+    chat = story.chat
+    plans = [each.at for each in story.facts.events.promises]
+    story.measure(
+        errands=story.counts("logistics"),
+        requests=story.counts("request"),
+        taken_on=story.by_person([len(mine) for mine in chat.by_person(plans)]),
+    )
+    timed = [
+        at for at, each in enumerate(chat.messages) if ":" in each.text and _CLOCK.search(each.text)
+    ]
+    own = chat.by_person(timed)
+    top = ranked(own)[0]
+    if len(timed) >= TIMES_MIN:
+        story.tell(
+            "{count} of {total} messages name a time of day, {mine} of them by {name}.",
+            timed,
+            headline="{count} messages name a time of day",
+            count=len(timed),
+            total=story.facts.messages,
+            mine=len(own[top]),
+            name=story.people[top],
+        )
+    _weekday(story)
+    story.forms(
+        "logistics",
+        lambda name, form, count, behind: story.tell(
+            "Of words for errands, {name} writes “{form}” most often: {count} times.",
+            behind,
+            headline="“{form}” is {name}'s commonest errand",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    return story.told("Times count where they are written with a colon, as in 18:30.")
+
+
+def _weekday(story: Story) -> None:
+    chat = story.chat
+    spread = chat.spread
+    named = sorted(chat.lexicon.weekdays, key=lambda word: -spread[word])
+    if named and spread[named[0]] >= TIMES_MIN and spread[named[0]] > spread[named[1]]:
+        places = chat.places({named[0]})[named[0]]
+        story.tell(
+            "No day of the week is named as often as “{word}”: {count} times.",
+            places,
+            headline="“{word}” is the day you name most",
+            word=named[0],
+            count=len(places),
+        )
+
+
+def shared_moments(story: Story) -> InsightContent | None:
+    """The fullest day, the longest conversation, media, and birthday wishes."""
+    chat = story.chat
+    by_day = Counter(chat.day)
+    busiest = min(by_day, key=lambda day: (-by_day[day], day))
+    media = [at for at, each in enumerate(chat.messages) if each.kind is MessageKind.MEDIA]
+    own = chat.by_person(media)
+    story.measure(
+        busiest_day=chat.on(chat.day.index(busiest)).isoformat(),
+        photos_and_media=story.by_person([len(mine) for mine in own]),
+        occasions=len(chat.signals["occasion"]),
+    )
+    _fullest_day(story, by_day, busiest)
+    for each in story.facts.events.birthdays[-EVENTS_SHOWN:]:
+        story.tell(
+            "On {day} {name} wished a happy birthday: “{quote}”; {other} thanked: “{reply}”.",
+            [each.at, each.other],
+            headline="Birthday wishes of {day}, from {name} to {other}",
+            day=chat.on(each.at),
+            name=story.name(each.at),
+            other=story.name(each.other),
+            quote=story.quote(each.at),
+            reply=story.quote(each.other),
+        )
+    _longest_talk(story)
+    top = ranked(own)[0]
+    if own[top]:
+        story.tell(
+            "{name} shared {count} of {total} photos and other media.",
+            own[top],
+            headline="{count} of {total} photos and other media are {name}'s",
+            name=story.people[top],
+            count=len(own[top]),
+            total=len(media),
+        )
+    return story.told("The fullest days are told with messages spread over them.")
+
+
+def _fullest_day(story: Story, by_day: Counter[int], busiest: int) -> None:
+    chat = story.chat
+    mean = story.facts.messages / len(by_day)
+    is_first = leads(by_day.values())
+    if is_first and len(by_day) > 2 and by_day[busiest] >= max(FULL_MIN, FULL_RATIO * mean):
+        there = [at for at, day in enumerate(chat.day) if day == busiest]
+        story.tell(
+            "{day} was the fullest day, with {count} messages; an average day has {mean}.",
+            there,
+            headline="{day}: {count} messages, your fullest day",
+            day=chat.on(there[0]),
+            count=len(there),
+            mean=mean,
+        )
+
+
+def _longest_talk(story: Story) -> None:
+    chat, talks = story.chat, story.chat.talks()
+    talk = max(talks, key=len)
+    if len(talks) > 2 and len(talk) >= LONG_MIN and leads(map(len, talks)):
+        story.tell(
+            "The longest conversation has {count} messages, from {day} on, over {span}.",
+            talk,
+            headline="Your longest conversation: {count} messages, on {day}",
+            count=len(talk),
+            day=chat.on(talk[0]),
+            span=chat.between(talk[0], talk[-1]),
+        )
+
+
+def worries(story: Story) -> InsightContent | None:
+    """Worries a person tells of himself and another comforts."""
+    chat, worry = story.chat, sorted(story.chat.signals["worry"])
+    waits = sorted(
+        chat.at[reply] - chat.at[at] for at in worry if (reply := chat.reply(at)) is not None
+    )
+    soon = sum(each <= HOUR_S for each in waits)
+    story.measure(
+        worries=story.counts("worry"),
+        answered_within_an_hour=round(soon / len(worry), 2) if worry else None,
+        median_answer_minutes=round(waits[len(waits) // 2] / 60, 1) if waits else None,
+    )
+    told = story.facts.events.worries
+    for each in told[-EVENTS_SHOWN:]:
+        story.tell(
+            "On {day} {name} wrote: “{quote}”. {other} comforted: “{reply}”.",
+            [each.at, each.other],
+            day=chat.on(each.at),
+            name=story.name(each.at),
+            other=story.name(each.other),
+            quote=story.quote(each.at),
+            reply=story.quote(each.other),
+        )
+    if told:
+        story.head_n(
+            "{n} worry that was comforted, on {day}",
+            "{n} worries that were comforted, the last on {day}",
+            n=len(told),
+            day=chat.on(told[-1].at),
+        )
+    return story.told("Told are worries of one's own that somebody answered with comfort.")
+
+
+def who_is_heard(story: Story) -> InsightContent | None:
+    """Whose questions meet an answer soon, who writes how much, and who grew quieter."""
+    facts, total = story.facts, story.facts.messages
     asked = facts.questions
-    note = questions.open_question_note(builder)
-    if not asked.judged:
-        return builder.content(
-            "Hardly any questions to be heard",
-            "Nobody asked anything that could wait for an answer.",
+    story.measure(
+        questions=story.by_person([len(mine) for mine in asked.asked]),
+        questions_left_open=len(asked.open),
+        share_of_messages=story.by_person([round(p.messages / total, 3) for p in facts.people]),
+    )
+    _heard(story)
+    if story.is_shared:
+        first, second = facts.people[:2]
+        story.tell(
+            "{name} wrote {share} of {total} messages, {other} {rest}.",
+            [*first.own, *second.own],
+            headline="{name} writes {share} of the messages",
+            name=story.people[0],
+            other=story.people[1],
+            share=Share(first.messages, total),
+            rest=Share(second.messages, total),
+            total=total,
         )
-    heard = asked.judged - asked.open_count
-    askers = counted(sum(1 for each in asked.asking if each.asked), "person", "people")
-    headline = f"{share(heard, asked.judged)} of questions meet a reaction within a day"
-    if not asked.open_count:
-        headline = "Every question meets a reaction within a day"
-    if asked.judged < TOP_MIN:
-        headline = f"{counted(asked.judged, 'question')}, {heard or 'none'} of them with a reaction"
-    if asked.judged == 1:
-        headline = f"One question, and {'a' if heard else 'no'} reaction to it"
-    return builder.content(
-        headline,
-        f"{capital(counted(asked.asked, 'question'))} by {askers}. {note}",
+    for who, person in enumerate(facts.people if story.has_halves else ()):
+        early, late = story.halves(person.own)
+        if len(early) >= max(QUIETER_MIN, QUIETER_RATIO * len(late)):
+            story.tell(
+                "{name} wrote {before} messages before {day}, and {since} since.",
+                person.own,
+                name=story.people[who],
+                before=len(early),
+                since=len(late),
+                day=story.chat.on(story.chat.middle),
+            )
+    return story.told("A question is a message with a question mark.")
+
+
+def _heard(story: Story) -> None:
+    """The share of questions after which somebody else wrote within the hour."""
+    chat, judged = story.chat, story.facts.questions.judged
+    own = chat.by_person(judged)
+    soon = chat.by_person(
+        at for at, reply in judged.items() if reply and chat.at[reply] - chat.at[at] <= HOUR_S
+    )
+    askers = [who for who in ranked(own) if len(own[who]) >= ASKED_MIN][:2]
+    if len(askers) < 2:
+        return
+    best, least = sorted(askers, key=lambda who: -len(soon[who]) / len(own[who]))
+    story.tell(
+        "Somebody else wrote within the hour after {share} of {name}'s {count} questions, after "
+        "{other_share} of {other}'s {rest}.",
+        [*own[best], *own[least]],
+        headline="{share} of {name}'s questions meet a reaction within the hour",
+        share=Share(len(soon[best]), len(own[best])),
+        name=story.people[best],
+        count=len(own[best]),
+        other_share=Share(len(soon[least]), len(own[least])),
+        other=story.people[least],
+        rest=len(own[least]),
     )

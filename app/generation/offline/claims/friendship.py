@@ -1,262 +1,362 @@
-"""The six insights of a friendship, from facts."""
+"""The six insights of a friendship. Each measured fact is told by one insight of all categories."""
+
+from datetime import timedelta
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims import (
-    activity,
-    chapters,
-    questions,
-    rhythm,
-    tension,
-    threads,
-    warmth,
-)
-from app.generation.offline.claims.absence import none_found
-from app.generation.offline.claims.insight_builder import InsightBuilder
-from app.generation.offline.claims.prose import (
-    capital,
-    counted,
-    lasting,
-    listed,
-    on_day,
-    quoted,
-    share,
-    spelt,
-    times,
-)
-from app.generation.offline.measures.facts import Facts
+from app.generation.offline.claims.story import Story, leads, ranked
+from app.generation.offline.language import Period, Share
+from app.generation.offline.measures import rhythm
+from app.generation.offline.measures.events import Quarrel
+from app.generation.offline.measures.transcript import SECONDS_A_DAY
 
-EVEN_POINTS = 0.1
-NO_PLANS = "No message proposes something to do together or promises to do something."
-FEW = 5
-FEW_SUMMARY = (
-    "Thanks, praise, affection and laughter were looked for by word lists and emoji. Few appear; "
-    "the ones there are stand below. Some people are warm without such words."
-)
+TALKS_MIN, HALF_TALKS_MIN = 3, 5
+SHIFT_MIN = 0.12
+EVEN_MAX = 0.1
+REPLIES_MIN, CHANGE_REPLIES_MIN = 3, 5
+PACE_RATIO, PACE_S = 1.5, 60
+TYPICAL = 3
+OPEN_SHOWN = 8
+PEAK_MIN = 3
+QUARRELS_SHOWN, PROMISES_SHOWN, PERIODS_SHOWN = 4, 6, 6
+CALM_S = 30 * SECONDS_A_DAY
 
 
-def who_reaches_out(facts: Facts) -> InsightContent:
-    """Who opens conversations and breaks silences, and how often an opening stays alone."""
-    builder = InsightBuilder(facts)
-    rhythm.openings(builder)
-    rhythm.silences(builder)
-    rhythm.unanswered_openings(builder)
-    plans = builder.facts.signals["plan"]
-    if plans.total >= 3:
-        threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
-    rhythm.last_words(builder)
-    builder.is_lexical = False  # All but the plans is true in any language.
-    return builder.content(*opening_verdict(builder))
+def who_reaches_out(story: Story) -> InsightContent | None:
+    """Who opens conversations, how that shifted, and who ended the longest silence."""
+    chat, opened = story.chat, story.facts.openings
+    quiet = rhythm.silences(chat)
+    longest = chat.between(quiet[0] - 1, quiet[0]) if quiet else None
+    story.measure(
+        conversations=len(chat.starts),
+        opened=story.by_person([len(mine) for mine in opened]),
+        longest_silence_days=None
+        if longest is None
+        else round(longest.total_seconds() / SECONDS_A_DAY, 1),
+    )
+    if story.is_shared and len(chat.starts) >= TALKS_MIN:
+        _openings(story)
+    if longest is not None:
+        at = quiet[0]
+        story.tell(
+            "The longest silence lasted {span}, from {since} to {until}; {name} ended it.",
+            [at - 1, at],
+            headline="{name} ended your longest silence, after {span}",
+            span=longest,
+            since=chat.on(at - 1),
+            until=chat.on(at),
+            name=story.name(at),
+        )
+    return story.told("A conversation begins after six hours without a message.")
 
 
-def opening_verdict(builder: InsightBuilder) -> tuple[str, str]:
-    """Headline and summary on who opens conversations."""
-    flow = builder.facts.rhythm
-    opened = [each.opened for each in flow.openers]
-    top = max(range(len(opened)), key=lambda who: opened[who])
-    name, total = builder.name(top), flow.conversations
-    leaders = [who for who in range(len(opened)) if opened[who] == opened[top]]
-    if total < FEW:
-        begun = f"{capital(spelt(total))} {'conversation' if total == 1 else 'conversations'}"
-        count = "all" if opened[top] == total else f"{opened[top]} of them"
-        by = f"begun by {name}" if total == 1 else f"{count} begun by {name}"
-        if len(leaders) > 1:
-            by = f"begun by {builder.names(leaders)} in turn"
-        return f"{begun} so far, {by}", f"{_span(builder)}: too little to call a pattern."
-    part = share(opened[top], total)
-    if builder.is_pair and abs(opened[0] - opened[1]) <= EVEN_POINTS * total:
-        headline = f"You reach out to each other about equally: {opened[0]} to {opened[1]}"
-    else:
-        headline = f"{name} reaches out most: {part} of {counted(total, 'conversation')}"
-    if opened[top] == total:
-        headline = f"{name} opens every conversation: all {total:,}"
-    if len(opened) == 1:
-        headline = f"{name} writes alone, and came back after a silence {times(total - 1)}"
-    if not builder.is_pair and len(leaders) > 1:
-        headline = f"{builder.names(leaders[:4])} reach out equally often"
-    silences = [each.ended_by for each in flow.silences]
-    summary = f"{_span(builder)} there were {counted(total, 'conversation')}, each begun after six "
-    began = "all" if opened[top] == total else f"{opened[top]:,}"
-    summary += f"hours of silence or more; {name} began {began} of them."
-    if silences:
-        who = flow.silences[0].ended_by
-        longest = lasting(flow.silences[0].days * 86_400)
-        summary += f" After the longest silence, {longest}, it was {builder.name(who)} who wrote."
-    return headline, summary
+def _openings(story: Story) -> None:
+    opened, total = story.facts.openings, len(story.chat.starts)
+    top, second = ranked(opened)[:2]
+    many, some = len(opened[top]), len(opened[second])
+    headline = "{name} opens {share} of your conversations"
+    if many - some <= EVEN_MAX * total:
+        headline = "{name} and {other} open about as many conversations: {count} and {rest}"
+    story.tell(
+        "{name} opened {count} of {total} conversations, {other} {rest}.",
+        [*opened[top], *opened[second]],
+        headline=headline,
+        name=story.people[top],
+        other=story.people[second],
+        count=many,
+        rest=some,
+        total=total,
+        share=Share(many, total),
+    )
+    _opening_shift(story)
+    alone = [talk[0] for talk in story.chat.talks() if len({story.chat.who[at] for at in talk}) < 2]
+    own = max(story.chat.by_person(alone), key=len)
+    if len(own) > 1:
+        story.tell_n(
+            "Nobody answered in {n} conversation that {name} opened, the last on {day}.",
+            "Nobody answered in {n} conversations that {name} opened, the last on {day}.",
+            own,
+            n=len(own),
+            name=story.name(own[0]),
+            day=story.chat.on(own[-1]),
+        )
 
 
-def _span(builder: InsightBuilder) -> str:
-    when = builder.facts.activity
-    if when.first_on == when.last_on:
-        return f"On {on_day(when.first_on)}"
-    return f"Between {on_day(when.first_on)} and {on_day(when.last_on)}"
+def _opening_shift(story: Story) -> None:
+    """The person whose share of openings moved most between the halves."""
+    early, late = story.halves(story.chat.starts)
+    if min(len(early), len(late)) < HALF_TALKS_MIN or not story.has_halves:
+        return
+    before = story.chat.by_person(early)
+    since = story.chat.by_person(late)
+    moves = [len(s) / len(late) - len(b) / len(early) for b, s in zip(before, since, strict=True)]
+    who = max(range(len(moves)), key=lambda place: abs(moves[place]))
+    if abs(moves[who]) >= SHIFT_MIN:
+        story.tell(
+            "{name} opened {before} of the conversations before {day}, and {since} of those since.",
+            story.facts.openings[who],
+            name=story.people[who],
+            before=Share(len(before[who]), len(early)),
+            since=Share(len(since[who]), len(late)),
+            day=story.chat.on(story.chat.middle),
+        )
 
 
-def listening(facts: Facts) -> InsightContent:
-    """How fast each person replies, and which questions stayed without a reaction."""
-    builder = InsightBuilder(facts)
-    rhythm.reply_times(builder)
-    questions.questions(builder)
-    return builder.content(*pace_verdict(builder))
+def listening(story: Story) -> InsightContent | None:
+    """How soon each answers, how that changed, and which questions stayed open."""
+    chat, replies, asked = story.chat, story.facts.replies, story.facts.questions
+    waits = [rhythm.wait(chat, mine) for mine in replies]
+    story.measure(
+        median_reply_minutes=story.by_person(
+            [None if each is None else round(each.total_seconds() / 60, 1) for each in waits]
+        ),
+        questions=story.by_person([len(mine) for mine in asked.asked]),
+        questions_left_open=len(asked.open),
+    )
+    known = [who for who in range(len(replies)) if len(replies[who]) >= REPLIES_MIN]
+    known.sort(key=lambda who: waits[who] or timedelta())
+    if len(known) > 1:
+        _pace(story, known[0], known[-1])
+    _pace_change(story, known)
+    if asked.open:
+        _left_open(story)
+    return story.told("A reply is the next message by somebody else in the same conversation.")
 
 
-def pace_verdict(builder: InsightBuilder) -> tuple[str, str]:
-    """Headline and summary on reply times and open questions."""
-    replies = builder.facts.rhythm.replies
-    known = [who for who, each in enumerate(replies) if each.count >= rhythm.REPLIES_MIN]
-    known.sort(key=lambda who: replies[who].median_s or 0.0)
-    note = questions.open_question_note(builder)
-    asked = builder.facts.questions.asked
-    if not known:
-        few = "There are too few replies to time."
-        if not asked:
-            return "Hardly any replies yet", few
-        return f"{capital(counted(asked, 'question'))} and hardly any replies yet", f"{few} {note}"
-    fast, slow = known[0], known[-1]
-    quick = lasting(replies[fast].median_s or 0)
-    if fast == slow:
-        headline = f"{builder.name(fast)} answers within {quick}"
-    else:
-        patient = lasting(replies[slow].median_s or 0)
-        headline = f"{builder.name(fast)} answers in {quick}, {builder.name(slow)} in {patient}"
-        if quick == patient:
-            headline = (
-                f"An even pace: {builder.name(fast)} and {builder.name(slow)} answer in {quick}"
+def _pace(story: Story, fast: int, slow: int) -> None:
+    """The median reply of the fastest to answer beside that of the slowest."""
+    replies = story.facts.replies
+    waits = {who: rhythm.wait(story.chat, replies[who]) or timedelta() for who in (fast, slow)}
+    headline = "{name} answers within {span}, {other} within {slow}"
+    if story.language.shown(waits[fast]) == story.language.shown(waits[slow]):
+        headline = "{name} and {other} both answer within {span}"
+    story.tell(
+        "Half of {name}'s {count} replies came within {span}, half of {other}'s {rest} within "
+        "{slow}.",
+        [*_typical(story, fast), *_typical(story, slow)],
+        headline=headline,
+        name=story.people[fast],
+        other=story.people[slow],
+        count=len(replies[fast]),
+        rest=len(replies[slow]),
+        span=waits[fast],
+        slow=waits[slow],
+    )
+
+
+def _left_open(story: Story) -> None:
+    """Questions after which nobody else wrote for a day."""
+    chat, asked = story.chat, story.facts.questions
+    last = asked.open[-1]
+    story.tell(
+        "Nobody else wrote for a day after {name}'s question of {day}: “{quote}”."
+        if len(asked.open) == 1
+        else "After {count} of {total} questions nobody else wrote for a day; the last is "
+        "{name}'s of {day}: “{quote}”.",
+        asked.open[-OPEN_SHOWN:],
+        count=len(asked.open),
+        total=len(asked.judged),
+        name=story.name(last),
+        day=chat.on(last),
+        quote=story.quote(last),
+    )
+    story.head_n("{n} question was left open", "{n} questions were left open", n=len(asked.open))
+
+
+def _typical(story: Story, who: int) -> list[int]:
+    """The replies nearest to a person's median, each with what it answers."""
+    chat, mine = story.chat, story.facts.replies[who]
+    middle = rhythm.wait(chat, mine) or timedelta()
+    near = sorted(mine, key=lambda at: abs(chat.between(at - 1, at) - middle))[:TYPICAL]
+    return [number for at in near for number in (at - 1, at)]
+
+
+def _pace_change(story: Story, known: list[int]) -> None:
+    """The person whose pace changed most between the halves."""
+    best: tuple[float, int, timedelta, timedelta] | None = None
+    for who in known if story.has_halves else ():
+        early, late = story.halves(story.facts.replies[who])
+        before, since = rhythm.wait(story.chat, early), rhythm.wait(story.chat, late)
+        if min(len(early), len(late)) < CHANGE_REPLIES_MIN or before is None or since is None:
+            continue
+        ratio = max(before, since) / max(min(before, since), timedelta(seconds=1))
+        is_clear = ratio >= PACE_RATIO and abs(before - since).total_seconds() >= PACE_S
+        if is_clear and (best is None or ratio > best[0]):
+            best = ratio, who, before, since
+    if best is not None:
+        _, who, before, since = best
+        story.tell(
+            "Half of {name}'s replies came within {before} before {day}, within {after} since.",
+            _typical(story, who),
+            name=story.people[who],
+            before=before,
+            after=since,
+            day=story.chat.on(story.chat.middle),
+        )
+
+
+def warmth_and_humour(story: Story) -> InsightContent | None:
+    """What each laughs and praises with, and the conversation with most laughter."""
+    chat = story.chat
+    kind = {*chat.signals["praise"], *chat.signals["affection"]}
+    story.measure(
+        laughs=story.counts("laughter"),
+        thanks=story.counts("thanks"),
+        kind_words=story.by_person([len(mine) for mine in chat.by_person(kind)]),
+    )
+    story.forms(
+        "laughter",
+        lambda name, form, count, behind: story.tell(
+            "{name} laughs most often as “{form}”: {count} times.",
+            behind,
+            headline="{name}'s laugh is “{form}”",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    talks: dict[int, list[int]] = {}
+    for at in sorted(chat.signals["laughter"]):
+        talks.setdefault(chat.conversation[at], []).append(at)
+    merry = max(talks.values(), key=len) if talks else []
+    if len(merry) >= PEAK_MIN:
+        story.tell(
+            "No conversation has more laughter than that of {day}: {count} messages.",
+            merry,
+            headline="Most laughter on {day}",
+            count=len(merry),
+            day=chat.on(merry[0]),
+        )
+    story.forms(
+        "praise",
+        lambda name, form, count, behind: story.tell(
+            "Of words of praise, {name} writes “{form}” most often: {count} times.",
+            behind,
+            headline="{name}'s praise is “{form}”",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    return story.told("Counted are messages with the words and signs that stand in quotes.")
+
+
+def rough_patches(story: Story) -> InsightContent | None:
+    """Exchanges of angry words; banter, quotes and anger at others are none."""
+    quarrels = story.facts.events.quarrels
+    story.measure(
+        episodes=len(quarrels),
+        mended=sum(is_mended(story, each) for each in quarrels),
+        apologies=story.counts("apology"),
+    )
+    for each in quarrels[-QUARRELS_SHOWN:]:
+        first = each.angry[0]
+        other = next((at for at in each.angry if story.chat.who[at] != story.chat.who[first]), None)
+        story.tell(
+            "On {day} {name} wrote: “{quote}”, and {other}: “{reply}”."
+            if other is not None
+            else "On {day} {name} wrote: “{quote}”, and then: “{reply}”.",
+            each.angry,
+            day=story.chat.on(first),
+            name=story.name(first),
+            quote=story.quote(first),
+            other=story.name(each.angry[1] if other is None else other),
+            reply=story.quote(each.angry[1] if other is None else other),
+        )
+    if quarrels:
+        story.head_n(
+            "Angry words in {n} exchange, on {day}",
+            "Angry words in {n} exchanges, the last on {day}",
+            n=len(quarrels),
+            day=story.chat.on(quarrels[-1].angry[0]),
+        )
+    return story.told("Only words to each other count, where both are angry or one apologises.")
+
+
+def is_mended(story: Story, quarrel: Quarrel) -> bool:
+    """Whether a conversation of at least two people without anger followed within a month."""
+    chat, last = story.chat, quarrel.angry[-1]
+    angry = {at for each in story.facts.events.quarrels for at in each.angry}
+    for start in chat.starts[chat.conversation[last] + 1 :]:
+        if chat.at[start] - chat.at[last] > CALM_S:
+            return False
+        if chat.next_other[start] < len(chat.who):
+            talk = chat.talks()[chat.conversation[start]]
+            if chat.next_other[start] in talk and angry.isdisjoint(talk):
+                return True
+    return False
+
+
+def plans_and_promises(story: Story) -> InsightContent | None:
+    """What each announced for a day, and whether its rarest word is written again."""
+    chat, events = story.chat, story.facts.events
+    promises = events.promises
+    own = chat.by_person(each.at for each in promises)
+    never = [each for each in promises if each.is_never]
+    story.measure(
+        plans=story.by_person([len(mine) for mine in chat.by_person(p.at for p in events.plans)]),
+        promises=story.by_person([len(mine) for mine in own]),
+        never_mentioned_again=len(never),
+    )
+    for each in promises[-PROMISES_SHOWN:]:
+        message = "On {day} {name} announced: “{quote}”."
+        if each.again is not None:
+            message = "On {day} {name} announced: “{quote}”. “{word}” is written again on {later}."
+        elif each.is_never:
+            message = (
+                "On {day} {name} announced: “{quote}”. No later conversation has the word “{word}”."
             )
-    total = sum(each.count for each in replies)
-    summary = f"Measured over {counted(total, 'reply', 'replies')} within a conversation"
-    if not asked:
-        return headline, f"{summary}; nobody asked a question."
-    return headline, f"{summary} and {counted(asked, 'message')} with a question. {note}"
+        story.tell(
+            message,
+            [each.at] if each.again is None else [each.at, each.again],
+            day=chat.on(each.at),
+            name=story.name(each.at),
+            quote=story.quote(each.at),
+            word=each.word,
+            later=chat.on(each.again or each.at),
+        )
+    if promises:
+        story.head_n(
+            "{n} announcement for a day, by {name}",
+            "{n} announcements for a day, {count} of them by {name}",
+            n=len(promises),
+            count=len(own[ranked(own)[0]]),
+            name=story.people[ranked(own)[0]],
+        )
+    return story.told("An announcement says “I will”, or its like, and names a day.")
 
 
-def warmth_and_humour(facts: Facts) -> InsightContent:
-    """Laughter, thanks, praise and affection: by whom, returned how often, and when most."""
-    builder = InsightBuilder(facts)
-    laughter = warmth.givers(builder, "laughter", "message with laughter")
-    thanks = warmth.givers(builder, "thanks", "message with thanks")
-    praise = warmth.givers(builder, "praise", "message with praise")
-    love = warmth.givers(builder, "affection", "affectionate message")
-    warmth.peak(builder, "laughter", "laughter")
-    warmth.returned(builder, "laughter", "laughs")
-    warmth.shift(builder, "laughter", "laughter")
-    warmth.peak(builder, "affection", "affection")
-    kind = [a + b for a, b in zip(praise.by_person, love.by_person, strict=True)]
-    builder.measure(
-        laughs=builder.by_person(list(laughter.by_person)),
-        thanks=builder.by_person(list(thanks.by_person)),
-        kind_words=builder.by_person(kind),
+def chapters(story: Story) -> InsightContent | None:
+    """The fullest part of the calendar, and the word that sets each part apart."""
+    subjects = story.facts.subjects
+    busiest = max(subjects.periods, key=lambda each: len(each.messages))
+    story.measure(
+        chapters=len(subjects.periods),
+        busiest_period=story.language.shown(Period(busiest.first, subjects.grain)),
+        lasting_subjects=[each.word for each in subjects.lasting],
     )
-    said = [("laughter", laughter.total), ("thanks", thanks.total)]
-    said += [("praise", praise.total), ("affection", love.total)]
-    most = max(said, key=lambda each: each[1])
-    if not most[1]:
-        return none_found(
-            builder,
-            "No spoken warmth that could be counted",
-            "No thanks, praise, affection or laughter was found; warmth may take other forms here.",
-            instead=(activity.shares, activity.words_each, activity.streak, rhythm.pace),
+    is_first = leads(len(each.messages) for each in subjects.periods)
+    if is_first and subjects.grain != "day" and len(subjects.periods) > 1:
+        # The fullest day is told elsewhere.
+        story.tell(
+            "{period}: {count} of {total} messages, more than in any other of the {periods} parts.",
+            busiest.messages,
+            headline="Your fullest time: {period}, {count} messages",
+            period=Period(busiest.first, subjects.grain),
+            count=len(busiest.messages),
+            total=story.facts.messages,
+            periods=len(subjects.periods),
         )
-    if sum(total for _, total in said) < FEW:
-        few = counted(sum(total for _, total in said), "kind or merry word")
-        return builder.content(f"Sparing with warmth: {few}", FEW_SUMMARY)
-    rate = facts.messages / most[1]
-    summary = "Counted by word lists and emoji: " + listed(
-        [f"{word} in {counted(total, 'message')}" for word, total in said]
-    )
-    often = f"one of {rate:.0f} messages" if rate >= 1.5 else "nearly every message"
-    return builder.content(f"{capital(most[0])} comes first, in {often}", f"{summary}.")
-
-
-def rough_patches(facts: Facts) -> InsightContent:
-    """Passages of tension, and what followed them: apology, calm, or nothing."""
-    builder = InsightBuilder(facts)
-    tension.tension(builder)
-    return tension.told(builder)
-
-
-def plans_and_promises(facts: Facts) -> InsightContent:
-    """Who proposes and promises, and which of it comes up again later."""
-    builder = InsightBuilder(facts)
-    threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
-    threads.makers(builder, "promise", "made", "promise")
-    threads.followed_up(builder, "promise", "promise", "promises")
-    threads.never_again(builder, "promise", "promise", "promises")
-    threads.followed_up(builder, "plan", "plan", "plans")
-    threads.never_again(builder, "plan", "plan", "plans")
-    return plans_told(builder)
-
-
-def plans_told(builder: InsightBuilder) -> InsightContent:
-    """The insight on plans and promises whose findings are there already; adds their metrics."""
-    plan, promise = builder.facts.threads["plan"], builder.facts.threads["promise"]
-    never = plan.never + promise.never
-    traced = plan.traced + promise.traced
-    signals = builder.facts.signals
-    builder.measure(
-        plans=builder.by_person(list(signals["plan"].by_person)),
-        promises=builder.by_person(list(signals["promise"].by_person)),
-        never_mentioned_again=never,
-    )
-    total = f"{counted(plan.total, 'plan')} and {counted(promise.total, 'promise')}"
-    if not plan.total + promise.total:
-        return none_found(
-            builder,
-            "No plans or promises found",
-            NO_PLANS,
-            instead=(activity.hours, activity.busiest, activity.streak, activity.shares),
-        )
-    if not traced:
-        return builder.content(
-            f"{total}, too recent or too brief to follow",
-            "Whether they came to anything cannot be told: they name no subject that could return, "
-            "or the chat ends within a week of them.",
-        )
-    comes = "comes" if traced - never == 1 else "come"
-    later = "up again in a later conversation within 60 days. "
-    summary = f"Found were {total}. Of the {traced:,} that can be followed (they name a subject, "
-    summary += f"and a week of chat follows), {traced - never or 'none'} {comes} {later}"
-    if traced == 1:
-        summary = f"Found were {total}. The one that can be followed (it names a subject, and a "
-        summary += f"week of chat follows) {'does not come' if never else 'comes'} {later}"
-    summary += "What is not written about again may still have happened."
-    if traced < FEW:
-        return builder.content(f"{total}: {never or 'none'} never spoken of again", summary)
-    headline = f"{traced - never or 'None'} of {traced:,} plans and promises {comes} up again"
-    return builder.content(headline, summary)
-
-
-def story(facts: Facts) -> InsightContent:
-    """The periods of the chat by their subjects, the lasting ones, and the busiest time."""
-    builder = InsightBuilder(facts)
-    told = chapters.chapters(builder)
-    chapters.lasting_subjects(builder)
-    chapters.own_words(builder)
-    activity.busiest(builder)
-    chapters.chapter_metrics(builder, "chapters")
-    return builder.content(*story_verdict(builder, [each.subjects[0].word for each in told]))
-
-
-def story_verdict(builder: InsightBuilder, words: list[str]) -> tuple[str, str]:
-    """Headline and summary on subjects over time."""
-    when = builder.facts.activity
-    stays = builder.facts.chapters.lasting
-    if not words and stays:
-        return (
-            f"No period stands out; {quoted(stays[0].word)} runs through all of it",
-            "The same words return throughout; none is far commoner in one period than elsewhere.",
-        )
-    if not words:
-        return (
-            "Too little text for subjects of its own",
-            "No word is frequent enough in any period to stand for a subject.",
-        )
-    shown = words if len(words) <= 4 else [words[0], words[len(words) // 2], words[-1]]
-    headline = f"From {quoted(shown[0])} to {quoted(shown[-1])}"
-    if len(shown) == 1:
-        headline = f"It is about {quoted(shown[0])}"
-    periods = counted(builder.facts.chapters.periods, "period")
-    summary = (
-        f"{counted(when.days, 'day')} in {periods}: each is told by the words far commoner in "
-    )
-    summary += "it than in the rest of the chat, with the messages that hold them."
-    return headline, summary
+    told = [each for each in subjects.periods if each.subject is not None]
+    fullest = sorted(told, key=lambda each: -len(each.messages))[:PERIODS_SHOWN]
+    for each in told:
+        if each in fullest and each.subject is not None:
+            story.tell(
+                "{period}: “{word}” stands in {count} messages, in all the rest of the chat in "
+                "{rest}.",
+                each.subject.places,
+                period=Period(each.first, subjects.grain),
+                word=each.subject.word,
+                count=len(each.subject.places),
+                rest=each.subject.elsewhere,
+            )
+    return story.told("A word is counted once a message; those of most messages are left out.")

@@ -1,217 +1,397 @@
-"""The six insights of a romance, from facts."""
+"""The six insights of a romance. Each measured fact is told by one insight of all categories."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, time
+from itertools import groupby
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims import (
-    activity,
-    chapters,
-    questions,
-    rhythm,
-    tension,
-    threads,
-    warmth,
+from app.generation.offline.claims.story import Story, leads, ranked
+from app.generation.offline.language import Share
+from app.generation.offline.measures import rhythm
+from app.generation.offline.measures.facts import count_words
+
+RETURN_S, RETURNED_MIN = 3600, 3
+HALF_DAYS_MIN, HALF_MESSAGES_MIN = 14, 20
+RUN_MIN = 3
+TALKS_MIN, ASKED_MIN, HOURS_MIN, STREAK_MIN, GREETINGS_MIN = 5, 5, 30, 3, 3
+EVENTS_SHOWN = 5
+LATE_FROM, LATE_TO = 22, 6
+
+
+def affection(story: Story) -> InsightContent | None:
+    """The tender words of each, and how often they are returned."""
+    tender = sorted(story.chat.signals["affection"])
+    returned = _returned(story, tender)
+    story.measure(
+        affection=story.counts("affection"),
+        longing=story.counts("longing"),
+        returned_within_an_hour=round(len(returned) / len(tender), 2) if tender else None,
+    )
+    story.forms(
+        "affection",
+        lambda name, form, count, behind: story.tell(
+            "Of tender words and signs, {name} writes “{form}” most often: {count} times.",
+            behind,
+            headline="{name} says it with “{form}”, {count} times",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    story.forms(
+        "longing",
+        lambda name, form, count, behind: story.tell(
+            "{name} writes “{form}” {count} times.",
+            behind,
+            headline="“{form}”, {name} wrote {count} times",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    if story.is_shared and len(tender) >= RETURNED_MIN and returned:
+        story.tell(
+            "After {count} of {total} messages with tender words or signs somebody else sent one "
+            "within the hour.",
+            returned,
+            count=len(returned),
+            total=len(tender),
+        )
+    return story.told("Tender words and hearts are counted where they stand, whatever is meant.")
+
+
+def _returned(story: Story, positions: list[int]) -> list[int]:
+    """Those that another person returned in kind within an hour."""
+    chat = story.chat
+    found: list[int] = []
+    for place, at in enumerate(positions):
+        for later in positions[place + 1 :]:
+            if chat.at[later] - chat.at[at] > RETURN_S:
+                break
+            if chat.who[later] != chat.who[at]:
+                found.append(at)
+                break
+    return found
+
+
+def balance(story: Story) -> InsightContent | None:
+    """Who writes more words, asks more, has the last word, and writes on without an answer."""
+    facts, chat = story.facts, story.chat
+    waits = [rhythm.wait(chat, mine) for mine in facts.replies]
+    story.measure(
+        opened=story.by_person([len(mine) for mine in facts.openings]),
+        words=story.by_person([each.words for each in facts.people]),
+        median_reply_minutes=story.by_person(
+            [None if each is None else round(each.total_seconds() / 60, 1) for each in waits]
+        ),
+    )
+    if not story.is_shared:
+        return None
+    _words(story)
+    _compared(
+        story,
+        facts.questions.asked,
+        ASKED_MIN,
+        "{name} asked {count} questions, {other} {rest}.",
+    )
+    last = chat.by_person(talk[-1] for talk in chat.talks())
+    is_own_fact = list(map(len, last)) != list(map(len, facts.openings))
+    if len(chat.starts) >= TALKS_MIN and is_own_fact:
+        _compared(
+            story,
+            last,
+            TALKS_MIN,
+            "{name} wrote the last message of {count} of {total} conversations, {other} of {rest}.",
+        )
+    runs = [
+        places[0]
+        for _, group in groupby(range(len(chat.who)), key=lambda at: chat.who[at])
+        if len(places := list(group)) >= RUN_MIN
+    ]
+    _compared(
+        story,
+        chat.by_person(runs),
+        RUN_MIN,
+        "Three messages or more in a row: {name} {count} times, {other} {rest}.",
+    )
+    return story.told("Balance need not mean equal numbers.")
+
+
+def _words(story: Story) -> None:
+    facts = story.facts
+    first, second = sorted(range(len(facts.people)), key=lambda who: -facts.people[who].words)[:2]
+    one, two = facts.people[first], facts.people[second]
+    if two.words:
+        story.tell(
+            "{name} wrote {count} words, {other} {rest}; a message has {mean} and {other_mean} "
+            "words on average.",
+            [*one.own, *two.own],
+            headline="{name} wrote {share} of all words",
+            name=story.people[first],
+            other=story.people[second],
+            count=one.words,
+            rest=two.words,
+            mean=round(one.words / one.messages, 1),
+            other_mean=round(two.words / two.messages, 1),
+            share=Share(one.words, sum(each.words for each in facts.people)),
+        )
+
+
+def _compared(story: Story, own: list[list[int]], least: int, message: str) -> None:
+    """A count of one person beside that of the next."""
+    top, second = ranked(own)[:2]
+    if len(own[top]) >= least:
+        story.tell(
+            message,
+            [*own[top], *own[second]],
+            name=story.people[top],
+            other=story.people[second],
+            count=len(own[top]),
+            rest=len(own[second]),
+            total=sum(map(len, own)),
+        )
+
+
+def tension_and_repair(story: Story) -> InsightContent | None:
+    """What followed angry words, and silences that an apology ended."""
+    chat, events = story.chat, story.facts.events
+    waits = [
+        chat.between(each.angry[-1], each.apology)
+        for each in events.quarrels
+        if each.apology is not None
+    ]
+    hours = sorted(max(0.0, each.total_seconds() / 3600) for each in waits)
+    story.measure(
+        episodes=len(events.quarrels),
+        median_hours_to_calm=round(hours[len(hours) // 2], 1) if hours else None,
+        apologies=story.counts("apology"),
+    )
+    for each in events.quarrels[-EVENTS_SHOWN:]:
+        if each.apology is not None:
+            story.tell(
+                "{name} apologised on {day}, {span} after angry words: “{quote}”.",
+                [each.angry[0], each.apology],
+                headline="{name} apologised {span} after angry words",
+                name=story.name(each.apology),
+                day=chat.on(each.apology),
+                span=chat.between(each.angry[0], each.apology),
+                quote=story.quote(each.apology),
+            )
+    _returns(story)
+    story.forms(
+        "apology",
+        lambda name, form, count, behind: story.tell(
+            "Of words of apology, {name} writes “{form}” most often: {count} times.",
+            behind,
+            headline="{name} says sorry with “{form}”, {count} times",
+            name=name,
+            form=form,
+            count=count,
+        ),
+    )
+    return story.told("What set off a quarrel no list of words can tell: open the messages.")
+
+
+def _returns(story: Story) -> None:
+    """Silences that an apology ended."""
+    chat = story.chat
+    for at in story.facts.events.returns[-EVENTS_SHOWN:]:
+        start = chat.starts[chat.conversation[at]]
+        story.tell(
+            "After {span} of silence {name} wrote first on {day}, with an apology: “{quote}”.",
+            [start - 1, at],
+            headline="{name} ended a silence of {span} with an apology",
+            span=chat.between(start - 1, start),
+            name=story.name(at),
+            day=chat.on(at),
+            quote=story.quote(at),
+        )
+
+
+def rituals(story: Story) -> InsightContent | None:
+    """The longest run of days, greetings in the morning and at night, the fullest hour."""
+    chat = story.chat
+    first, last = rhythm.longest_streak(chat)
+    story.measure(
+        good_mornings=story.counts("morning"),
+        good_nights=story.counts("night"),
+        longest_streak_days=last - first + 1,
+    )
+    if last - first + 1 >= STREAK_MIN:
+        story.tell_n(
+            "On {n} day in a row at least two people wrote, from {since} to {until}.",
+            "On {n} days in a row at least two people wrote, from {since} to {until}.",
+            [at for at, day in enumerate(chat.day) if first <= day <= last],
+            n=last - first + 1,
+            since=date.fromordinal(first),
+            until=date.fromordinal(last),
+        )
+        story.head_n("{n} day in a row", "{n} days in a row, without a gap", n=last - first + 1)
+    _greetings(story)
+    by_hour = Counter(chat.hour)
+    if len(chat.hour) >= HOURS_MIN and leads(by_hour.values()):
+        hour, count = by_hour.most_common(1)[0]
+        story.tell(
+            "No hour is as full as that from {start} to {end}: {share} of the messages.",
+            [at for at, each in enumerate(chat.hour) if each == hour],
+            headline="Your hour: {start} to {end}",
+            start=time(hour),
+            end=time((hour + 1) % 24),
+            share=Share(count, len(chat.hour)),
+        )
+    return story.told("Hours are those of the chat's own clock.")
+
+
+_GREETINGS = (
+    (
+        "morning",
+        "Messages of good morning stand on {count} of {total} days; {name} wrote {mine} of {all}.",
+        "A good morning on {count} of {total} days",
+    ),
+    (
+        "night",
+        "Messages of good night stand on {count} of {total} days; {name} wrote {mine} of {all}.",
+        "A good night on {count} of {total} days",
+    ),
 )
-from app.generation.offline.claims.absence import none_found
-from app.generation.offline.claims.friendship import plans_told
-from app.generation.offline.claims.insight_builder import InsightBuilder
-from app.generation.offline.claims.prose import capital, counted, on_day, per_hundred, share
-from app.generation.offline.measures.facts import Facts
-
-EVEN = 0.08
-OPENED_MIN = 6
 
 
-def affection(facts: Facts) -> InsightContent:
-    """Affection and longing in words: by whom, returned how often, and how that changes."""
-    builder = InsightBuilder(facts)
-    love = warmth.givers(builder, "affection", "affectionate message")
-    longing = warmth.givers(builder, "longing", "message of longing", plural="messages of longing")
-    warmth.returned(builder, "affection", "affectionate messages")
-    warmth.shift(builder, "affection", "affection")
-    warmth.peak(builder, "affection", "affection")
-    warmth.givers(builder, "praise", "message with praise")
-    warmth.givers(builder, "thanks", "message with thanks")
-    back = round(love.returned / love.total, 2) if love.total else None
-    builder.measure(
-        affection=builder.by_person(list(love.by_person)),
-        longing=builder.by_person(list(longing.by_person)),
-        returned_within_an_hour=back,
+def _greetings(story: Story) -> None:
+    chat = story.chat
+    for signal, message, headline in _GREETINGS:
+        said = sorted(chat.signals[signal])
+        own = chat.by_person(said)
+        top = ranked(own)[0]
+        days = {chat.day[at] for at in said}
+        if len(days) >= GREETINGS_MIN:
+            story.tell(
+                message,
+                said,
+                headline=headline,
+                count=len(days),
+                total=len(set(chat.day)),
+                name=story.people[top],
+                mine=len(own[top]),
+                all=len(said),
+            )
+
+
+def plans_together(story: Story) -> InsightContent | None:
+    """Proposals for a day that somebody agreed to."""
+    chat, events = story.chat, story.facts.events
+    own = chat.by_person(each.at for each in events.promises)
+    proposed = chat.by_person(each.at for each in events.plans)
+    never = [each for each in events.promises if each.is_never]
+    story.measure(
+        plans=story.by_person([len(mine) for mine in proposed]),
+        promises=story.by_person([len(mine) for mine in own]),
+        never_mentioned_again=len(never),
     )
-    if not love.total:
-        return none_found(
-            builder,
-            "No affection in words that could be counted",
-            "No tender word or heart was found; affection may take other forms here.",
-            instead=(activity.streak, activity.hours, rhythm.pace, activity.shares),
+    for each in events.plans[-EVENTS_SHOWN:]:
+        story.tell(
+            "On {day} {name} proposed: “{quote}”. {other} agreed: “{reply}”.",
+            [each.at, each.other],
+            day=chat.on(each.at),
+            name=story.name(each.at),
+            other=story.name(each.other),
+            quote=story.quote(each.at),
+            reply=story.quote(each.other),
         )
-    top = max(range(len(builder.people)), key=lambda who: love.by_person[who])
-    headline = f"{builder.name(top)} says it more often: {love.by_person[top]:,} of "
-    headline += f"{counted(love.total, 'tender message')}"
-    if love.by_person[top] == love.total:
-        headline = f"{builder.name(top)} says it alone: {counted(love.total, 'tender message')}"
-    if builder.is_pair and abs(love.by_person[0] - love.by_person[1]) <= EVEN * love.total:
-        headline = (
-            f"You say it equally often: {love.by_person[0]:,} and {love.by_person[1]:,} times"
+    if events.plans:
+        story.head_n(
+            "{n} plan agreed on, of {day}",
+            "{n} plans agreed on, the last of {day}",
+            n=len(events.plans),
+            day=chat.on(events.plans[-1].at),
         )
-    summary = (
-        f"{counted(love.total, 'message')} of {facts.messages:,} with a tender word or a heart, "
+    return story.told("A plan proposes something together, names a day, and meets a yes.")
+
+
+def what_changes(story: Story) -> InsightContent | None:
+    """The earlier and the later half of the messages side by side."""
+    chat, middle = story.chat, story.chat.middle
+    early, late = range(middle), range(middle, len(chat.who))
+    weekly = _weekly(story, early, late)
+    story.measure(
+        messages_a_week={"earlier": weekly[0], "later": weekly[1]},
+        affection_a_hundred=_a_hundred(story, "affection"),
+        tension_a_hundred=_a_hundred(story, "tension"),
     )
-    summary += f"on {counted(love.days, 'day')}; {counted(longing.total, 'message')} of longing."
-    return builder.content(headline, summary)
-
-
-def balance(facts: Facts) -> InsightContent:
-    """How evenly the two write, open, ask and reply."""
-    builder = InsightBuilder(facts)
-    activity.shares(builder)
-    activity.words_each(builder)
-    rhythm.openings(builder)
-    rhythm.reply_times(builder)
-    questions.questions(builder)
-    rhythm.last_words(builder)
-    builder.measure(words=builder.by_person([each.words for each in facts.people]))
-    if len(builder.people) < 2:
-        return builder.content("Only one side writes", "There is nothing to weigh against.")
-    words = [each.words for each in facts.people]
-    opened = [each.opened for each in facts.rhythm.openers]
-    writes = max(range(len(words)), key=lambda who: words[who])
-    begins = max(range(len(opened)), key=lambda who: opened[who])
-    headline = f"{builder.name(writes)} writes more, {builder.name(begins)} begins more often"
-    if not builder.is_pair:
-        headline = f"{builder.name(writes)} writes most, {builder.name(begins)} begins most often"
-        if writes == begins:
-            headline = f"{builder.name(writes)} writes most and begins most often"
-    elif writes == begins:
-        headline = f"{builder.name(writes)} writes more and begins more often"
-    if sum(opened) < OPENED_MIN:
-        headline = f"{builder.name(writes)} wrote {share(words[writes], sum(words))} of the words"
-    elif builder.is_pair and _is_even(words):
-        headline = f"Equal in words; {builder.name(begins)} begins more often"
-        if _is_even(opened):
-            headline = "Close to balance, in words and in first moves"
-    elif builder.is_pair and _is_even(opened):
-        headline = f"{builder.name(writes)} writes more; first moves are shared"
-    summary = f"{builder.name(writes)} wrote {share(words[writes], sum(words))} of the words; "
-    summary += f"{builder.name(begins)} opened {share(opened[begins], sum(opened))} of "
-    summary += f"{counted(sum(opened), 'conversation')}."
-    return builder.content(headline, summary)
-
-
-def _is_even(values: list[int]) -> bool:
-    return abs(values[0] - values[1]) <= EVEN * sum(values)
-
-
-def tension_and_repair(facts: Facts) -> InsightContent:
-    """Passages of tension, conciliatory messages, and whether calm came back."""
-    builder = InsightBuilder(facts)
-    tension.tension(builder)
-    warmth.givers(builder, "repair", "conciliatory message")
-    warmth.shift(builder, "tension", "sharpness")
-    return tension.told(builder)
-
-
-def rituals(facts: Facts) -> InsightContent:
-    """Good mornings and good nights, the longest streak of days, and the usual hours."""
-    builder = InsightBuilder(facts)
-    morning = warmth.givers(builder, "morning", "good morning", plural="good mornings")
-    night = warmth.givers(builder, "night", "good night", plural="good nights")
-    warmth.returned(builder, "morning", "good mornings")
-    warmth.returned(builder, "night", "good nights")
-    warmth.shift(builder, "morning", "the good morning")
-    warmth.shift(builder, "night", "the good night")
-    activity.streak(builder)
-    activity.hours(builder)
-    builder.observations += facts.activity.active_days
-    builder.measure(
-        good_mornings=builder.by_person(list(morning.by_person)),
-        good_nights=builder.by_person(list(night.by_person)),
+    if min(len(early), len(late)) < HALF_MESSAGES_MIN or None in weekly:
+        return None
+    _changed(
+        story,
+        "Before {day} you wrote {before} messages a week, since then {since}.",
+        lambda half: float(weekly[0 if half is early else 1] or 0),
+        early,
+        late,
+        headline="{since} messages a week, {before} before {day}",
     )
-    days = facts.activity.active_days
-    summary = (
-        f"On {counted(days, 'day')} of writing, a good morning stands on {morning.days:,} and a "
+    _changed(
+        story,
+        "A message had {before} words on average before {day}, and {since} since.",
+        lambda half: round(count_words(chat, half) / len(half), 1),
+        early,
+        late,
     )
-    summary += f"good night on {night.days:,}."
-    hour = facts.activity.busiest_hour
-    if not builder.can_read:
-        summary = f"You wrote on {counted(days, 'day')} of {facts.activity.days:,}."
-        return builder.content(f"Your hour is {hour}:00", summary)
-    if morning.total + night.total < 3:
-        return builder.content(f"No greeting ritual; your hour is {hour}:00", summary)
-    often, what = max((morning.days, "good morning"), (night.days, "good night"))
-    if often == days:
-        return builder.content(f"A {what} on every one of your {days:,} days", summary)
-    return builder.content(f"A {what} on {share(often, days)} of your days", summary)
-
-
-def plans_together(facts: Facts) -> InsightContent:
-    """Plans and promises: who makes them, and which come up again later."""
-    builder = InsightBuilder(facts)
-    threads.makers(builder, "plan", "proposed", "thing to do together", "things to do together")
-    threads.followed_up(builder, "plan", "plan", "plans")
-    threads.never_again(builder, "plan", "plan", "plans")
-    threads.makers(builder, "promise", "made", "promise")
-    threads.followed_up(builder, "promise", "promise", "promises")
-    threads.never_again(builder, "promise", "promise", "promises")
-    warmth.shift(builder, "plan", "planning")
-    return plans_told(builder)
-
-
-def what_changes(facts: Facts) -> InsightContent:
-    """What differs between the earlier and the later half: amount, tone and subjects."""
-    builder = InsightBuilder(facts)
-    when = facts.activity
-    early_of, late_of = (sum(p.early for p in facts.people), sum(p.late for p in facts.people))
-    _amount(builder)
-    builder.is_lexical = True
-    for signal, noun in (
-        ("affection", "affection"),
-        ("laughter", "laughter"),
-        ("tension", "sharpness"),
-        ("longing", "longing"),
-        ("thanks", "thanking"),
-        ("plan", "planning"),
-    ):
-        warmth.shift(builder, signal, noun)
-    chapters.chapters(builder)
-    love, sharp = facts.signals["affection"], facts.signals["tension"]
-    builder.measure(
-        messages_a_week={"earlier": when.early_a_week, "later": when.late_a_week},
-        affection_a_hundred=_halves(love.early, early_of, love.late, late_of),
-        tension_a_hundred=_halves(sharp.early, early_of, sharp.late, late_of),
+    _changed(
+        story,
+        "A conversation had {before} messages on average before {day}, and {since} since.",
+        lambda half: round(len(half) / len({chat.conversation[at] for at in half}), 1),
+        early,
+        late,
     )
-    if when.early_a_week is None or when.late_a_week is None:
-        return builder.content(
-            "Too short a time to see change",
-            f"The chat covers {counted(when.days, 'day')}; a comparison needs at least two weeks "
-            "on either side of its middle.",
-        )
-    before, since = when.early_a_week, when.late_a_week
-    headline = f"You write about as much as before: {since:.0f} messages a week"
-    if since > 1.25 * before:
-        headline = f"You write more: {since:.0f} messages a week, {before:.0f} before"
-    elif since < 0.8 * before:
-        headline = f"You write less: {since:.0f} messages a week, {before:.0f} before"
-    return builder.content(
-        headline,
-        f"The two halves of the chat, parted on {on_day(when.middle_on)}, side by side."
-        + (f" {_tone(love.early, early_of, love.late, late_of)}" if love.total else ""),
+    _changed(
+        story,
+        "Between 22 and 6 o'clock fell {before} of the messages before {day}, and {since} since.",
+        lambda half: Share(sum(not LATE_TO <= chat.hour[at] < LATE_FROM for at in half), len(half)),
+        early,
+        late,
     )
+    return story.told("Both halves have about as many messages, parted between two days.")
 
 
-def _halves(early: int, early_of: int, late: int, late_of: int) -> dict[str, float | None]:
-    return {"earlier": per_hundred(early, early_of), "later": per_hundred(late, late_of)}
+def _weekly(story: Story, early: range, late: range) -> list[float | None]:
+    """Messages a week in both halves; None below two weeks."""
+    chat, middle = story.chat, story.chat.middle
+    days = [
+        (chat.day[middle] if late else chat.day[-1]) - chat.day[0],
+        chat.day[-1] - chat.day[min(middle, len(chat.day) - 1)] + 1,
+    ]
+    return [
+        round(len(half) / length * 7, 1) if length >= HALF_DAYS_MIN else None
+        for half, length in zip((early, late), days, strict=True)
+    ]
 
 
-def _tone(early: int, early_of: int, late: int, late_of: int) -> str:
-    before, since = per_hundred(early, early_of), per_hundred(late, late_of)
-    return capital(f"tender messages: {before:g} in a hundred before, {since:g} since.")
-
-
-def _amount(builder: InsightBuilder) -> None:
-    when = builder.facts.activity
-    builder.observations += builder.facts.messages // 20
-    if when.early_a_week is None or when.late_a_week is None:
+def _changed(
+    story: Story,
+    message: str,
+    measure: Callable[[range], object],
+    early: range,
+    late: range,
+    headline: str | None = None,
+) -> None:
+    before, since = measure(early), measure(late)
+    if story.language.shown(before) == story.language.shown(since):
         return
-    claim = f"Before {on_day(when.middle_on)} you wrote {when.early_a_week:.0f} messages a week, "
-    claim += f"since then {when.late_a_week:.0f}."
-    people = builder.facts.people
-    builder.add(claim, [n for each in people[:3] for n in (each.first, each.last)])
+    story.tell(
+        message,
+        [early[0], early[-1], late[0], late[-1]],
+        headline=headline,
+        before=before,
+        since=since,
+        day=story.chat.on(late[0]),
+    )
+
+
+def _a_hundred(story: Story, signal: str) -> dict[str, float | None]:
+    """Messages with a signal in a hundred, in both halves."""
+    early, late = story.halves(story.chat.signals[signal])
+    middle = story.chat.middle
+    rest = len(story.chat.who) - middle
+    return {
+        "earlier": round(100 * len(early) / middle, 1) if middle else 0.0,
+        "later": round(100 * len(late) / rest, 1) if rest else 0.0,
+    }

@@ -1,170 +1,273 @@
-"""The six insights of a working group, from facts."""
+"""The six insights of a working group. Each measured fact is told by one insight of all."""
 
 from app.catalog.content import InsightContent
-from app.generation.offline.claims import activity, chapters, questions, rhythm, threads, warmth
-from app.generation.offline.claims.absence import none_found
-from app.generation.offline.claims.friendship import pace_verdict, story_verdict
-from app.generation.offline.claims.insight_builder import InsightBuilder
-from app.generation.offline.claims.prose import counted, lasting, minutes, on_day, share
-from app.generation.offline.measures.facts import Facts
+from app.generation.offline.claims.story import Story, leads, ranked
+from app.generation.offline.language import Period, Share, Weekday
+from app.generation.offline.measures import rhythm
+from app.generation.offline.measures.events import Pair
+from app.generation.offline.measures.transcript import SECONDS_A_DAY
 
-INSTEAD = (questions.questions, activity.shares, activity.after_hours, rhythm.pace)
+EVENTS_SHOWN, THEMES_SHOWN = 6, 3
+MESSAGES_MIN, HALF_MIN, REPLIES_MIN, DAYS_MIN = 20, 20, 5, 14
+SHIFT_MIN = 0.05
+SLOW_S, PACE_RATIO = 3600, 1.2
+WORK_HOURS, WEEKEND = range(8, 18), (5, 6)
 
 
-def decisions(facts: Facts) -> InsightContent:
-    """Messages that state a decision: by whom, when most, and which come up again."""
-    builder = InsightBuilder(facts)
-    made, found = facts.signals["decision"], facts.threads["decision"]
-    threads.makers(builder, "decision", "stated", "decision", "decisions")
-    threads.latest(builder, "decision", "decision")
-    threads.followed_up(builder, "decision", "decision", "decisions")
-    threads.never_again(builder, "decision", "decision", "decisions")
-    warmth.peak(builder, "decision", "decisions")
-    threads.ignored(builder, "decision", "decision", "decisions")
-    builder.is_lexical = True
-    builder.measure(
-        decisions=builder.by_person(list(made.by_person)),
-        taken_up_again=found.came_up,
-        last_decision=found.last_on,
+def decisions(story: Story) -> InsightContent | None:
+    """Decisions in words that somebody agreed to."""
+    made = story.facts.events.decisions
+    own = story.chat.by_person(each.at for each in made)
+    story.measure(
+        decisions=story.by_person([len(mine) for mine in own]),
+        taken_up_again=story.facts.events.taken_up,
+        last_decision=story.chat.on(made[-1].at).isoformat() if made else None,
     )
-    if not made.total or found.last_on is None:
-        return none_found(
-            builder,
-            "No decision is stated here",
-            "No message says that something was decided.",
-            instead=INSTEAD,
+    _told(story, made, "Decided on {day}, in the words of {name}: “{quote}”. {other}: “{reply}”.")
+    if made:
+        story.head_n(
+            "{n} decision with a yes to it, of {day}",
+            "{n} decisions with a yes to them, the last of {day}",
+            n=len(made),
+            day=story.chat.on(made[-1].at),
         )
-    top = max(range(len(builder.people)), key=lambda who: made.by_person[who])
-    part = share(made.by_person[top], made.total)
-    headline = f"{builder.name(top)} states {part} of {counted(made.total, 'decision')}"
-    if made.by_person[top] == made.total:
-        headline = f"{counted(made.total, 'decision')}, stated by {builder.name(top)} alone"
-    put = "puts" if made.total == 1 else "put"
-    summary = f"{counted(made.total, 'message')} {put} a decision into words, the last on "
-    summary += f"{on_day(found.last_on)}."
-    if found.traced:
-        followed = counted(found.traced, "decision")
-        summary += f" Of {followed} whose subject can be followed, {found.came_up or 'none'} came "
-        summary += "up again."
-    return builder.content(headline, summary)
+    return story.told("A decision counts where it is put into words and somebody agrees.")
 
 
-def action_items(facts: Facts) -> InsightContent:
-    """Tasks taken on and requested: by whom, and which were mentioned again or ignored."""
-    builder = InsightBuilder(facts)
-    asked, taken, done = (facts.signals[name] for name in ("request", "promise", "done"))
-    threads.makers(builder, "promise", "took on", "task", "tasks")
-    threads.makers(builder, "request", "made", "request", "requests")
-    threads.never_again(builder, "promise", "task taken on", "tasks taken on")
-    threads.followed_up(builder, "promise", "task taken on", "tasks taken on")
-    threads.ignored(builder, "request", "request", "requests")
-    warmth.givers(
-        builder,
-        "done",
-        "message reporting something done",
-        plural="messages reporting something done",
+def action_items(story: Story) -> InsightContent | None:
+    """What was asked for by a day and reported done."""
+    chat, tasks = story.chat, story.facts.events.tasks
+    promises = [each.at for each in story.facts.events.promises]
+    story.measure(
+        requested=story.counts("request"),
+        taken_on=story.by_person([len(mine) for mine in chat.by_person(promises)]),
+        reported_done=story.counts("done"),
     )
-    threads.latest(builder, "promise", "took on")
-    builder.measure(
-        requested=builder.by_person(list(asked.by_person)),
-        taken_on=builder.by_person(list(taken.by_person)),
-        reported_done=builder.by_person(list(done.by_person)),
+    _told(
+        story,
+        tasks,
+        "{name} asked on {day}: “{quote}”. {other} reported on {later}: “{reply}”.",
     )
-    if not asked.total + taken.total:
-        return none_found(
-            builder,
-            "No tasks are given or taken here",
-            "No message asks for something to be done, or takes it on.",
-            instead=INSTEAD,
+    if tasks:
+        story.head_n(
+            "{n} request with a day, reported done",
+            "{n} requests with a day, reported done",
+            n=len(tasks),
         )
-    found = facts.threads["promise"]
-    headline = f"{counted(asked.total, 'request')}, {taken.total or 'none'} taken on, "
-    headline += f"{done.total or 'none'} reported done"
-    summary = "The tasks taken on name no subject that could be followed through the chat."
-    if found.traced:
-        summary = f"Tasks taken on whose subject can be followed: {found.traced:,}. "
-        summary += f"Reported done with the same words: {found.done or 'none'}; never mentioned "
-        summary += f"again: {found.never or 'none'}."
-    return builder.content(headline, summary)
+    return story.told("Told is what somebody asked for by a day and another reported as done.")
 
 
-def blockers(facts: Facts) -> InsightContent:
-    """Reported trouble: by whom, how soon answered, and what became of it."""
-    builder = InsightBuilder(facts)
-    blocked, found = facts.signals["blocker"], facts.threads["blocker"]
-    threads.makers(builder, "blocker", "reported", "blocker", "blockers")
-    threads.answered(builder, "blocker", "blocker", "blockers")
-    threads.ignored(builder, "blocker", "blocker", "blockers")
-    threads.followed_up(builder, "blocker", "blocker", "blockers")
-    threads.never_again(builder, "blocker", "blocker", "blockers")
-    warmth.peak(builder, "blocker", "trouble")
-    warmth.shift(builder, "blocker", "trouble")
-    threads.latest(builder, "blocker", "blocker")
-    builder.is_lexical = True
-    builder.measure(
-        blockers=builder.by_person(list(blocked.by_person)),
-        median_answer_minutes=minutes(blocked.median_answer_s),
-        unanswered=found.unanswered,
+def blockers(story: Story) -> InsightContent | None:
+    """Trouble that was reported, and later reported solved."""
+    chat, solved = story.chat, story.facts.events.troubles
+    trouble = sorted(chat.signals["blocker"])
+    answers = [(at, chat.reply(at)) for at in trouble]
+    waits = sorted(chat.at[reply] - chat.at[at] for at, reply in answers if reply is not None)
+    alone = [
+        at for at, reply in answers if reply is None and chat.at[-1] - chat.at[at] > SECONDS_A_DAY
+    ]
+    story.measure(
+        blockers=story.counts("blocker"),
+        median_answer_minutes=round(waits[len(waits) // 2] / 60, 1) if waits else None,
+        unanswered=len(alone),
     )
-    if not blocked.total:
-        return none_found(
-            builder,
-            "Nothing is reported blocked",
-            "No message says that something is stuck, late or broken.",
-            instead=INSTEAD,
+    _told(
+        story,
+        solved,
+        "{name} reported on {day}: “{quote}”. Solved {span} later, by the words of {other}: "
+        "“{reply}”.",
+    )
+    if solved:
+        story.head_n(
+            "{n} trouble reported, and reported solved",
+            "{n} troubles reported, and reported solved",
+            n=len(solved),
         )
-    alone = found.unanswered or "none"
-    headline = f"{counted(blocked.total, 'blocker')} reported, {alone} without an answer"
-    verb = "says" if blocked.total == 1 else "say"
-    summary = f"{counted(blocked.total, 'message')} of {facts.messages:,} {verb} that something is "
-    summary += "stuck, late or broken."
-    if blocked.median_answer_s is not None:
-        summary += f" Somebody else wrote after {lasting(blocked.median_answer_s)} (median)."
-    return builder.content(headline, summary)
+    return story.told("Told is trouble that a later message on the same thing calls solved.")
 
 
-def workload(facts: Facts) -> InsightContent:
-    """Who writes and takes on how much, and how much of it outside working hours."""
-    builder = InsightBuilder(facts)
-    activity.shares(builder)
-    activity.after_hours(builder)
-    threads.makers(builder, "promise", "took on", "task", "tasks")
-    activity.quieter(builder)
-    activity.hours(builder)
-    activity.busiest(builder)
-    builder.measure(messages=builder.by_person([each.messages for each in facts.people]))
-    people = facts.people
-    outside = sum(each.outside for each in people)
-    late = max(range(len(people)), key=lambda who: people[who].outside)
-    headline = f"{share(outside, facts.messages)} of messages fall outside working hours"
-    if not outside:
-        headline = "All within working hours"
-    if outside == facts.messages:
-        headline = "Every message falls outside working hours"
-    part = share(people[0].messages, facts.messages)
-    summary = f"{builder.name(0)} writes most ({part} of the messages)"
-    if len(people) == 1:
-        summary = f"{builder.name(0)} writes alone"
-    if 0 < outside < facts.messages and len(people) > 1:
-        summary += f"; outside Monday to Friday, 8:00 to 18:00, {builder.name(late)} does, with "
-        summary += f"{people[late].outside:,}"
-    return builder.content(headline, f"{summary}. Messages measure writing, not work.")
+def _told(story: Story, pairs: list[Pair], message: str) -> None:
+    chat = story.chat
+    for each in pairs[-EVENTS_SHOWN:]:
+        story.tell(
+            message,
+            [each.at, each.other],
+            day=chat.on(each.at),
+            later=chat.on(each.other),
+            span=chat.between(each.at, each.other),
+            name=story.name(each.at),
+            other=story.name(each.other),
+            quote=story.quote(each.at),
+            reply=story.quote(each.other),
+        )
 
 
-def response_flow(facts: Facts) -> InsightContent:
-    """How fast each person replies, and which questions and requests stayed open."""
-    builder = InsightBuilder(facts)
-    rhythm.reply_times(builder)
-    questions.questions(builder)
-    threads.ignored(builder, "request", "request", "requests")
-    return builder.content(*pace_verdict(builder))
+def workload(story: Story) -> InsightContent | None:
+    """How much is written outside working hours, by whom, and how that changed."""
+    chat, total = story.chat, story.facts.messages
+    outside = [at for at in range(total) if _is_outside(story, at)]
+    own = chat.by_person(outside)
+    story.measure(
+        messages=story.by_person([each.messages for each in story.facts.people]),
+        after_hours_share=round(len(outside) / total, 3),
+        after_hours=story.by_person([len(mine) for mine in own]),
+    )
+    if total < MESSAGES_MIN:
+        return None
+    story.tell(
+        "{count} of {total} messages ({share}) were written outside Monday to Friday, 8 to 18 "
+        "o'clock.",
+        outside or [0, total - 1],
+        headline="{share} of the messages fall outside working hours",
+        count=len(outside),
+        total=total,
+        share=Share(len(outside), total),
+    )
+    if story.is_shared and outside:
+        top, second = ranked(own)[:2]
+        story.tell(
+            "Of {name}'s {total} messages {count} fall there, of {other}'s {other_total} {rest}.",
+            [*own[top], *own[second]],
+            name=story.people[top],
+            other=story.people[second],
+            total=story.facts.people[top].messages,
+            other_total=story.facts.people[second].messages,
+            count=len(own[top]),
+            rest=len(own[second]),
+        )
+    _workload_change(story, outside)
+    if chat.day[-1] - chat.day[0] >= DAYS_MIN:
+        weekdays = [[at for at in range(total) if chat.weekday(at) == day] for day in range(7)]
+        top = ranked(weekdays)[0]
+        if leads(map(len, weekdays)):
+            story.tell(
+                "No day of the week is as full as {weekday}: {share} of the messages.",
+                weekdays[top],
+                weekday=Weekday(top),
+                share=Share(len(weekdays[top]), total),
+            )
+    return story.told("Messages measure writing, not work.")
 
 
-def themes(facts: Facts) -> InsightContent:
-    """The subjects of the periods, the lasting ones, and words that are one person's own."""
-    builder = InsightBuilder(facts)
-    told = chapters.chapters(builder)
-    chapters.lasting_subjects(builder)
-    chapters.own_words(builder)
-    chapters.chapter_metrics(builder, "periods")
-    return builder.content(*story_verdict(builder, [each.subjects[0].word for each in told]))
+def _is_outside(story: Story, at: int) -> bool:
+    return story.chat.hour[at] not in WORK_HOURS or story.chat.weekday(at) in WEEKEND
+
+
+def _workload_change(story: Story, outside: list[int]) -> None:
+    early, late = story.halves(outside)
+    middle, total = story.chat.middle, story.facts.messages
+    if not story.has_halves or min(middle, total - middle) < HALF_MIN:
+        return
+    before, since = Share(len(early), middle), Share(len(late), total - middle)
+    if abs(before.part / before.whole - since.part / since.whole) >= SHIFT_MIN:
+        story.tell(
+            "That part was {before} before {day}, and is {since} since.",
+            outside,
+            before=before,
+            since=since,
+            day=story.chat.on(middle),
+        )
+
+
+def response_flow(story: Story) -> InsightContent | None:
+    """Who lets others wait, when answers are slow, and who answers whom."""
+    chat, replies, asked = story.chat, story.facts.replies, story.facts.questions
+    waits = [rhythm.wait(chat, mine) for mine in replies]
+    story.measure(
+        median_reply_minutes=story.by_person(
+            [None if each is None else round(each.total_seconds() / 60, 1) for each in waits]
+        ),
+        questions=story.by_person([len(mine) for mine in asked.asked]),
+        questions_left_open=len(asked.open),
+    )
+    every = sorted(at for mine in replies for at in mine)
+    if len(every) < REPLIES_MIN:
+        return None
+    slow = [at for at in every if chat.at[at] - chat.at[at - 1] > SLOW_S]
+    own = chat.by_person(slow)
+    top = next((who for who in ranked(own) if len(replies[who]) >= REPLIES_MIN), 0)
+    longest = max(own[top], key=lambda at: chat.at[at] - chat.at[at - 1], default=None)
+    if longest is not None:
+        story.tell(
+            "{name} let {count} of {total} replies wait for more than an hour, the longest {span}, "
+            "until {day}.",
+            [longest - 1, *own[top]],
+            headline="{name} took more than an hour for {count} of {total} replies",
+            name=story.people[top],
+            count=len(own[top]),
+            total=len(replies[top]),
+            span=chat.between(longest - 1, longest),
+            day=chat.on(longest),
+        )
+    _hours(story, every)
+    if story.is_crowd:
+        _who_answers_whom(story, every)
+    return story.told("Waits count within a conversation: not over six hours of silence.")
+
+
+def _hours(story: Story, every: list[int]) -> None:
+    """Replies in working hours beside those outside."""
+    outside = [at for at in every if _is_outside(story, at)]
+    inside = [at for at in every if not _is_outside(story, at)]
+    work, rest = rhythm.wait(story.chat, inside), rhythm.wait(story.chat, outside)
+    if work is None or rest is None or min(len(inside), len(outside)) < REPLIES_MIN:
+        return
+    if max(work, rest) >= PACE_RATIO * min(work, rest):
+        story.tell(
+            "Monday to Friday, 8 to 18 o'clock, half of all replies came within {span}, at other "
+            "times within {other}.",
+            [*inside, *outside],
+            headline="Replies take {span} in working hours, {other} outside",
+            span=work,
+            other=rest,
+        )
+
+
+def _who_answers_whom(story: Story, every: list[int]) -> None:
+    chat = story.chat
+    pairs: dict[tuple[int, int], list[int]] = {}
+    for at in every:
+        pairs.setdefault((chat.who[at], chat.who[at - 1]), []).append(at)
+    (who, whom), places = max(pairs.items(), key=lambda each: len(each[1]))
+    if not leads(map(len, pairs.values())):
+        return
+    story.tell(
+        "{name} replied to {other} {count} times, more often than anybody to anybody else.",
+        places,
+        headline="{name} replies to {other} most: {count} times",
+        name=story.people[who],
+        other=story.people[whom],
+        count=len(places),
+    )
+
+
+def themes(story: Story) -> InsightContent | None:
+    """Words of most parts of the chat, and words that are one person's own."""
+    subjects = story.facts.subjects
+    busiest = max(subjects.periods, key=lambda each: len(each.messages))
+    story.measure(
+        periods=len(subjects.periods),
+        busiest_period=story.language.shown(Period(busiest.first, subjects.grain)),
+        lasting_subjects=[each.word for each in subjects.lasting],
+    )
+    for each in subjects.lasting[:THEMES_SHOWN]:
+        story.tell(
+            "“{word}” stands in {count} messages, and in most of the {periods} parts of the chat.",
+            each.places,
+            headline="“{word}” runs through most of the chat: {count} messages",
+            word=each.word,
+            count=len(each.places),
+            periods=len(subjects.periods),
+        )
+    for who, own in enumerate(subjects.own[:THEMES_SHOWN]):
+        for each in own:
+            story.tell(
+                "{name} writes “{word}” in {count} messages, everybody else together in {rest}.",
+                each.places,
+                headline="“{word}” is {name}'s word: {count} times",
+                name=story.people[who],
+                word=each.word,
+                count=len(each.places),
+                rest=each.elsewhere,
+            )
+    return story.told("Words are counted, once a message; what they mean is not judged.")

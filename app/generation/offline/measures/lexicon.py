@@ -17,19 +17,15 @@ SECOND_LANGUAGE_SHARE = 0.62
 _PREFIX_MIN = 3
 _LAUGHTER = re.compile(
     r"(?:a?(?:h[aeiouä]){2,}h?|(?:j[aei]){2,}j?|(?:x[ae]){2,}|(?:ах|ха|хи){2,}х?|(?:ah){2,}a?"
-    r"|k{3,}|(?:rs){2,}|l+o+l+|lmf?ao+|r+o+f+l+|xd+|w{4,}|ㅋㅋ|ㅎㅎ|哈哈|呵呵|笑|ههه+|הההה*)"
+    r"|k{3,}|(?:rs){2,}|l+o+l+|lmf?ao+|mdr+|r+o+f+l+|xd+|w{4,}|ㅋㅋ|ㅎㅎ|哈哈|呵呵|笑|ههه+|הההה*)"
 )
-
+CUE = "cue "
+"""What the names of cues begin with: phrases of `measures/events.py`, no signals."""
 IDIOM = ""
 """What `idioms` of a word list stand for: words that look like a signal and are none."""
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A signal in a message; `at` is the position of its first word, -1 for an emoji."""
-
-    signal: str
-    at: int
+Span = tuple[str, int, int]
+"""A signal, and the words it takes: from one to before another; -1 and 0 of an emoji."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,6 @@ class _Entry:
     signal: str
     rest: list[str]
     is_opening: bool
-    is_starred: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +55,61 @@ class _Tables:
     common: frozenset[str]
     negations: frozenset[str]
     phrases: Mapping[str, tuple[str, ...]]
+    nothing: frozenset[str]
+    cue_words: frozenset[str]
+    weekdays: tuple[str, ...]
     whole: Mapping[str, Sequence[_Entry]]
     prefixes: Mapping[str, Sequence[_Entry]]
     endings: Mapping[str, Sequence[_Entry]]
 
 
 class Lexicon:
-    """Finds signals (affection, a promise, …) in the words of a message."""
+    """Finds signals (affection, a promise, …) and cues in the words of a message."""
 
     def __init__(self, languages: Sequence[str]) -> None:
         self.languages = tuple(languages)
-        tables = _tables(self.languages)
+        self._tables = tables = _tables(self.languages)
         self.common, self.phrases = tables.common, tables.phrases
-        self._tables = tables
+        self.nothing, self.weekdays = tables.nothing, tables.weekdays
+        self.cue_words = tables.cue_words
         # Of this chat alone: no word of it outlives its measuring.
         self._known: dict[str, _Openings | None] = {}
 
-    def hits(self, words: list[str]) -> list[Hit]:
-        """The signals of a message, each once, in order of appearance.
-
-        Of two phrases, one of which lies within the other, only the longer counts: "well done"
-        reports nothing done.
-        """
-        found: list[tuple[str, int, int]] = []
-        known, negations = self._known, self._tables.negations
+    def spans(self, words: list[str]) -> list[Span]:
+        """Every phrase that is said word by word, whatever stands around it."""
+        found: list[Span] = []
+        known, last = self._known, len(words) - 1
         for at, word in enumerate(words):
             openings = known[word] if word in known else self._look_up(word)
-            if openings is None or (at and words[at - 1] in negations):
+            if openings is None:
                 continue
             for signal in openings.alone:
                 found.append((signal, at, at + 1))
             if at == 0:
                 found += [(signal, 0, 1) for signal in openings.first]
-            if at + 1 < len(words) and (openings.phrases or openings.loose):
-                _follow(openings, words, at, found)
-        if len(found) > 1:
-            found = _longest(found)
-        signals: dict[str, int] = {}
-        for signal, at, _ in found:
-            if signal:
-                signals.setdefault(signal, at)
-        return [Hit(signal, at) for signal, at in signals.items()]
+            if at < last and (openings.phrases or openings.loose):
+                for entry in (*openings.phrases.get(words[at + 1], ()), *openings.loose):
+                    stop = at + 1 + len(entry.rest)
+                    if not (entry.is_opening and at) and _is_said(entry.rest, words[at + 1 : stop]):
+                        found.append((entry.signal, at, stop))
+        return found
+
+    def signals(self, words: list[str], spans: Sequence[Span]) -> dict[str, int]:
+        """Signals by the word they begin at; undone by a negation, an idiom, a longer phrase."""
+        told = [one for one in spans if not one[0].startswith(CUE)]
+        found: dict[str, int] = {}
+        for signal, start, stop in told:
+            is_within = len(told) > 1 and any(
+                begin <= start and stop <= end and (end - begin > stop - start or other == IDIOM)
+                for other, begin, end in told
+            )
+            is_negated = start and words[start - 1] in self._tables.negations
+            if signal and not is_within and not is_negated:
+                found.setdefault(signal, start)
+        return found
 
     def is_signal(self, word: str) -> bool:
-        """Whether the word by itself is a signal, wherever it stands."""
+        """Whether the word by itself is a signal or a cue, wherever it stands."""
         openings = self._known[word] if word in self._known else self._look_up(word)
         return openings is not None and any(openings.alone)
 
@@ -114,15 +120,13 @@ class Lexicon:
             entries += tables.prefixes.get(word[:length], ())
             entries += tables.endings.get(word[-length:], ())
         if _LAUGHTER.fullmatch(word):
-            entries.append(_Entry("laughter", [], is_opening=False, is_starred=False))
-        phrases: dict[str, list[_Entry]] = {}
-        loose: list[_Entry] = []
-        for entry in entries:
-            if entry.rest and "*" in entry.rest[0]:
-                loose.append(entry)
-            elif entry.rest:
-                phrases.setdefault(entry.rest[0], []).append(entry)
+            entries.append(_Entry("laughter", [], is_opening=False))
         alone = [entry for entry in entries if not entry.rest]
+        phrases: dict[str, list[_Entry]] = {}
+        loose = [entry for entry in entries if entry.rest and "*" in entry.rest[0]]
+        for entry in entries:
+            if entry.rest and "*" not in entry.rest[0]:
+                phrases.setdefault(entry.rest[0], []).append(entry)
         self._known[word] = openings = (
             _Openings(
                 alone=tuple(each.signal for each in alone if not each.is_opening),
@@ -144,65 +148,53 @@ def _tables(languages: tuple[str, ...]) -> _Tables:
         signal: tuple(phrase for each in lists for phrase in each["signals"][signal])
         for signal in _signals()
     }
+    said = [(signal, phrase) for signal, each in phrases.items() for phrase in each]
+    said += [(IDIOM, phrase) for each in lists for phrase in each["idioms"]]
+    said += [
+        (CUE + cue, phrase)
+        for each in lists
+        for cue, told in each["cues"].items()
+        for phrase in told
+    ]
     whole: dict[str, list[_Entry]] = {}
     prefixes: dict[str, list[_Entry]] = {}
     endings: dict[str, list[_Entry]] = {}
-    idioms = (phrase for each in lists for phrase in each["idioms"])
-    said = [(signal, phrase) for signal, each in phrases.items() for phrase in each]
-    for signal, phrase in [*said, *((IDIOM, phrase) for phrase in idioms)]:
+    for signal, phrase in said:
         first, *rest = phrase.lower().removeprefix("^").split()
         table = whole
-        if first.endswith("*"):
-            table = prefixes
-        elif first.startswith("*"):
-            table = endings
-        starred = any("*" in word for word in rest)
-        entry = _Entry(signal, rest, is_opening=phrase.startswith("^"), is_starred=starred)
+        if "*" in first:
+            table = prefixes if first.endswith("*") else endings
+        entry = _Entry(signal, rest, is_opening=phrase.startswith("^"))
         table.setdefault(first.strip("*"), []).append(entry)
     return _Tables(
         common=frozenset(word for each in lists for word in each["common"]),
         negations=frozenset(word for each in lists for word in each["negation"]),
         phrases=phrases,
+        nothing=frozenset(word for each in lists for word in each["cues"].get("nothing", ())),
+        cue_words=frozenset(
+            word for signal, phrase in said if signal.startswith(CUE) for word in phrase.split()
+        ),
+        weekdays=tuple(lists[0]["cues"].get("weekdays", ())) if lists else (),
         whole=whole,
         prefixes=prefixes,
         endings=endings,
     )
 
 
-def _follow(
-    openings: _Openings, words: list[str], at: int, found: list[tuple[str, int, int]]
-) -> None:
-    """Adds the phrases that begin with the word at `at` and are said to their end."""
-    entries = openings.phrases.get(words[at + 1], ())
-    for entry in (*entries, *openings.loose) if openings.loose else entries:
-        rest = entry.rest
-        after = words[at + 1 : at + 1 + len(rest)]
-        if after == rest or (entry.is_starred and _is_said(rest, after)):
-            found.append((entry.signal, at, at + 1 + len(rest)))
-
-
 def _is_said(rest: list[str], after: list[str]) -> bool:
-    return len(rest) == len(after) and all(
-        pattern == word or (pattern.endswith("*") and word.startswith(pattern[:-1]))
-        for pattern, word in zip(rest, after, strict=True)
+    return rest == after or (
+        len(rest) == len(after)
+        and any("*" in pattern for pattern in rest)
+        and all(
+            pattern == word or (pattern.endswith("*") and word.startswith(pattern[:-1]))
+            for pattern, word in zip(rest, after, strict=True)
+        )
     )
 
 
-def _longest(found: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """The hits that lie within no longer one, and within no idiom."""
-    return [
-        (signal, start, stop)
-        for signal, start, stop in found
-        if not any(
-            begin <= start and stop <= end and (end - begin > stop - start or other == IDIOM)
-            for other, begin, end in found
-        )
-    ]
-
-
-def emoji_signals(text: str) -> set[str]:
-    """The signals of the emoji in `text`."""
-    return {_emoji()[mark] for mark in _emoji_pattern().findall(text)}
+def emoji_signals(text: str) -> list[tuple[str, str]]:
+    """The signs in `text` that are a signal, with it, in order."""
+    return [(_emoji()[mark], mark) for mark in _emoji_pattern().findall(text)]
 
 
 def spoken_languages(frequency: Mapping[str, int]) -> tuple[str, ...]:
@@ -231,6 +223,7 @@ def _list(language: str) -> Mapping[str, Any]:
         "negation": content["negation"].split(),
         "idioms": content.get("idioms", ()),
         "signals": content["signals"],
+        "cues": content.get("cues", {}),
     }
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from app.chats.quantiles import median
-
 Item = TypeVar("Item")
 
 
@@ -16,9 +14,3 @@ def spread_over(items: Sequence[Item], count: int) -> tuple[Item, ...]:
         return (items[len(items) // 2],)
     step = (len(items) - 1) / (count - 1)
     return tuple(items[round(place * step)] for place in range(count))
-
-
-def median_of(values: Sequence[float]) -> float | None:
-    """The median, rounded to a tenth; None of nothing."""
-    middle = median(values)
-    return None if middle is None else round(float(middle), 1)
