@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from app.catalog.categories import CATEGORIES, Category
-from app.catalog.content import InsightContent
+from app.catalog.content import InsightContent, NothingToSay
 from app.chats.blocks import decode_block
 from app.chats.message import Message
 from app.chats.pictures import draw
@@ -58,7 +58,7 @@ def snapshot() -> dict[str, bytes]:
         "categories": [_category(category) for category in CATEGORIES.values()],
         "jobs": [_job(insights)],
     }
-    evidence = [content for _, _, content in insights]
+    evidence = [content for _, _, content in insights if isinstance(content, InsightContent)]
     return {
         "chat.json": _encoded(sample),
         "pictures.json": _encoded(draw(messages, None, None).model_dump(mode="json")),
@@ -78,8 +78,17 @@ def _category(category: Category) -> Json:
     }
 
 
-def _job(insights: Sequence[tuple[str, str, InsightContent]]) -> Json:
+def _job(insights: Sequence[tuple[str, str, InsightContent | NothingToSay]]) -> Json:
     price = CATEGORIES[CATEGORY].price_coins
+    written = sum(isinstance(content, InsightContent) for _, _, content in insights)
+    charged = price * written // len(insights)
+    settlement = {
+        "state": "captured",
+        "charged_coins": charged,
+        "released_coins": price - charged,
+        "refunded_coins": 0,
+    }
+    progress = {"completed": written, "failed": 0, "empty": len(insights) - written}
     return {
         "job_id": ID,
         "chat_id": ID,
@@ -89,24 +98,28 @@ def _job(insights: Sequence[tuple[str, str, InsightContent]]) -> Json:
         "state": "succeeded",
         "attempt": 1,
         "price_coins": price,
-        "settlement": {
-            "state": "captured", "charged_coins": price, "released_coins": 0, "refunded_coins": 0,
-        },
-        "progress": {
-            "completed": len(insights), "failed": 0, "total": len(insights), "queue_position": None,
-        },
-        "insights": [
-            {
-                "key": key, "title": title, "state": "completed", "attempts": 1,
-                "duration_ms": None, "content": content.model_dump(mode="json"),
-                "content_deleted": False, "content_unreadable": False,
-            }
-            for key, title, content in insights
-        ],
+        "settlement": settlement,
+        "progress": progress | {"total": len(insights), "queue_position": None},
+        "insights": [_insight(key, title, content) for key, title, content in insights],
         "created_at": AT,
         "started_at": AT,
         "finished_at": AT,
-    }  # fmt: skip
+    }
+
+
+def _insight(key: str, title: str, content: InsightContent | NothingToSay) -> Json:
+    is_written = isinstance(content, InsightContent)
+    return {
+        "key": key,
+        "title": title,
+        "state": "completed" if is_written else "empty",
+        "attempts": 1,
+        "duration_ms": None,
+        "content": content.model_dump(mode="json") if is_written else None,
+        "empty_reason": None if is_written else content.text,
+        "content_deleted": False,
+        "content_unreadable": False,
+    }
 
 
 def _messages(messages: Sequence[Message], insights: Sequence[InsightContent]) -> list[Json]:

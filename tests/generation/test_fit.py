@@ -93,7 +93,7 @@ def test_the_largest_chat_carries_every_category():
     prepared = prepare(messages)
     assert prepared.unwritten == {}
     assert prepared.substance.worded > 0.9 * LARGEST
-    for key, category in CATEGORIES.items():
+    for key in CATEGORIES:
         assert fits(messages, key) is Fit.GOOD
         written = prepared.parts[key, Part.INSIGHTS].count(b'"headline"')
         assert written >= WRITTEN_LEAST[key]
