@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 COVERED := app.credits $(addprefix app.jobs.,settle leases cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos fuzz lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos fuzz screenshots lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -69,6 +69,9 @@ fuzz: setup-dev ## hostile requests, then inputs for the importer; EXAMPLES=3000
 	@EXAMPLES=$(or $(EXAMPLES),30000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 0 -q -s tests/contract
 	@$(BIN)/python -m tests.chats.fuzz --inputs $(or $(INPUTS),1000000) --seconds $(or $(SECONDS),600) \
 		--seed $(or $(SEED),1)
+
+screenshots: setup-dev ## write docs/images: every view, both widths, both themes; ARGS="reader chat" selects
+	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 lock: setup-dev ## write the locks from pyproject.toml; ARGS=--upgrade takes newest versions
 	@sh ops/lock.sh $(ARGS)

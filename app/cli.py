@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -18,9 +19,9 @@ from app.chats.key_storage import erase_deleted_keys
 from app.chats.rewrapping import rewrap_keys
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
-from app.credits.accounts import adjust_coins, grant_coins, opened_balance
+from app.credits.accounts import adjust_coins, grant_coins, known_balance
 from app.credits.invariants import check_invariants
-from app.credits.service import Entry
+from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import DomainError, Locked, TooSlow
@@ -33,6 +34,7 @@ from app.jobs.user_deletion import DeletedUser
 from app.jobs.user_deletion import delete_user as delete_all_of_user
 from app.llm.ping import ping_model
 from app.local.demo import run_demo
+from app.local.job_bars import shown_snapshots
 from app.local.supervisor import run_up
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
@@ -61,6 +63,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sixfold {version('sixfold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def sixfold(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Sells AI insights about a chat for coins."""
+
+
 jobs = typer.Typer(help="Find a job, start it now, or give its coins back.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
 llm = typer.Typer(help="The language model that writes insights.", no_args_is_help=True)
@@ -133,10 +153,19 @@ def sign_in(
     typer.echo(sign_in_link(found, code))
 
 
-@app.command()
+def _granted(coins: int) -> int:
+    if 1 <= coins <= GRANT_COINS_MAX:
+        return coins
+    told = f"a grant is of 1 to {GRANT_COINS_MAX:,} coins, not of {coins:,}"
+    if coins < 0:
+        told += f"; `sixfold adjust USER --coins {coins}` takes coins away"
+    raise typer.BadParameter(told)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # -5 is a number, no option.
 def grant(
     user: str,
-    coins: Annotated[int, typer.Argument(min=1, max=1_000_000)],
+    coins: Annotated[int, typer.Argument(callback=_granted)],
     reason: Annotated[str, typer.Option(help="Shown in the user's statement.")],
     reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
 ) -> None:
@@ -178,8 +207,8 @@ def refund(
 
 @app.command()
 def balance(user: str) -> None:
-    """Print what a user has and what is held."""
-    _print(_run(lambda: opened_balance(user)))
+    """Print what a user has and what is held; exit 1 if there is no such user."""
+    _print(_run(lambda: known_balance(user)))
 
 
 @app.command()
@@ -271,7 +300,7 @@ def costs(
 
 @app.command(name="watch")
 def watch_job(job: UUID) -> None:
-    """Follow a job until it ends, one line of JSON for each change."""
+    """Follow a job until it ends: bars on a terminal, elsewhere a line of JSON for each change."""
     _run(lambda: _watch(job))
 
 
@@ -339,10 +368,11 @@ async def _watch(job_id: UUID) -> None:
     job = await find_job(job_id)
     keyring = KeyRing(load_settings().master_keys)
     feed = SnapshotFeed(keyring, QueuePositions(), stopping=asyncio.Event())
-    async for event in watch(feed, job.user_id, job_id, after_version=None):
-        # An operator sees how far it is, not what it says.
-        hidden = {"insights": {"__all__": {"content", "empty_reason"}}}
-        typer.echo(event.snapshot.model_dump_json(exclude=hidden))
+    with shown_snapshots() as show:
+        async for event in watch(feed, job.user_id, job_id, after_version=None):
+            # An operator sees how far it is, not what it says.
+            hidden = {"insights": {"__all__": {"content", "empty_reason"}}}
+            show(event.snapshot.model_dump(mode="json", exclude=hidden))
     await feed.close()
 
 

@@ -19,7 +19,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import telemetry
-from app.api import chat_revisions, chats, console, health, jobs, me, sent_prompts, session, unlocks
+from app.api import (
+    chat_revisions,
+    chats,
+    console,
+    health,
+    jobs,
+    me,
+    pictures,
+    sent_prompts,
+    session,
+    unlocks,
+)
 from app.api import credits as credits_
 from app.api.describing import described, methods_of
 from app.api.event_stream import remember_abort
@@ -111,6 +122,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         sent_prompts.router,
         chats.router,
         chat_revisions.router,
+        pictures.router,
         credits_.router,
         me.router,
         session.router,

@@ -60,7 +60,7 @@ NEEDS = (
         lambda: bouncer.PROGRAM is not None,
     ),
     Need(
-        "test_console.py",
+        "in_browser",
         "Its program is in the package chromium.",
         lambda: browser.PROGRAM is not None,
     ),

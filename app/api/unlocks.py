@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.identity import WHOLE, Caller, StoredText
+from app.api.identity import WHOLE, Caller, StoredText, UserId
 from app.api.problems import refusals
 from app.api.state import api_state
 from app.catalog.categories import CATEGORIES, UnknownCategory

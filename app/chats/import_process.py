@@ -2,16 +2,19 @@
 
 A request is an order, the description of a stored chat or nothing, the file or nothing, and the
 blocks of the stored chat. Without a stored chat the file is read as a new one; with both, the
-file is another export of the stored one; without a file, names of the stored one are joined.
+file is another export of the stored one; without a file, names of the stored one are joined, or
+its pictures drawn.
 """
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import orjson
 
 from app.chats.alignment import Changes
-from app.chats.blocks import ChatMeta
+from app.chats.blocks import ChatMeta, decode_block
+from app.chats.pictures import draw
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.revising import Revision, join, revise
 from app.chats.transcript import DateOrder
@@ -31,6 +34,8 @@ def answer(request: Frames) -> Frames:
         if not meta:
             chat = read_chat(file.pop(), _reading(asked), bytes_max=asked["bytes_max"])
             return _told(Revision(chat, NEW))
+        if (period := asked.get("pictures")) is not None:
+            return [orjson.dumps({}), _drawn(period, blocks)]
         known = ChatMeta(**orjson.loads(meta))
         if names := asked.get("names"):
             return _told(join(names, known, blocks))
@@ -44,6 +49,12 @@ def answer(request: Frames) -> Frames:
 def _reading(asked: dict[str, Any]) -> ReadingOrder:
     date_order = asked["date_order"] and DateOrder(asked["date_order"])
     return ReadingOrder(asked["filename"], date_order, asked["timezone"], asked.get("chat"))
+
+
+def _drawn(period: list[str | None], blocks: Frames) -> bytes:
+    messages = [message for block in blocks for message in decode_block(block)]
+    first_day, last_day = (date.fromisoformat(day) if day else None for day in period)
+    return draw(messages, first_day, last_day).model_dump_json().encode()
 
 
 def _told(revision: Revision) -> Frames:

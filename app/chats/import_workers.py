@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from app.chats.alignment import Changes, OtherChat
 from app.chats.archive import BadArchive
 from app.chats.archive import TooLarge as TranscriptTooLarge
 from app.chats.blocks import ChatMeta, EncodedChat
+from app.chats.pictures import EmptyPeriod
 from app.chats.reading import ReadingOrder
 from app.chats.revising import Revision
 from app.chats.substance import Substance
@@ -37,6 +38,7 @@ _BY_CODE: dict[str, type[DomainError]] = {
         SeveralChats,
         OtherChat,
         EmptyChat,
+        EmptyPeriod,
         UnrecognisedFormat,
     )
 }
@@ -79,6 +81,12 @@ class ImportWorkers:
         """The stored chat with names joined."""
         return await self._ask({"names": dict(names)}, orjson.dumps(meta), b"", blocks)
 
+    async def draw(
+        self, blocks: Sequence[bytes], first_day: date | None, last_day: date | None
+    ) -> bytes:
+        """The pictures of a stored chat as JSON. Raises EmptyPeriod."""
+        return (await self._exchange({"pictures": [first_day, last_day]}, b"{}", b"", blocks))[1]
+
     async def close(self) -> None:
         """Ends the processes that wait for work."""
         await self._pool.close()
@@ -86,17 +94,23 @@ class ImportWorkers:
     async def _ask(
         self, asked: dict[str, Any], meta: bytes, raw: bytes, blocks: Sequence[bytes]
     ) -> Revision:
+        return _revision(await self._exchange(asked, meta, raw, blocks))
+
+    async def _exchange(
+        self, asked: dict[str, Any], meta: bytes, raw: bytes, blocks: Sequence[bytes]
+    ) -> Frames:
         frames = [orjson.dumps(asked), meta, raw, *blocks]
         try:
-            return _revision(await self._pool.ask(frames, within_s=READ_S_MAX))
+            reply = await self._pool.ask(frames, within_s=READ_S_MAX)
         except TimeoutError as error:
             raise TooLarge("The file takes too long to read.") from error
+        if refused := orjson.loads(reply[0]).get("refused"):
+            raise _BY_CODE[refused["code"]](refused["detail"], **refused["facts"])
+        return reply
 
 
 def _revision(reply: Frames) -> Revision:
     head = orjson.loads(reply[0])
-    if refused := head.get("refused"):
-        raise _BY_CODE[refused["code"]](refused["detail"], **refused["facts"])
     changes = Changes(**head["changes"])
     if len(reply) == 1:
         return Revision(None, changes)

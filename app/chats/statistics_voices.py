@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import ceil
 
 from pydantic import BaseModel, ConfigDict
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message, MessageKind
+from app.chats.quantiles import quantile
 from app.chats.statistics_words import EMOJI, LINK, WORD, batches, prune
 
 _QUESTION_MARKS = ("?", "？", "؟")
@@ -85,8 +85,8 @@ class Voice:
             longest_message=-self.longest[1] if self.longest[0] else None,
             conversations_started=self.starts,
             replies=len(times),
-            reply_median_s=_quantile(times, 0.5),
-            reply_p90_s=_quantile(times, 0.9),
+            reply_median_s=quantile(times, 0.5),
+            reply_p90_s=quantile(times, 0.9),
         )
 
 
@@ -177,7 +177,3 @@ def _time_replies(messages: Sequence[Message], voices: dict[str, Voice]) -> None
             voices[answerer].starts += 1
         elif speaker != answerer:
             voices[answerer].reply_times_s.append(max(0, silence_s))
-
-
-def _quantile(ascending: Sequence[int], share: float) -> int | None:
-    return ascending[ceil(share * len(ascending)) - 1] if ascending else None

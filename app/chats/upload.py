@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,6 +29,7 @@ from app.faults import Step
 from app.ids import new_id
 
 SLOT_WAIT_S = 10
+DRAWINGS_OF_USER_MAX = 4
 TIMEZONE_DEFAULT = "UTC"
 
 Announce = Callable[[str, UUID], Awaitable[None]]
@@ -55,6 +57,8 @@ class Uploads:
         self._file_bytes_max = file_bytes_max
         self._slots = asyncio.Semaphore(at_once)
         self._of_user: Counter[str] = Counter()
+        self._drawings = asyncio.Semaphore(workers)
+        self._drawing_of_user: Counter[str] = Counter()
         # One user cannot take all slots, or one user's slow uploads would shut out all others.
         self._of_user_max = max(1, at_once // 2)
 
@@ -113,6 +117,24 @@ class Uploads:
     async def join_names(self, content: Content, names: Mapping[str, str]) -> Revision:
         """The chat with names joined."""
         return await self._workers.join(names, content.chat.meta, content.blocks)
+
+    @asynccontextmanager
+    async def drawing(self, user_id: str) -> AsyncGenerator[None]:
+        """Room in memory for one opened chat that is drawn, beside uploads. Raises Busy."""
+        if self._drawing_of_user[user_id] >= DRAWINGS_OF_USER_MAX:
+            raise Busy("You are looking at too many chats at once; wait a moment.")
+        self._drawing_of_user[user_id] += 1
+        try:
+            async with self._drawings:
+                yield
+        finally:
+            self._drawing_of_user[user_id] -= 1
+            if not self._drawing_of_user[user_id]:
+                del self._drawing_of_user[user_id]
+
+    async def draw(self, content: Content, first_day: date | None, last_day: date | None) -> bytes:
+        """The chat's pictures as JSON. Raises EmptyPeriod."""
+        return await self._workers.draw(content.blocks, first_day, last_day)
 
     async def close(self) -> None:
         """Ends the reading processes."""

@@ -8,7 +8,12 @@ from app.acting import for_users
 from app.credits.service import Balance, CreditService, Entry
 from app.credits.sql import NOT_BEFORE, SIGN_OUT
 from app.db import in_turn, lone_read, snapshot
+from app.errors import NotFound
 from app.faults import Step
+
+
+class NoAccount(NotFound):
+    """There is no account of this user."""
 
 
 async def ensure_account(user_id: str) -> None:
@@ -28,6 +33,14 @@ async def opened_balance(user_id: str) -> Balance:
         balance = await _balance(user_id)
     if balance is None:
         raise RuntimeError("an account is missing right after it was opened")
+    return balance
+
+
+async def known_balance(user_id: str) -> Balance:
+    """The balance of a user who has an account; none is opened. Raises NoAccount."""
+    balance = await _balance(user_id)
+    if balance is None:
+        raise NoAccount(f"There is no account of {user_id}: nobody of that name was here yet.")
     return balance
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import httpx2
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from app.db import close_engine, open_engine
+from app.local.job_bars import JobBars
 from app.settings import RUN_FILE, Settings, load_settings
 from app.users.auth import issue_token
 from app.users.sign_in import new_code, sign_in_link
@@ -36,7 +36,6 @@ STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
 EVIDENCE_SHOWN = 3
 QUOTE_CHARS = 90
-BAR_STEPS = 100
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
@@ -164,18 +163,10 @@ def _unlock(client: httpx2.Client, chat: Json) -> Json:
 
 def _follow(console: Console, client: httpx2.Client, events: str) -> Json:
     """The last snapshot of the stream, while six bars show how far each insight is."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:<32}"), BarColumn())
     snapshot: Json = {}
-    with Progress(*columns, TextColumn("{task.fields[state]}"), console=console) as progress:
-        bars: dict[str, TaskID] = {}
+    with JobBars(console) as bars:
         for snapshot in _snapshots(client, events):
-            for insight in snapshot["insights"]:
-                if insight["key"] not in bars:
-                    bars[insight["key"]] = progress.add_task(
-                        insight["title"], total=BAR_STEPS, state=insight["state"]
-                    )
-                done = BAR_STEPS if insight["state"] in {"completed", "empty"} else 0
-                progress.update(bars[insight["key"]], completed=done, state=_state_shown(insight))
+            bars.show(snapshot)
     if snapshot.get("state") not in TERMINAL:
         raise DemoFailed("the stream of events ended before the job did")
     return snapshot
@@ -190,12 +181,6 @@ def _snapshots(client: httpx2.Client, events: str) -> Iterator[Json]:
         for line in stream.iter_lines():
             if line.startswith("data:"):
                 yield json.loads(line.removeprefix("data:"))
-
-
-def _state_shown(insight: Json) -> str:
-    if insight["duration_ms"] is None:
-        return insight["state"]
-    return f"{insight['state']} in {insight['duration_ms']} ms"
 
 
 def _print_insights(console: Console, client: httpx2.Client, chat: Json, snapshot: Json) -> None:

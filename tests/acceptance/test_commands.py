@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import pty
+import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -72,3 +76,65 @@ async def test_an_operator_gives_the_coins_of_a_waiting_job_back(
     release = ("jobs", "release", job["job_id"], "--reason", "no worker")
     assert (await printed(environment, *release))["state"] == "failed"
     assert await printed(environment, "balance", "alice") == {"available": 50, "held": 0}
+
+
+async def test_a_command_says_in_words_what_it_cannot_do(environment: dict[str, str]) -> None:
+    told = await said(environment, "balance", "nobody")
+    assert told == (
+        1,
+        "not_found: There is no account of nobody: nobody of that name was here yet.",
+    )
+    code, refused = await said(
+        environment, "grant", "alice", "-5", "--reason", "r", "--reference", "one"
+    )
+    assert code == 2
+    words = " ".join(refused.replace("│", " ").split())
+    assert "a grant is of 1 to 1,000,000 coins, not of -5" in words
+    assert "sixfold adjust USER --coins -5" in words
+    code, told = await run_sixfold(environment, "--version")
+    assert (code, told.decode().strip()) == (0, f"sixfold {version('sixfold')}")
+
+
+async def test_a_job_is_watched_as_bars_on_a_terminal(
+    make_client: MakeClient, processes: Processes, environment: dict[str, str]
+) -> None:
+    alice = make_client("alice")
+    job = await alice.unlock((await alice.upload())["id"])
+    processes.start(*worker())
+    outside, inside = pty.openpty()
+    try:
+        watching = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "watch", job["job_id"]),
+            env=environment | {"TERM": "xterm", "COLUMNS": "100"},
+            stdout=inside,
+        )
+        os.close(inside)
+        shown = await asyncio.to_thread(_all_of, outside)
+        assert await watching.wait() == 0
+    finally:
+        os.close(outside)
+    assert "Who reaches out" in shown
+    assert "completed in" in shown
+    assert shown.rstrip().endswith("succeeded. You were charged 50 coins.")
+
+
+def _all_of(terminal: int) -> str:
+    """What a terminal shows until its last writer leaves."""
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(terminal, 4096)
+        except OSError:  # Linux answers EIO where others answer with nothing.
+            return shown.decode()
+        if not chunk:
+            return shown.decode()
+        shown += chunk
+
+
+async def said(environment: dict[str, str], *argv: str) -> tuple[int | None, str]:
+    """The exit code of a command that is refused, and what it says about that."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", *argv), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    return process.returncode, told.decode().strip()

@@ -1,8 +1,10 @@
 """Chromium without a window, driven over the pipe of its DevTools protocol."""
 
+import base64
 import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,12 +16,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.waiting import until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PROGRAM = next((path for name in NAMES if (path := shutil.which(name))), None)
 DEADLINE_S = 60.0
+DESKTOP = (1280, 900)
 STOP_S = 20.0
 _FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-first-run", "--disable-gpu",
@@ -33,6 +37,9 @@ os.dup2(moved[0], 3)
 os.dup2(moved[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+
+_CODES = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40, "ArrowUp": 38}
+_FIELD = re.compile(r'; name="([^"]+)"\r\n\r\n(.*?)\r\n', re.DOTALL)
 
 Json = dict[str, Any]
 
@@ -70,6 +77,11 @@ class Browser:
         """What happened in a page so far."""
         return self._events.setdefault(session, [])
 
+    def wait(self) -> None:
+        """Waits for the next thing that happens in any page."""
+        told = self._next()
+        self._events.setdefault(told.get("sessionId", ""), []).append(told)
+
     @contextmanager
     def page(self, address: str) -> Generator["Page"]:
         """An open page with a storage of its own."""
@@ -81,7 +93,8 @@ class Browser:
             for domain in ("Page", "Runtime", "Log", "DOM", "Network"):
                 page.call(f"{domain}.enable")
             page.call("Emulation.setLocaleOverride", locale="en-GB")
-            page.call("Page.navigate", url=address)
+            page.show_at(*DESKTOP)
+            page.goto(address)
             yield page
         finally:
             self.call("Target.disposeBrowserContext", browserContextId=context)
@@ -133,7 +146,7 @@ class Page:
         """What stands in the visible elements of this kind."""
         return self.evaluate(
             f"[...document.querySelectorAll({json.dumps(selector)})]"
-            ".filter((one) => one.checkVisibility()).map((one) => one.innerText)"
+            ".filter((one) => one.checkVisibility()).map((one) => one.innerText ?? one.textContent)"
         )
 
     async def click(self, selector: str, text: str = "") -> None:
@@ -141,8 +154,86 @@ class Page:
         await self.shows(selector, text)
         self.evaluate(
             f"[...document.querySelectorAll({json.dumps(selector)})].find((one) =>"
-            f" one.checkVisibility() && one.innerText.includes({json.dumps(text)})).click()"
+            " one.checkVisibility()"
+            f" && (one.innerText ?? one.textContent).includes({json.dumps(text)})).click()"
         )
+
+    def show_at(self, width: int, height: int) -> None:
+        """Gives the page a size."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+
+    def look(self, *, dark: bool = False, calm: bool = True) -> None:
+        """Chooses what the system prefers: dark colours, and no movement."""
+        wanted = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if calm else "no-preference",
+        }
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
+
+    def picture(self, *, height_max: int = 6_000) -> bytes:
+        """The whole page as a PNG."""
+        width, height = self.evaluate(
+            "[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]"
+        )
+        area = {"x": 0, "y": 0, "width": width, "height": min(height, height_max), "scale": 1}
+        told = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=area
+        )
+        return base64.b64decode(told["data"])
+
+    def before_loading(self, script: str) -> None:
+        """A script that runs in every page loaded from now on, before its own."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def loaded_bytes(self) -> list[tuple[str, int]]:
+        """Addresses that were loaded over the network, with the bytes of each as it was sent."""
+        sizes = {
+            event["requestId"]: int(event["encodedDataLength"])
+            for event in self._events("Network.loadingFinished")
+        }
+        return [
+            (event["response"]["url"], sizes[event["requestId"]])
+            for event in self._events("Network.responseReceived")
+            if event["requestId"] in sizes
+        ]
+
+    def goto(self, address: str) -> None:
+        """Loads another page and waits for it, or goes to another place of the same one."""
+        before = self._loads()
+        if self.call("Page.navigate", url=address).get("loaderId"):
+            self._wait_for_load(before)
+
+    def reload(self) -> None:
+        """Loads the page anew, and waits for it."""
+        before = self._loads()
+        self.call("Page.reload")
+        self._wait_for_load(before)
+
+    def _loads(self) -> int:
+        return len(self._events("Page.loadEventFired"))
+
+    def _wait_for_load(self, before: int) -> None:
+        while self._loads() == before:
+            self._browser.wait()
+
+    async def fill(self, selector: str, text: str) -> None:
+        """Types a text into a field, once it is there, in place of what it held."""
+        await self.shows(selector)
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).select?.()")
+        self.call("Input.insertText", text=text)
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Presses a key of the keyboard, by its name in DOM."""
+        code = _CODES.get(key, 0)
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        told = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **told)
 
     def choose_file(self, selector: str, file: Path) -> None:
         """Chooses a file in an input of the page."""
@@ -153,6 +244,21 @@ class Page:
         """Addresses that the page has sent requests of this method to."""
         sent = [event["request"] for event in self._events("Network.requestWillBeSent")]
         return [request["url"] for request in sent if request["method"] == method]
+
+    def sent(self, method: str, path: str) -> list[Json]:
+        """The requests of this method to a path, oldest first."""
+        events = self._events("Network.requestWillBeSent")
+        return [
+            event
+            for event in events
+            if event["request"]["method"] == method
+            and urlsplit(event["request"]["url"]).path == path
+        ]
+
+    def form_of(self, request: Json) -> dict[str, str]:
+        """The fields of a form that was sent, without its files."""
+        told = self.call("Network.getRequestPostData", requestId=request["requestId"])
+        return dict(_FIELD.findall(told["postData"]))
 
     def complaints(self) -> list[str]:
         """Exceptions that no script caught, and what the browser logged of its own, such as a

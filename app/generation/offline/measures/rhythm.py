@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 
+from app.chats.quantiles import median
 from app.generation.offline.measures.transcript import SECONDS_A_DAY, AnnotatedTranscript
 
 SILENCE_DAYS_MIN = 2
@@ -58,9 +58,8 @@ def replies(chat: AnnotatedTranscript) -> list[list[int]]:
 
 def wait(chat: AnnotatedTranscript, positions: Sequence[int]) -> timedelta | None:
     """The median time from the message before to each of these; None of nothing."""
-    if not positions:
-        return None
-    return timedelta(seconds=median(chat.at[at] - chat.at[at - 1] for at in positions))
+    middle_s = median([chat.at[at] - chat.at[at - 1] for at in positions])
+    return None if middle_s is None else timedelta(seconds=middle_s)
 
 
 def longest_streak(chat: AnnotatedTranscript) -> tuple[int, int]:

@@ -1,0 +1,71 @@
+// The statistics of a chat as pictures, of all its time or a part, of all its people or one.
+
+import { html, useEffect, useState } from "../app/html.js";
+import { inWords } from "../app/refusals.js";
+import { t } from "../app/words.js";
+import { Calendar } from "./calendar.js";
+import { HeatMap } from "./heatmap.js";
+import { People } from "./people.js";
+import { Answers, Replies, Starts } from "./replies.js";
+import { Tiles } from "./tiles.js";
+import { Timeline } from "./timeline.js";
+import { Emoji, Favourites, Seasons, Telling } from "./words.js";
+
+const ALL = { from: "", to: "" };
+
+/** `load(range)` answers the pictures of a part of the chat. */
+export function Pictures({ chat, load, isWhole = false }) {
+  const [range, setRange] = useState(ALL);
+  const [shown, setShown] = useState(null);
+  const { told, busy, failure, again } = useTold(load, range);
+  const statistics = told?.statistics ?? chat.statistics;
+  const whose = told && shown !== null && shown < told.people.length ? shown : null;
+  return html`<section aria-labelledby="statistics-title" class="statistics" aria-busy=${busy}>
+    <div class="title-row"><h2 id="statistics-title">${t("statistics.title")}</h2></div>
+    <${Filter} chat=${chat} isWhole=${isWhole} people=${told?.people ?? []} range=${range} setRange=${setRange} shown=${whose} setShown=${setShown} />
+    ${failure ? html`<p class="failure" role="alert">${failure} <button type="button" class="plain" onClick=${again}>${t("again")}</button></p>` : null}
+    <${Tiles} told=${statistics} />
+    <div class="pictures">
+      ${told ? html`<${Timeline} told=${told} shown=${whose} />` : busy ? html`<p class="card wide quiet picture" role="status">${t("statistics.reading")}</p>` : null}
+      <${People} told=${statistics} />
+      ${told ? html`<${HeatMap} told=${told} shown=${whose} />
+        <${Calendar} told=${told} shown=${whose} /><${Replies} told=${told} shown=${whose} /><${Starts} told=${told} />
+        <${Answers} told=${told} /><${Telling} told=${told} shown=${whose} /><${Seasons} told=${told} />` : null}
+      <${Favourites} told=${statistics} /><${Emoji} told=${statistics} />
+    </div>
+  </section>`;
+}
+
+function useTold(load, range) {
+  const [state, set] = useState({ told: null, busy: true, failure: "" });
+  const [tries, setTries] = useState(0);
+  useEffect(() => {
+    let isWanted = true;
+    set((before) => ({ ...before, busy: true, failure: "" }));
+    load(range).then((told) => isWanted && set({ told, busy: false, failure: "" }))
+      .catch((error) => isWanted && set((before) => ({ ...before, busy: false, failure: inWords(error) })));
+    return () => { isWanted = false; };
+  }, [load, range, tries]);
+  return { ...state, again: () => setTries(tries + 1) };
+}
+
+function Filter({ chat, isWhole, people, range, setRange, shown, setShown }) {
+  const [first, last] = [chat.first_at.slice(0, 10), chat.last_at.slice(0, 10)];
+  const set = (which) => (event) => setRange({ ...range, [which]: event.target.value });
+  const years = [];
+  for (let year = Number(first.slice(0, 4)); year <= Number(last.slice(0, 4)) && years.length < 15; year += 1) years.push(year);
+  const isYear = (year) => range.from === `${year}-01-01` && range.to === `${year}-12-31`;
+  return html`<form class="filter" aria-label=${t("filter.title")} onSubmit=${(event) => event.preventDefault()}>
+    ${isWhole ? null : html`<div class="choices" role="group" aria-label=${t("filter.time")}>
+      <button type="button" class="chip" aria-pressed=${!range.from && !range.to} onClick=${() => setRange(ALL)}>${t("filter.all")}</button>
+      ${years.length > 1 ? years.map((year) => html`<button key=${year} type="button" class="chip" aria-pressed=${isYear(year)}
+        onClick=${() => setRange({ from: `${year}-01-01`, to: `${year}-12-31` })}>${year}</button>`) : null}
+      <label>${t("filter.from")} <input type="date" min=${first} max=${range.to || last} value=${range.from} onChange=${set("from")} /></label>
+      <label>${t("filter.to")} <input type="date" min=${range.from || first} max=${last} value=${range.to} onChange=${set("to")} /></label>
+    </div>`}
+    ${people.length > 1 ? html`<div class="choices" role="group" aria-label=${t("filter.person")}>
+      <button type="button" class="chip" aria-pressed=${shown === null} onClick=${() => setShown(null)}>${t("filter.everybody")}</button>
+      ${people.map((name, n) => html`<button key=${n} type="button" class="chip" aria-pressed=${shown === n} onClick=${() => setShown(n)}><bdi>${name}</bdi></button>`)}
+    </div>` : null}
+  </form>`;
+}
