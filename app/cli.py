@@ -2,29 +2,26 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import orjson
 import typer
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.exc import DBAPIError
 
 from app.chats.key_storage import erase_deleted_keys
 from app.chats.rewrapping import rewrap_keys
+from app.command_running import explained, print_json, run_work
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, known_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
-from app.db import close_engine, open_engine
-from app.errors import DomainError, Locked, TooSlow
 from app.export.user_archive import user_archive
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
@@ -39,7 +36,6 @@ from app.local.supervisor import run_up
 from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
-from app.reachability import one_line
 from app.settings import (
     DATA_DIR_DEFAULT,
     instance_url,
@@ -48,7 +44,6 @@ from app.settings import (
     shows_tracebacks,
 )
 from app.users.auth import issue_token
-from app.users.sight import check_sight
 from app.users.sign_in import new_code, sign_in_link
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,7 +142,7 @@ def sign_in(
             f"no instance runs in {settings.data_dir}: name the API", param_hint="--url"
         )
     try:
-        code = _run(lambda: new_code(user))
+        code = run_work(lambda: new_code(user))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(sign_in_link(found, code))
@@ -170,10 +165,10 @@ def grant(
     reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
 ) -> None:
     """Give coins to a user, once for each reference."""
-    entry, is_new = _run(
+    entry, is_new = run_work(
         lambda: grant_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
-    _print({"granted": is_new, "entry": entry})
+    print_json({"granted": is_new, "entry": entry})
 
 
 @app.command()
@@ -184,10 +179,10 @@ def adjust(
     reference: Annotated[str, typer.Option(help="Makes the adjustment happen once.")],
 ) -> None:
     """Correct a user's coins by hand, once for each reference."""
-    entry, is_new = _run(
+    entry, is_new = run_work(
         lambda: adjust_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
-    _print({"adjusted": is_new, "entry": entry})
+    print_json({"adjusted": is_new, "entry": entry})
 
 
 @app.command()
@@ -201,22 +196,22 @@ def refund(
         found = await find_job(job)
         return await refund_job(found.user_id, job, reason=reason, actor=OPERATOR)
 
-    entry, is_new = _run(refund_it)
-    _print({"refunded": is_new, "entry": entry})
+    entry, is_new = run_work(refund_it)
+    print_json({"refunded": is_new, "entry": entry})
 
 
 @app.command()
 def balance(user: str) -> None:
     """Print what a user has and what is held; exit 1 if there is no such user."""
-    _print(_run(lambda: known_balance(user)))
+    print_json(run_work(lambda: known_balance(user)))
 
 
 @app.command()
 def check() -> None:
     """Check every invariant of the ledger; exit 1 when one is violated."""
-    findings = _run(check_invariants)
+    findings = run_work(check_invariants)
     violations = sum(finding.violations for finding in findings)
-    _print({"healthy": violations == 0, "violations": violations, "invariants": findings})
+    print_json({"healthy": violations == 0, "violations": violations, "invariants": findings})
     raise typer.Exit(1 if violations else 0)
 
 
@@ -230,16 +225,16 @@ def archive(
 
     async def archive_all() -> None:
         async for moved in archive_jobs(months_kept=months):
-            _print(moved)
+            print_json(moved)
 
-    _run(archive_all, as_owner=True)
+    run_work(archive_all, as_owner=True)
 
 
 @app.command()
 def rewrap() -> None:
     """Move the key of every chat under the current master key; exit 1 while one is left."""
-    told = _run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
-    _print(told)
+    told = run_work(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
+    print_json(told)
     raise typer.Exit(0 if told.is_complete else 1)
 
 
@@ -258,7 +253,7 @@ def export_user(
                 size += file.write(piece)
         return size
 
-    _print({"user_id": user, "file": to, "bytes": _run(export_all)})
+    print_json({"user_id": user, "file": to, "bytes": run_work(export_all)})
 
 
 @app.command()
@@ -275,7 +270,7 @@ def delete_user(
         await erase_deleted_keys()
         return deleted
 
-    _print(_run(delete_and_erase))
+    print_json(run_work(delete_and_erase))
 
 
 @app.command()
@@ -290,10 +285,10 @@ def costs(
         first = parse_since(since, today=datetime.now(UTC).date())
     except BadSince as error:
         raise typer.BadParameter(str(error), param_hint="--since") from error
-    bill = _run(lambda: read_bill(first))
+    bill = run_work(lambda: read_bill(first))
     if as_json:
         told = {"since": bill.since, "costs": bill.costs, "earned": bill.earned}
-        _print(told | {"totals": bill.totals})
+        print_json(told | {"totals": bill.totals})
     else:
         typer.echo(bill_text(bill))
 
@@ -301,7 +296,7 @@ def costs(
 @app.command(name="watch")
 def watch_job(job: UUID) -> None:
     """Follow a job until it ends: bars on a terminal, elsewhere a line of JSON for each change."""
-    _run(lambda: _watch(job))
+    run_work(lambda: _watch(job))
 
 
 @app.command()
@@ -319,20 +314,20 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
 ) -> None:
     """Print jobs, newest first, one line of JSON each."""
-    for job in _run(lambda: list_jobs(state=state, limit=limit)):
+    for job in run_work(lambda: list_jobs(state=state, limit=limit)):
         typer.echo(orjson.dumps(job, default=str))
 
 
 @jobs.command()
 def show(job: UUID) -> None:
     """Print a job."""
-    _print(_run(lambda: find_job(job)))
+    print_json(run_work(lambda: find_job(job)))
 
 
 @jobs.command()
 def requeue(job: UUID) -> None:
     """Make a waiting job, or one whose charge waits, due now."""
-    _print(_run(lambda: requeue_job(job)))
+    print_json(run_work(lambda: requeue_job(job)))
 
 
 @jobs.command()
@@ -341,7 +336,7 @@ def release(
     reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
 ) -> None:
     """End a job that has not been charged, and give its coins back."""
-    _print(_run(lambda: release_job(job, reason=reason)))
+    print_json(run_work(lambda: release_job(job, reason=reason)))
 
 
 @llm.command()
@@ -350,7 +345,7 @@ def ping() -> None:
     settings = load_settings()
     configure_logging(json=settings.log_json, level="WARNING")  # Standard output is for the answer.
     is_well, told = asyncio.run(ping_model(settings))
-    _print(told)
+    print_json(told)
     raise typer.Exit(0 if is_well else 1)
 
 
@@ -361,7 +356,7 @@ def main() -> None:
     except Exception as error:
         if shows_tracebacks():
             raise
-        raise SystemExit(f"sixfold: {_explained(error)}") from None
+        raise SystemExit(f"sixfold: {explained(error)}") from None
 
 
 async def _watch(job_id: UUID) -> None:
@@ -376,46 +371,11 @@ async def _watch(job_id: UUID) -> None:
     await feed.close()
 
 
-def _run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
-    """The result of `work`, run with an engine of its own; a refusal is said and exits 1."""
-    try:
-        return asyncio.run(_with_engine(work, as_owner=as_owner))
-    except DomainError as error:
-        cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
-        detail = error.detail if cause is None else _explained(cause)
-        typer.echo(f"{error.code}: {detail}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _explained(error: BaseException) -> str:
-    """Why, on one line. A statement and its values, which SQLAlchemy adds, are left out."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return one_line(cause)
-
-
-async def _with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
-    settings = load_settings()
-    configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
-    # A whole ledger is read for as long as it takes: Ctrl-C ends it.
-    url = settings.owner_url if as_owner else settings.database_url
-    await open_engine(url, pool_size=2, statement_timeout_s=None)
-    try:
-        await check_sight()
-        return await work()
-    finally:
-        await close_engine()
-
-
 def _seconds(duration: str) -> float:
     match = re.fullmatch(r"(\d{1,6})([smhd])", duration)
     if match is None:
         raise ValueError("a duration is a number and one of s, m, h, d: 12h")
     return int(match[1]) * TTL_UNITS_S[match[2]]
-
-
-def _print(value: Any) -> None:
-    # asyncpg's UUID is a subclass, which orjson does not know.
-    typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,22 @@ class Api(FastAPI):
         return self.openapi_schema or {}
 
 
+_PARTS = (
+    unlocks,
+    jobs,
+    sent_prompts,
+    chats,
+    chat_revisions,
+    pictures,
+    credits_,
+    me,
+    session,
+    health,
+    console,
+)
+"""With a router each."""
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API. Nothing is connected before its lifespan starts."""
     settings = settings or load_api_settings()
@@ -116,20 +132,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(DomainError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_by_framework)
-    for router in (
-        unlocks.router,
-        jobs.router,
-        sent_prompts.router,
-        chats.router,
-        chat_revisions.router,
-        pictures.router,
-        credits_.router,
-        me.router,
-        session.router,
-        health.router,
-        console.router,
-    ):
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
     app.mount("/static", console.static_files())
     return app
 

@@ -16,7 +16,7 @@ FLUSH = Blow(Fault.FLUSHALL, 100.0, 100.01)
 
 
 def job(name: str, *, created_at: float, started_at: float | None, state: str = "succeeded") -> Job:
-    return Job(name, "ann", "chat", "work", state, 50, created_at, started_at, created_at + 40)
+    return Job(name, "ann", "chat", "work", state, 50, 50, created_at, started_at, created_at + 40)
 
 
 def evidence(*jobs: Job, entries: tuple[Entry, ...] = ()) -> Evidence:

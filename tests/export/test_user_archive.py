@@ -64,7 +64,7 @@ async def test_the_archive_has_chats_insights_statement_and_what_was_sent(
     }
     assert all("cake" in "".join(m["content"] for m in one["messages"]) for one in sent)
     messages = archive.read(f"{folder}/messages.txt").decode().splitlines()
-    assert len(messages) == 40
+    assert len(messages) == 80
     assert messages[1] == "2 [2025-03-01 09:20:00] Ann: Thank you, love it 2"
     described = json.loads(archive.read(f"{folder}/chat.json"))
     assert (described["id"], described["participants"][0]["name"]) == (str(chat), "Ann")
@@ -96,7 +96,7 @@ async def test_what_does_not_open_is_named_beside_all_the_rest(
         json.loads(archive.read(name)) for name in archive.namelist() if name.endswith("chat.json")
     ]
     assert [one["unreadable"] for one in chats] == [False, False, True]
-    assert len(archive.read("chats/001 Ann and Ben/messages.txt").splitlines()) == 40
+    assert len(archive.read("chats/001 Ann and Ben/messages.txt").splitlines()) == 80
     assert archive.read("chats/002 Ann and Ben/messages.txt") == b"[unreadable]\n"
     assert [part["content_unreadable"] for part in lines_of(archive, "jobs.jsonl")[0]["insights"]]
     assert lines_of(archive, "sent.jsonl") == [{"job_id": str(job_id), "unreadable": True}]
