@@ -1,10 +1,12 @@
 """What the pictures of a chat are drawn from."""
 
+import re
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator
 
 from app.api.identity import UserId
 from app.api.problems import refusals
@@ -16,8 +18,18 @@ from app.errors import NotFound
 
 router = APIRouter(prefix="/api/chats", tags=["chats"])
 
-FirstDay = Annotated[date | None, Query(description="The first day by wall time; else the chat's.")]
-LastDay = Annotated[date | None, Query(description="The last day, itself included.")]
+
+def _written_out(value: object) -> object:
+    """Numbers are no days, though pydantic reads them as seconds since 1970."""
+    if isinstance(value, str) and _DAY.fullmatch(value) is None:
+        raise ValueError("is not a day such as 2024-03-31")
+    return value
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+Day = Annotated[date, BeforeValidator(_written_out)]
+FirstDay = Annotated[Day | None, Query(description="The first day by wall time; else the chat's.")]
+LastDay = Annotated[Day | None, Query(description="The last day, itself included.")]
 
 
 @router.get(

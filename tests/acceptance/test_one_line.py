@@ -31,6 +31,8 @@ async def _ended(environment: dict[str, str], *argv: str) -> tuple[int | None, s
 def _broken(environment: dict[str, str], fault: str) -> tuple[dict[str, str], str]:
     """The environment with that fault, and what the line says of it."""
     url = environment["SIXFOLD_DATABASE_URL"]
+    environment = {**environment}
+    del environment["SIXFOLD_MIGRATION_DATABASE_URL"]  # Commands of the owner go there, too.
     base, _, database = url.rpartition("/")
     scheme, _, host = base.rpartition("@")
     match fault:

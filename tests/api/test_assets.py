@@ -17,7 +17,7 @@ FILE_LINES_MAX = 300
 IMPORT = re.compile(r'(?:from|import\()\s?"(\.[^"]+)"')
 NOT_SHOWN = {
     "archived", "duplicate_header", "headers_too_large", "job_ended", "malformed_request",
-    "method_not_allowed", "not_refundable", "reference_reused", "stream_finished",
+    "method_not_allowed", "not_refundable", "reference_reused", "sees_one_user", "stream_finished",
 }  # fmt: skip
 """Codes that nothing the console asks for is refused with."""
 

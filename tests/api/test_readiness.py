@@ -142,7 +142,7 @@ async def test_a_redis_that_refuses_a_write_is_told_and_not_required(
 
 
 async def test_a_master_key_that_chats_need_and_the_process_lacks_is_named(
-    settings: Settings,
+    settings: Settings, owner_url: str
 ) -> None:
     """Reported, and not required: the chats of the other keys are served."""
     async with _served(settings) as client:
@@ -153,7 +153,7 @@ async def test_a_master_key_that_chats_need_and_the_process_lacks_is_named(
             " message_count, first_at, last_at)"
             " VALUES ('alice', gen_random_uuid(), 'older', '', '', '', 1, now(), now())"
         )
-        await _execute(settings.database_url, *[key.format(one) for one in ("lost", "test")], chat)
+        await _execute(owner_url, *[key.format(one) for one in ("lost", "test")], chat)
         with capture_logs() as logs:
             reply = await client.get("/readyz")
         assert (reply.status_code, reply.json()["unknown_keys"]) == (200, ["lost", "older"])

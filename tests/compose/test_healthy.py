@@ -30,9 +30,9 @@ async def _checked(environment: dict[str, str], process: str) -> Checked:
 
 
 @pytest.fixture
-async def neighbour(settings: Settings) -> AsyncIterator[None]:
+async def neighbour(environment: dict[str, str]) -> AsyncIterator[None]:
     """A worker of another instance: the same server, user and address, another database."""
-    url = urlsplit(settings.database_url)._replace(path="/postgres").geturl()
+    url = urlsplit(environment["SIXFOLD_DATABASE_URL"])._replace(path="/postgres").geturl()
     connection = await asyncpg.connect(url, server_settings={"application_name": "sixfold"})
     yield
     await connection.close()
@@ -47,7 +47,7 @@ async def test_a_worker_of_another_database_is_none_of_ours(
         "no worker here used the database: not connected",
     )
     own = {"server_settings": {"application_name": "sixfold"}}
-    connection = await asyncpg.connect(settings.database_url, **own)
+    connection = await asyncpg.connect(environment["SIXFOLD_DATABASE_URL"], **own)
     assert await _checked(environment, "worker") == (0, "")
     await connection.close()
 

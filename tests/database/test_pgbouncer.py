@@ -136,10 +136,15 @@ async def test_the_product_migrates_sells_and_checks_through_a_pooler(
     empty = settings.database_url.rpartition("/")[0] + f"/{name}"
     try:
         with pgbouncer(empty, mode=mode) as url:
-            await _sell(environment | {"SIXFOLD_DATABASE_URL": url}, settings, tmp_path)
+            await _sell(environment | at(url), settings, tmp_path)
     finally:
         await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await server.close()
+
+
+def at(url: str) -> dict[str, str]:
+    """Settings of processes that all work as the owner there."""
+    return {"SIXFOLD_DATABASE_URL": url, "SIXFOLD_MIGRATION_DATABASE_URL": url}
 
 
 async def _sell(environment: dict[str, str], settings: Settings, tmp_path: Path) -> None:
