@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from app.acting import for_users
 from app.chats.form import UploadForm
 from app.chats.room import QuotaExceeded
 from app.chats.upload import Uploads
@@ -104,9 +105,10 @@ async def test_two_uploads_at_once_cannot_both_have_the_last_room(app: FastAPI) 
         for _ in range(4)
     ]
     form = UploadForm("chat.txt", CHAT.encode(), {})
-    outcomes = await asyncio.gather(
-        *(process.import_chat("alice", form) for process in processes), return_exceptions=True
-    )
+    with for_users("alice"):
+        outcomes = await asyncio.gather(
+            *(process.import_chat("alice", form) for process in processes), return_exceptions=True
+        )
     for process in processes:
         await process.close()
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]

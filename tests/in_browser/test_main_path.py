@@ -126,7 +126,7 @@ async def test_a_job_is_followed_through_the_end_of_the_api_and_in_two_tabs(
             await page.click("button", "Cancel")
             await page.shows(".job .state", "Cancelled")
             await other.shows(".job .state", "Cancelled")
-            assert page.texts(".reconnecting") in ([], [""])
+            await until(lambda: page.texts(".reconnecting") in ([], [""]))
             assert page.evaluate("document.title").startswith("Friendship")
 
 

@@ -33,6 +33,9 @@ export class Refused extends Error {
 /** The server could not be asked. */
 export class Away extends Error {}
 
+/** The event of the window when the API has answered. */
+export const REACHED = "reached";
+
 export async function call(method, path, { json, form, headers = {}, signal } = {}) {
   const used = token.value;
   const reply = await fetch(path, {
@@ -47,7 +50,10 @@ export async function call(method, path, { json, form, headers = {}, signal } = 
   }).catch((error) => {
     throw error.name === "AbortError" ? error : new Away(error.message);
   });
-  if (reply.ok) return reply;
+  if (reply.ok) {
+    dispatchEvent(new Event(REACHED));
+    return reply;
+  }
   const problem = await reply.json().catch(() => ({ code: "unreadable" }));
   if (reply.status === 401 && used && used === token.value) {
     keepToken("");

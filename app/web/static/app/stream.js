@@ -1,6 +1,6 @@
 // Following a job: its events, read with fetch since EventSource cannot send a token.
 
-import { call, read, Refused } from "./api.js";
+import { call, REACHED, read, Refused } from "./api.js";
 import { signal } from "./html.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
@@ -109,7 +109,7 @@ async function* chunks(stream) {
   }
 }
 
-/** A wait that ends early when the page is looked at again, or the network is back. */
+/** A wait that ends early when the page is looked at again, or the network or the API is back. */
 function pause(ms, given) {
   return new Promise((resolve) => {
     const looked = () => document.visibilityState === "visible" && done();
@@ -117,11 +117,13 @@ function pause(ms, given) {
     function done() {
       clearTimeout(timer);
       removeEventListener("online", done);
+      removeEventListener(REACHED, done);
       document.removeEventListener("visibilitychange", looked);
       given.removeEventListener("abort", done);
       resolve();
     }
     addEventListener("online", done);
+    addEventListener(REACHED, done);
     document.addEventListener("visibilitychange", looked);
     given.addEventListener("abort", done);
   });
