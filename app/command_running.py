@@ -1,8 +1,7 @@
 """How a command of operators runs its work: an engine of its own, a refusal in one line."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -18,15 +17,12 @@ from app.users.sight import check_sight
 Result = TypeVar("Result")
 
 
-def run_work(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
-    """The result of `work`, run with an engine of its own; a refusal is said and exits 1."""
-    try:
-        return asyncio.run(_with_engine(work, as_owner=as_owner))
-    except DomainError as error:
-        cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
-        detail = error.detail if cause is None else explained(cause)
-        typer.echo(f"{error.code}: {detail}", err=True)
-        raise typer.Exit(1) from error
+def refuse(error: DomainError) -> NoReturn:
+    """Prints the refusal in one line and exits 1."""
+    cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
+    detail = error.detail if cause is None else explained(cause)
+    typer.echo(f"{error.code}: {detail}", err=True)
+    raise typer.Exit(1) from error
 
 
 def explained(error: BaseException) -> str:
@@ -35,7 +31,8 @@ def explained(error: BaseException) -> str:
     return one_line(cause)
 
 
-async def _with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
+async def with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
+    """The result of `work`, with an engine of its own that is closed afterwards."""
     settings = load_settings()
     configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
     # A whole ledger is read for as long as it takes: Ctrl-C ends it.

@@ -169,9 +169,10 @@ async def in_transaction(
 async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
     """As `in_transaction`, for work on rows of one user that other transactions may have locked.
 
-    One at a time of a user. Whoever meets a locked row waits for it in one of the few slots of
-    LockWaits, the user's others in memory: whatever one user asks for takes one connection.
-    Raises Locked when a row stays locked for LOCK_TURN_MS, or no turn came within RETRIES_S.
+    One at a time of a user. A transaction that meets a locked row waits for it in one of the few
+    slots of LockWaits, the user's others in memory: all that one user asks for takes one
+    connection. Raises Locked when a row stays locked for LOCK_TURN_MS, or no turn came within
+    RETRIES_S.
     """
     deadline = time.monotonic() + RETRIES_S
 

@@ -112,7 +112,7 @@ class DatabaseSettings(Instance):
 
     @property
     def owner_url(self) -> str:
-        """The database as its owner, or as whoever is all that is known."""
+        """The database as its owner; as the configured role where no owner is configured."""
         return self.migration_database_url or self.database_url
 
 

@@ -178,7 +178,7 @@ def _names(content: Content, joins: list[JoinBody]) -> dict[str, str]:
     names = {each.name: " ".join(each.into.split()) for each in joins}
     for name, into in names.items():
         if name not in there:
-            raise ValidationFailed.of("join", "names somebody who does not write in this chat")
+            raise ValidationFailed.of("join", "names a person who does not write in this chat")
         if not into or into == name or into in names:
             raise ValidationFailed.of("join", "must map each name to one that is kept")
     return names

@@ -19,7 +19,7 @@ PACKAGES = {
     "htm": "vendor/htm.js",
 }
 LANGUAGES = ("en", "de")
-"""The first is for everybody whose own is missing."""
+"""The first is the default for a language that is missing."""
 PAGES = (
     "/",
     "/sign-in",

@@ -41,8 +41,8 @@ UPLOAD = re.compile(r"POST /api/chats(?:/[^/]{1,64}/revisions)?")
 UNLOCK = "/api/insights/unlock"
 PROBES = ("/healthz", "/readyz")
 OPEN = frozenset({"POST /api/sign-in", "POST /api/sign-in/preview"})
-"""What needs no token: whoever asks has none yet."""
-ANYBODY = ""
+"""What needs no token: the caller has none yet."""
+NO_USER = ""
 """Those without a token share one quota; no user has this id."""
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -109,7 +109,7 @@ class Gate:
         if not path.startswith(API_PREFIX):
             return receive
         if f"{scope['method']} {path}" in OPEN:
-            await self._count(ANYBODY, answer)
+            await self._count(NO_USER, answer)
         else:
             await self._identify(scope, headers, answer)
         _check_text(scope, headers)

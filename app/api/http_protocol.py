@@ -45,7 +45,7 @@ _SLICE_BYTES = 4 * 1024
 the parser knows: a pipelined head may be so much longer."""
 _FRAMING_BYTES = len(": \r\n")
 _ONCE = frozenset({b"authorization", b"host", b"content-length"})
-"""Headers of which a second one would be read by somebody as the first."""
+"""Headers that may come once: programs differ in which of two they read."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

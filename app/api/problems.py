@@ -18,7 +18,7 @@ HEADERS_ALWAYS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-"""Of every answer, whoever makes it."""
+"""Of every answer, of the application and of the protocol."""
 
 
 class Forbidden(DomainError):

@@ -59,7 +59,7 @@ class Sessions:
         await self._reads.close()
 
     def refuse_known(self, principal: Principal) -> None:
-        """Raises Unauthorized if the token is known to be refused; asks nobody."""
+        """Raises Unauthorized if the token is known to be refused; without a query."""
         if self.is_over(principal):
             raise Unauthorized
 

@@ -61,7 +61,7 @@ class InsightContent(BaseModel):
 
 
 class NothingToSay(BaseModel):
-    """Why an insight is empty: a stable code, and a sentence that is shown. Nobody pays for it."""
+    """Why an insight is empty: a stable code, and a sentence that is shown. It is not charged."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -3,7 +3,7 @@
 Measured on chats of 3 to 100,000 messages with the offline analysis, which has the least to go by
 (`tests/generation/test_fit.py`). Below 60 messages with words the median insight is a guess, and
 of 24 up to nine find nothing; from 500 on, over ten days, all have findings but those that the talk
-has no matter for. Between them more may turn out empty; nobody pays for those.
+has no matter for. Between them more may turn out empty; those are not charged.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ ENOUGH = Needs(worded=500, voices=2, days=10)
 """Less than this is `thin`: halves of a chat are compared from ten days on."""
 
 if LEAST.keys() != CATEGORIES.keys():
-    raise RuntimeError("a category is sold of which nobody knows what it needs")
+    raise RuntimeError("a category is sold for which no minimum is stated")
 
 
 def fit_of(category: str, chat: Measures) -> tuple[Fit, Shortage | None]:

@@ -91,7 +91,7 @@ def find_renames(
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """Places in `old` and `new` of the same messages, whoever wrote them."""
+    """Places in `old` and `new` of the same messages, by whichever author."""
 
     old: Sequence[Message]
     new: Sequence[Message]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.chats.message import Message
 
 VOICE_MESSAGES_MIN = 5
-"""With words, by one person: whoever wrote fewer has no voice in the chat."""
+"""With words, by one person: an author of fewer does not count as a voice of the chat."""
 _LETTER = re.compile(r"[^\W\d_]")
 
 

@@ -40,7 +40,7 @@ async def known_balance(user_id: str) -> Balance:
     """The balance of a user who has an account; none is opened. Raises NoAccount."""
     balance = await _balance(user_id)
     if balance is None:
-        raise NoAccount(f"There is no account of {user_id}: nobody of that name was here yet.")
+        raise NoAccount(f"There is no account of {user_id}: no request of that user was seen yet.")
     return balance
 
 

@@ -46,7 +46,7 @@ class InsufficientCoins(DomainError):
 
 
 class OwnAccount(DomainError):
-    """Nobody gives coins to himself: another one has to do it."""
+    """The caller may not give coins to the own account: another operator has to do it."""
 
     code, http_status = "forbidden", 403
 

@@ -68,7 +68,7 @@ async def _chats_of(month: dict[str, datetime]) -> list[tuple[str, UUID]]:
 
 
 async def _archive(chat: dict[str, Any]) -> int:
-    """How many jobs were moved. Nobody can start one meanwhile, for the chat is gone."""
+    """How many jobs were moved. No unlock can add one meanwhile, for the chat is gone."""
 
     async def move(connection: AsyncConnection) -> int:
         await CreditService(connection).lock_accounts([chat["user_id"]])

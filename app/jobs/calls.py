@@ -214,7 +214,7 @@ class InsightCalls:
 def _done(
     attempt: Attempt, key: ChatKey, spec: InsightSpec, draft: Draft, tally: Tally
 ) -> InsightResult:
-    """Completed, or empty: then nobody pays for what it has cost."""
+    """Completed, or empty: then what it has cost is not charged."""
     is_empty = isinstance(draft.content, NothingToSay)
     return InsightResult(
         attempt.claim.held,

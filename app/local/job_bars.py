@@ -34,7 +34,7 @@ class JobBars:
         self._progress.stop()
 
     def show(self, snapshot: Json) -> None:
-        """A bar without a total moves from side to side: nobody knows how long a model takes."""
+        """A bar without a total moves from side to side: how long a model takes is not known."""
         for insight in snapshot["insights"]:
             bar = self._bars.get(insight["key"])
             if bar is None:

@@ -159,7 +159,7 @@ class _Supervisor:
         postgres, valkey = self._servers
         env = {"SIXFOLD_MASTER_KEY": secrets.master_key}
         if not os.environ.get("SIXFOLD_AUTH_JWKS_URL"):
-            # On loopback, and for whoever may read the data folder.
+            # On loopback, and for users of this machine who may read the data folder.
             env |= {"SIXFOLD_AUTH_SECRET": secrets.auth_secret, "SIXFOLD_LOCAL_SIGN_IN": "true"}
         env |= {name: value for name, value in os.environ.items() if value or name not in env}
         return env | {

@@ -1,4 +1,4 @@
-"""Whether the user of the database sees all users' rows, as whoever looks after them must."""
+"""Whether the database's role sees the rows of all users, as the operators' commands need."""
 
 from sqlalchemy import text
 

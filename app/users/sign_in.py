@@ -1,6 +1,6 @@
 """Signing in on the machine that the product runs on: a one-time code in a link, confirmed there.
 
-The code has 256 random bits; the database has its hash. A link that somebody else prepared names
+The code has 256 random bits; the database has its hash. A link that another person prepared names
 another user before anything happens, and works once, for ten minutes.
 """
 

@@ -82,7 +82,7 @@ async def test_a_command_says_in_words_what_it_cannot_do(environment: dict[str, 
     told = await said(environment, "balance", "nobody")
     assert told == (
         1,
-        "not_found: There is no account of nobody: nobody of that name was here yet.",
+        "not_found: There is no account of nobody: no request of that user was seen yet.",
     )
     code, refused = await said(
         environment, "grant", "alice", "-5", "--reason", "r", "--reference", "one"

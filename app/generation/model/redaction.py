@@ -136,7 +136,7 @@ class _Search:
     def __init__(self, text: str) -> None:
         self.text = text
         self.guarded = text
-        """Without the links that stay: no number in them is anybody's."""
+        """Without the links that stay: no number in them belongs to a person."""
         self.found: list[Found] = []
 
     def hide(self, found: Iterable[Found]) -> None:
@@ -152,7 +152,7 @@ class _Search:
             self.guarded = _masked(self.guarded, kept)
 
     def hide_links(self) -> None:
-        """Keep those that are secret or name somebody; guard the others."""
+        """Keep those that are secret or name a person; guard the others."""
         all_ = list(links(self.text))
         self.hide(one for one in all_ if one[2] in ("url", "handle"))
         self.guarded = _masked(self.guarded, [one for one in all_ if not one[2]])

@@ -42,7 +42,7 @@ def is_address(text: str) -> bool:
 
 
 def handles(text: str) -> Iterable[Found]:
-    """@somebody, somebody#1234, and names that follow the name of a place."""
+    """@name, name#1234, and names that follow the name of a place."""
     for found in _UPI.finditer(text):
         yield found.start(), found.end(), "handle"
     for found in _AT.finditer(text):

@@ -1,4 +1,4 @@
-"""Links that let in whoever has them, and those that name somebody."""
+"""Links that are credentials by themselves, and links that name a person."""
 
 import re
 from collections.abc import Iterable

@@ -34,7 +34,7 @@ _SHORT_WORDS = frozenset(
         )
     ).split()
 )
-"""In capitals these are words that somebody shouts, even where somebody is called so."""
+"""In capitals these are shouted words, even where a person bears one as a name."""
 
 
 @dataclass(frozen=True, slots=True)

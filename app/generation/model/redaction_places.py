@@ -1,4 +1,4 @@
-"""Where somebody lives: a street with the number of a house, as countries write it."""
+"""Postal addresses: a street with the number of a house, as countries write it."""
 
 import re
 from collections.abc import Iterable

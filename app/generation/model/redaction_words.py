@@ -60,7 +60,7 @@ ORDER_WORDS = _any_of(
     r"\bнакладн\w*",
     r"\bpopulation \bversion \bbuild\b \bfirmware \bpi\b",
 )
-"""A number that reaches nobody follows."""
+"""A number follows that is not a telephone number."""
 
 AMOUNT_WORDS = _any_of(
     r"km m g kg cm mm mb gb kb hz mah kwh w ft sq_ft miles? pounds? lbs",
@@ -158,7 +158,7 @@ HANDLE_PLACES = _any_of(
     r"insta(?:gram)? instam ig snap(?:chat)? telegram tiktok discord twitter skype steam psn kik",
     r"gamertag venmo cashapp wechat weixin threads bluesky bsky twitch インスタ",
 )
-"""Somebody's name there follows."""
+"""The name of an account there follows."""
 
 NO_HANDLES = frozenset(
     " ".join(

@@ -5,11 +5,10 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from functools import cache
 
+from app.chats.formats.times import YEAR_MAX, YEAR_MIN, day_of
 from app.chats.formats.whatsapp.tables import rows
 
-YEAR_MIN, YEAR_MAX = 1990, 2099
-
-# 52 in two digits is 2552 of the Buddhist calendar, the year 2009; nobody exports from 2052 yet.
+# 52 in two digits is 2552 of the Buddhist calendar, the year 2009; no export is from 2052 yet.
 _BUDDHIST_SHORT_MIN = 52
 _BUDDHIST_OFFSET = 543
 _BUDDHIST_YEARS = range(YEAR_MIN + _BUDDHIST_OFFSET, YEAR_MAX + _BUDDHIST_OFFSET + 1)
@@ -34,7 +33,7 @@ _HIJRI_LONG_MONTHS = (
 def to_date(year: int, month: int, day: int, *, era: str = "") -> date | None:
     """The Gregorian day; the calendar is told by the year. None if there is no such day."""
     if offset := _ERAS.get(era.casefold()):
-        return _gregorian(year + offset, month, day)
+        return day_of(year + offset, month, day)
     if year in _JALALI_YEARS:
         return _jalali(year, month, day)
     if year in _HIJRI_YEARS:
@@ -45,16 +44,7 @@ def to_date(year: int, month: int, day: int, *, era: str = "") -> date | None:
         year += 2500 - _BUDDHIST_OFFSET
     elif year in _BUDDHIST_YEARS:
         year -= _BUDDHIST_OFFSET
-    return _gregorian(year, month, day)
-
-
-def _gregorian(year: int, month: int, day: int) -> date | None:
-    if not YEAR_MIN <= year <= YEAR_MAX:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
+    return day_of(year, month, day)
 
 
 def _jalali(year: int, month: int, day: int) -> date | None:

@@ -104,25 +104,13 @@ def care(story: Story) -> InsightContent | None:
     )
     story.forms(
         "thanks",
-        lambda name, form, count, behind: story.tell(
-            "Of words of thanks, {name} writes “{form}” most often: {count} times.",
-            behind,
-            headline="{name} says thanks with “{form}”, {count} times",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "Of words of thanks, {name} writes “{form}” most often: {count} times.",
+        headline="{name} says thanks with “{form}”, {count} times",
     )
     story.forms(
         "support",
-        lambda name, form, count, behind: story.tell(
-            "{name} asks or wishes “{form}” {count} times.",
-            behind,
-            headline="“{form}”, writes {name} {count} times",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "{name} asks or wishes “{form}” {count} times.",
+        headline="“{form}”, writes {name} {count} times",
     )
     return story.told("Words can be counted; care that is given in deeds cannot.")
 
@@ -154,14 +142,8 @@ def logistics(story: Story) -> InsightContent | None:
     _weekday(story)
     story.forms(
         "logistics",
-        lambda name, form, count, behind: story.tell(
-            "Of words for errands, {name} writes “{form}” most often: {count} times.",
-            behind,
-            headline="“{form}” is {name}'s commonest errand",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "Of words for errands, {name} writes “{form}” most often: {count} times.",
+        headline="“{form}” is {name}'s commonest errand",
     )
     return story.told("Times count where they are written with a colon, as in 18:30.")
 
@@ -319,7 +301,7 @@ def who_is_heard(story: Story) -> InsightContent | None:
 
 
 def _heard(story: Story) -> None:
-    """The share of questions after which somebody else wrote within the hour."""
+    """The share of questions after which another person wrote within the hour."""
     chat, judged = story.chat, story.facts.questions.judged
     own = chat.by_person(judged)
     soon = chat.by_person(

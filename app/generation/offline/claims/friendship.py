@@ -103,21 +103,13 @@ def _opening_shift(story: Story) -> None:
 
 def listening(story: Story) -> InsightContent | None:
     """How soon each answers, how that changed, and which questions stayed open."""
-    chat, replies, asked = story.chat, story.facts.replies, story.facts.questions
-    waits = [rhythm.wait(chat, mine) for mine in replies]
-    story.measure(
-        median_reply_minutes=story.by_person(
-            [None if each is None else round(each.total_seconds() / 60, 1) for each in waits]
-        ),
-        questions=story.by_person([len(mine) for mine in asked.asked]),
-        questions_left_open=len(asked.open),
-    )
+    replies, waits = story.facts.replies, story.measure_replies()
     known = [who for who in range(len(replies)) if len(replies[who]) >= REPLIES_MIN]
     known.sort(key=lambda who: waits[who] or timedelta())
     if len(known) > 1:
         _pace(story, known[0], known[-1])
     _pace_change(story, known)
-    if asked.open:
+    if story.facts.questions.open:
         _left_open(story)
     return story.told("A reply is the next message by somebody else in the same conversation.")
 
@@ -144,7 +136,7 @@ def _pace(story: Story, fast: int, slow: int) -> None:
 
 
 def _left_open(story: Story) -> None:
-    """Questions after which nobody else wrote for a day."""
+    """Questions after which no other person wrote for a day."""
     chat, asked = story.chat, story.facts.questions
     last = asked.open[-1]
     story.tell(
@@ -205,14 +197,8 @@ def warmth_and_humour(story: Story) -> InsightContent | None:
     )
     story.forms(
         "laughter",
-        lambda name, form, count, behind: story.tell(
-            "{name} laughs most often as “{form}”: {count} times.",
-            behind,
-            headline="{name}'s laugh is “{form}”",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "{name} laughs most often as “{form}”: {count} times.",
+        headline="{name}'s laugh is “{form}”",
     )
     talks: dict[int, list[int]] = {}
     for at in sorted(chat.signals["laughter"]):
@@ -228,14 +214,8 @@ def warmth_and_humour(story: Story) -> InsightContent | None:
         )
     story.forms(
         "praise",
-        lambda name, form, count, behind: story.tell(
-            "Of words of praise, {name} writes “{form}” most often: {count} times.",
-            behind,
-            headline="{name}'s praise is “{form}”",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "Of words of praise, {name} writes “{form}” most often: {count} times.",
+        headline="{name}'s praise is “{form}”",
     )
     return story.told("Counted are messages with the words and signs that stand in quotes.")
 

@@ -30,25 +30,13 @@ def affection(story: Story) -> InsightContent | None:
     )
     story.forms(
         "affection",
-        lambda name, form, count, behind: story.tell(
-            "Of tender words and signs, {name} writes “{form}” most often: {count} times.",
-            behind,
-            headline="{name} says it with “{form}”, {count} times",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "Of tender words and signs, {name} writes “{form}” most often: {count} times.",
+        headline="{name} says it with “{form}”, {count} times",
     )
     story.forms(
         "longing",
-        lambda name, form, count, behind: story.tell(
-            "{name} writes “{form}” {count} times.",
-            behind,
-            headline="“{form}”, {name} wrote {count} times",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "{name} writes “{form}” {count} times.",
+        headline="“{form}”, {name} wrote {count} times",
     )
     if story.is_shared and len(tender) >= RETURNED_MIN and returned:
         story.tell(
@@ -181,14 +169,8 @@ def tension_and_repair(story: Story) -> InsightContent | None:
     _returns(story)
     story.forms(
         "apology",
-        lambda name, form, count, behind: story.tell(
-            "Of words of apology, {name} writes “{form}” most often: {count} times.",
-            behind,
-            headline="{name} says sorry with “{form}”, {count} times",
-            name=name,
-            form=form,
-            count=count,
-        ),
+        "Of words of apology, {name} writes “{form}” most often: {count} times.",
+        headline="{name} says sorry with “{form}”, {count} times",
     )
     return story.told("What set off a quarrel no list of words can tell: open the messages.")
 
@@ -278,7 +260,7 @@ def _greetings(story: Story) -> None:
 
 
 def plans_together(story: Story) -> InsightContent | None:
-    """Proposals for a day that somebody agreed to."""
+    """Proposals for a day that another person agreed to."""
     chat, events = story.chat, story.facts.events
     own = chat.by_person(each.at for each in events.promises)
     proposed = chat.by_person(each.at for each in events.plans)

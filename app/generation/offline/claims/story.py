@@ -1,15 +1,16 @@
 """An insight being written: claims with the messages behind them, metrics, a headline."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import ValidationError
 
 from app.catalog.content import EVIDENCE_MAX, FINDINGS_MAX, Finding, InsightContent, Metric
 from app.chats.names import printable
 from app.generation.offline.language import Language
+from app.generation.offline.measures import rhythm
 from app.generation.offline.measures.facts import Facts
 from app.generation.offline.measures.sampling import spread_over
 from app.generation.offline.measures.transcript import AnnotatedTranscript
@@ -118,10 +119,11 @@ class Story:
                     shown.add(next((at for at in positions if chat.who[at] == who), own[0]))
         return shown
 
-    def forms(
-        self, signal: str, say: Callable[[str, str, int, list[int]], None], *, people_max: int = 2
-    ) -> None:
-        """Has said what each of two people says most often for a signal, literally."""
+    def forms(self, signal: str, message: str, *, headline: str, people_max: int = 2) -> None:
+        """What each of two people says most often for a signal, literally.
+
+        `message` and `headline` have places for `name`, `form` and `count`.
+        """
         told: list[tuple[int, str, str, list[int]]] = []
         for who, name in enumerate(self.people):
             said = self.chat.forms.get((signal, who))
@@ -130,7 +132,8 @@ class Story:
                 if len(behind) >= FORM_MIN:
                     told.append((len(behind), name, form, behind))
         for count, name, form, behind in sorted(told, key=lambda each: -each[0])[:people_max]:
-            say(name, self._as_said(form, behind[0]), count, behind)
+            said_as = self._as_said(form, behind[0])
+            self.tell(message, behind, headline=headline, name=name, form=said_as, count=count)
 
     def _as_said(self, form: str, at: int) -> str:
         """The form with its capitals and marks, as the first message has it."""
@@ -151,6 +154,20 @@ class Story:
         """Adds metrics; a mapping is a metric by person."""
         for name, value in metrics.items():
             self.metrics[name] = dict(value) if isinstance(value, Mapping) else value
+
+    def measure_replies(self) -> list[timedelta | None]:
+        """Adds the metrics of replies and questions; each person's median wait, by their place."""
+        asked = self.facts.questions
+        waits = [rhythm.wait(self.chat, mine) for mine in self.facts.replies]
+        minutes = [None if each is None else each.total_seconds() / 60 for each in waits]
+        self.measure(
+            median_reply_minutes=self.by_person(
+                [None if each is None else round(each, 1) for each in minutes]
+            ),
+            questions=self.by_person([len(mine) for mine in asked.asked]),
+            questions_left_open=len(asked.open),
+        )
+        return waits
 
     def told(self, summary: str) -> InsightContent | None:
         """The finished insight; None when nothing was found that can be proven."""

@@ -15,7 +15,7 @@ WORK_HOURS, WEEKEND = range(8, 18), (5, 6)
 
 
 def decisions(story: Story) -> InsightContent | None:
-    """Decisions in words that somebody agreed to."""
+    """Decisions in words that another person agreed to."""
     made = story.facts.events.decisions
     own = story.chat.by_person(each.at for each in made)
     story.measure(
@@ -171,15 +171,8 @@ def _workload_change(story: Story, outside: list[int]) -> None:
 
 def response_flow(story: Story) -> InsightContent | None:
     """Who lets others wait, when answers are slow, and who answers whom."""
-    chat, replies, asked = story.chat, story.facts.replies, story.facts.questions
-    waits = [rhythm.wait(chat, mine) for mine in replies]
-    story.measure(
-        median_reply_minutes=story.by_person(
-            [None if each is None else round(each.total_seconds() / 60, 1) for each in waits]
-        ),
-        questions=story.by_person([len(mine) for mine in asked.asked]),
-        questions_left_open=len(asked.open),
-    )
+    chat, replies = story.chat, story.facts.replies
+    story.measure_replies()
     every = sorted(at for mine in replies for at in mine)
     if len(every) < REPLIES_MIN:
         return None

@@ -1,8 +1,9 @@
 """What happened, where several signs agree: words alone name no event.
 
-A promise names its day; a plan its day and somebody's assent; anger speaks to "you", comes from
-both or is followed by an apology; a decision is assented to, good wishes are thanked for, trouble
-is reported solved. Talk that is laughed at, quoted, denied, supposed or of long ago is none.
+A promise names its day; a plan its day and another person's assent; anger speaks to "you", comes
+from both or is followed by an apology; a decision is assented to, good wishes are thanked for,
+trouble is reported solved. Talk that is laughed at, quoted, denied, supposed or of long ago is
+none.
 """
 
 import re
@@ -153,7 +154,7 @@ class _Finder:
         return not self.chat.lexicon.nothing.isdisjoint(around)
 
     def is_laughed_at(self, first: int, last: int) -> bool:
-        """Whether somebody laughs in these messages or right around them."""
+        """Whether there is laughter in these messages or right around them."""
         talks = self.chat.conversation
         around = range(max(0, first - 1), min(len(talks), last + LAUGH_MESSAGES + 1))
         return any(at in self.laughs and talks[at] == talks[first] for at in around)
@@ -270,7 +271,7 @@ class _Finder:
         return Quarrel(tuple(angry), apology) if is_answered else None
 
     def _apology(self, angry: list[int]) -> int | None:
-        """The first by somebody who wrote in the passage or right after it."""
+        """The first by a person who wrote in the passage or right after it."""
         chat = self.chat
         near = set(chat.who[angry[0] : angry[-1] + 1 + ASSENT_MESSAGES])
         for at in self._apologies[bisect_right(self._apologies, angry[0]) :]:
