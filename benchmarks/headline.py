@@ -73,9 +73,9 @@ def engine_alone(scenarios: Scenarios) -> str:
         return NOT_MEASURED
     ceiling, batched, stock = (_ratio(seen, other) for other in ("ceiling", "batched", "stock"))
     return (
-        f"The engine alone (LLM 0, chats of {SMALL_CHAT} messages, 64 in flight, {_rounds(seen)}) does"
-        f" {ceiling} the jobs a second of bare asyncpg with one transaction a step,"
-        f" {batched} those of bare asyncpg batched, and {stock} those of a stock queue (SAQ) with"
+        f"The engine alone (LLM 0, chats of {SMALL_CHAT} messages, 64 in flight,"
+        f" {_rounds(seen)}) does {ceiling} the jobs a second of bare asyncpg with one transaction"
+        f" a step, {batched} those of bare asyncpg batched, and {stock} those of a stock queue (SAQ) with"
         " the same batched body."
     )
 
