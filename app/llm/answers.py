@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from app.llm.mending import mended
 from app.llm.protocol import AnswerT
 
 ANSWER_CHARS_MAX = 60_000
@@ -47,13 +48,17 @@ def read_answer(text: str, form: type[AnswerT]) -> AnswerT:
     """
     if len(text) > ANSWER_CHARS_MAX:
         raise AnswerUnusable("The answer is far too long.")
+    said = without_thought(text)
     error: ValidationError | None = None
-    for found in reversed(list(_objects(without_thought(text)))):
-        for candidate in (found, *_wrapped(found)):
-            try:
-                return form.model_validate(candidate)
-            except ValidationError as problem:
-                error = problem if error is None else error
+    for written in (said, mended(said)):
+        errors: list[ValidationError] = []
+        for found in reversed(list(_objects(written))):
+            for candidate in (found, *_wrapped(found)):
+                try:
+                    return form.model_validate(candidate)
+                except ValidationError as problem:
+                    errors.append(problem)
+        error = next(iter(errors), error)
     if error is None:
         raise AnswerUnusable("There is no whole JSON object in the answer.")
     raise AnswerUnusable(_problems(error)) from None  # Its cause would quote the answer.
@@ -96,9 +101,8 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _wrapped(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What stands alone under one name, as in `{"answer": {…}}`."""
-    if len(found) == 1:
-        (inner,) = found.values()
+    """What stands under a name of its own: `{"answer": {…}}`, `{"name": "f", "arguments": {…}}`."""
+    for inner in found.values():
         if isinstance(inner, dict):
             yield cast("dict[str, Any]", inner)
 

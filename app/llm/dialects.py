@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+import orjson
 from pydantic import BaseModel
 
 from app.llm.answers import strict_schema
@@ -15,6 +16,8 @@ from app.llm.messages import Format
 from app.llm.protocol import Message, Usage
 from app.llm.shapes import Json, first_of, object_of
 from app.llm.usage import usage_of
+
+_THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,14 @@ class Dialect:
         choice = first_of(told.get("choices"))
         message = object_of(choice.get("message"))
         called = object_of(first_of(message.get("tool_calls")).get("function"))
-        text = _text(message.get("content")) or _text(called.get("arguments"))
+        called = called or object_of(message.get("function_call"))
+        said = (message.get("content"), called.get("arguments"), message.get("parsed"))
+        text = next(filter(None, map(_text, said)), "")
         return Reply(
             text or _text(choice.get("text")),
-            _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+            next(filter(None, (_text(message.get(name)) for name in _THOUGHT)), ""),
             str(choice.get("finish_reason") or "").lower(),
-            bool(message.get("refusal")),
+            bool(message.get("refusal") or first_of(message.get("content")).get("refusal")),
             _text(told.get("model")),
             usage_of(told),
             is_whole=bool(message) or "text" in choice,
@@ -260,9 +265,12 @@ def _block(text: str) -> Json:
 
 
 def _text(value: object) -> str:
-    """Text, also as a list of parts; parts of thought are left out."""
+    """Text, also as a list of parts; parts of thought are left out. JSON that was read already is
+    written again."""
     if isinstance(value, str):
         return value
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
     if not isinstance(value, list):
         return ""
     parts = (_part(each) for each in cast("list[object]", value))

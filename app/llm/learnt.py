@@ -25,7 +25,8 @@ CACHE_MISSES_MAX = 5
 """Calls in a row that should have met a cache and did not, after which none is counted on."""
 _UNKNOWN = (
     r"unsupported|unrecognized|unrecognised|unknown|not supported|not permitted|extra[_ ]|"
-    r"unexpected|no longer supported|cannot find field|not allowed|does not support|invalid param"
+    r"unexpected|no longer supported|cannot find field|not allowed|does not support|invalid param|"
+    r"deprecated|not (?:a )?recogni[sz]ed|not valid|forbidden|disabled|not implemented|not accept"
 )
 _LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 

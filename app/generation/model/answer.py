@@ -17,7 +17,7 @@ from app.catalog.content import (
 from app.generation.model.briefing import Briefing
 from app.generation.model.evidence import Shown, carriers
 from app.generation.model.redaction import visible
-from app.llm.lenient import Numbers, Share
+from app.llm.lenient import AsList, Numbers, Share
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX, REASON_MAX = 200, 1500, 600, 300
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -55,7 +55,7 @@ class InsightAnswer(BaseModel):
 
     headline: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * HEADLINE_MAX)] = ""
     summary: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * SUMMARY_MAX)] = ""
-    findings: Annotated[list[AnswerFinding], Field(max_length=3 * FINDINGS_MAX)] = []
+    findings: Annotated[list[AnswerFinding], AsList, Field(max_length=3 * FINDINGS_MAX)] = []
     confidence: Share = 0.0
     nothing_to_say: Annotated[str, BeforeValidator(_or_empty), Field(max_length=4 * REASON_MAX)] = (
         ""
