@@ -76,7 +76,8 @@ RULES = (
         r"inappropriate content|content exists risk|requires moderation|input was flagged",
         r"usage guidelines|safety_check|guardrail|prohibited_content|high_risk|sensitive content",
         r"content filter(?:s|ing)?\b|blocked by .{0,20}filter|safety (?:system|filter)",
-        r"(?:prompt|input|content|request|messages?)[^.\n]{0,40}(?:flagged|violat)|prohibited use",
+        r"(?:prompt|input|content|request|messages?)[^.\n]{0,40}flagged|prohibited use",
+        r"violat[^.\n]{0,40}(?:polic|guideline|terms|standards)",
         r"sensitivecontent|sensitive (?:information|words)|敏感|blocked: prohibited",
     ),
     _rule(
@@ -98,7 +99,8 @@ RULES = (
         r"(?:prompt|input)[^.\n]{0,60}(?:longer than|exceeds)[^.\n]{0,60}(?:model|sequence) len",
         r"inputs` must have|exceeds max(?:imum)? length|exceeded model token limit",
         r"prompt tokens exceed|inputs` tokens|inputs? too long|prompt length exceeds",
-        r"number of tokens[^.\n]{0,60}over the limit|messages? exceeds? |\bcontext is \d",
+        r"number of tokens[^.\n]{0,60}over the limit|\bcontext is \d",
+        r"messages? exceeds? [^.\n]{0,20}(?:token|length|context)",
         r"(?:prompt|request) has \d+ tokens",
         r"string_above_max_length|input length .{0,40}exceed|context window is",
     ),
@@ -152,7 +154,7 @@ RULES = (
         r"insufficient_quota|billing_|spend(?:ing)?[ _]limit|usage limits?|budget|hard[ _]limit",
         r"perday|per[ _-]day|\b[rt]pd\b|daily|monthly|per[ _-]month|permonth|limit: 0\b",
         r"calls / (?:month|day)|call volume quota|spend alert|key limit exceeded",
-        r"weekly|per[ _-]week|per 24 ?h|24 hours|session usage limit",
+        r"weekly|for today|per[ _-]week|per 24 ?h|24 hours|session usage limit",
         r"exceeded_current_quota|freetieronly|free allocated quota|allocationquota",
     ),
     _rule(
@@ -185,7 +187,8 @@ RULES = (
         Cause.ACCESS,
         r"permission_?(?:denied|error)|organization has been disabled|account.{0,30}(?:deactivated|"
         r"disabled|suspended)|user location is not supported|unsupported_country|access_?denied",
-        r"terminated|organization[ _](?:has been )?restricted|requires terms acceptance",
+        r"(?:account|access)[^.\n]{0,40}terminated|organization[ _](?:has been )?restricted",
+        r"requires terms acceptance",
         r"access to the organization|ip (?:address )?is not (?:allowed|authorized)|ip_not_auth",
         r"not authorized to perform",
         statuses=frozenset({200, 400, 401, 403, 451, 500}),
