@@ -180,6 +180,9 @@ class JobEngine:
                 return []
             if failure is not None:
                 raise failure
+            # Another goes first in each attempt: one that is slow must not keep the others from it.
+            turn = (claim.fence - 1) % len(missing)
+            missing = missing[turn:] + missing[:turn]
             context = await self._parts.open_context(claim, key)
             calls = [
                 asyncio.create_task(self._calls.write(attempt, key, spec, context))

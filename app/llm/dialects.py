@@ -70,6 +70,8 @@ class Dialect:
     """Words of a refusal by which the family is known, in lower case."""
     takes_schema_in_object: ClassVar[bool] = False
     """Whether a schema is enforced beside `json_object`, not as `json_schema`."""
+    keeps_bounds: ClassVar[bool] = False
+    """Whether a schema may hold bounds of lengths."""
 
     @classmethod
     def headers(cls, _api_key: str) -> dict[str, str]:
@@ -86,12 +88,16 @@ class Dialect:
             **(ask.extras or {}),
         }
         if ask.format is Format.JSON_SCHEMA:
-            schema = {"name": ask.form.__name__, "strict": True, "schema": strict_schema(ask.form)}
+            schema = {"name": ask.form.__name__, "strict": True, "schema": cls._schema(ask)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif ask.format is Format.JSON_OBJECT:
-            enforced = {"schema": strict_schema(ask.form)} if cls.takes_schema_in_object else {}
+            enforced = {"schema": cls._schema(ask)} if cls.takes_schema_in_object else {}
             body["response_format"] = {"type": "json_object", **enforced}
         return body
+
+    @classmethod
+    def _schema(cls, ask: Ask) -> Json:
+        return strict_schema(ask.form, is_bounded=cls.keeps_bounds)
 
     @classmethod
     def reply(cls, told: Json) -> Reply:
@@ -100,11 +106,11 @@ class Dialect:
         message = object_of(choice.get("message"))
         called = object_of(first_of(message.get("tool_calls")).get("function"))
         called = called or object_of(message.get("function_call"))
-        said = (message.get("content"), called.get("arguments"), message.get("parsed"))
-        text = next(filter(None, map(_text, said)), "")
+        said = _text(message.get("content")) or _text(called.get("arguments"))
+        thought = (_text(message.get(name)) for name in _THOUGHT)
         return Reply(
-            text or _text(choice.get("text")),
-            next(filter(None, (_text(message.get(name)) for name in _THOUGHT)), ""),
+            said or _text(message.get("parsed")) or _text(choice.get("text")),
+            next((each for each in thought if each), ""),
             str(choice.get("finish_reason") or "").lower(),
             bool(message.get("refusal") or first_of(message.get("content")).get("refusal")),
             _text(told.get("model")),
@@ -124,7 +130,7 @@ class LlamaCppPython(Dialect):
 
     name = "llama-cpp-python"
     cached_tokens_min = 256
-    takes_schema_in_object = True
+    takes_schema_in_object = keeps_bounds = True
     headers_seen = ("openai-processing-ms",)
     words_seen = "/llama_cpp/server/"
 
@@ -160,6 +166,7 @@ class Groq(Dialect):
 class LlamaCpp(Dialect):
     name = "llama.cpp"
     cached_tokens_min = 256
+    keeps_bounds = True
     keys_seen = ("timings",)
 
 
@@ -270,7 +277,7 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return orjson.dumps(value).decode()
+        return orjson.dumps(cast("Json", value)).decode()
     if not isinstance(value, list):
         return ""
     parts = (_part(each) for each in cast("list[object]", value))

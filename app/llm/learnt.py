@@ -80,7 +80,7 @@ class Learnt:
             return
         self._family = family
         log.info("llm.family_met", family=family.name, model=self.model)
-        if family is Anthropic or family.takes_schema_in_object:
+        if family is Anthropic or family.keeps_bounds:
             self.dialect = family
 
     def adapt(self, told: Told, ask: Ask) -> bool:

@@ -44,8 +44,9 @@ def _listed(told: object) -> object:
             return told
     if not isinstance(told, dict):
         return told
-    values = list(cast("dict[str, object]", told).values())
-    return values if all(isinstance(value, dict) for value in values) else [told]
+    one = cast("dict[str, object]", told)
+    values = list(one.values())
+    return values if all(isinstance(value, dict) for value in values) else [one]
 
 
 def _whole(value: object) -> bool:

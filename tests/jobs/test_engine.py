@@ -235,6 +235,18 @@ async def test_a_slow_model_that_writes_an_insight_an_attempt_costs_no_attempt(
     await assert_healthy()
 
 
+async def test_another_insight_goes_first_in_each_attempt(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = lambda spec: GenerationFailed("provider_busy", retry_after_s=600)
+    job_id = (await unlock("alice", chat)).job_id
+    for _ in range(3):
+        await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+        await make_engine().run_job("alice", job_id)
+    assert generator.calls[::6] == FRIENDSHIP[:3]
+    assert sorted(generator.calls[6:12]) == sorted(FRIENDSHIP)
+
+
 async def test_time_is_left_for_a_call_that_ends_within_the_attempt_or_in_none(
     chat: UUID, make_engine: MakeEngine
 ) -> None:

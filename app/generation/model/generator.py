@@ -87,7 +87,7 @@ class ModelGenerator:
         self.answers = 0
         """How often the model answered, usable or not."""
         self.call_s = 0.0
-        """How long a call takes that is answered, of late."""
+        """How long a call takes, of late."""
         self._chars_max = chars_max
         self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
         self._briefings = OrderedDict()
@@ -128,7 +128,7 @@ class ModelGenerator:
         return True
 
     def pace(self, call_s: float) -> None:
-        """A call was answered within `call_s`."""
+        """A call was answered within `call_s`, or was not."""
         weight = _PACE_SHARE if self.call_s else 1.0
         self.call_s += weight * (call_s - self.call_s)
 
@@ -293,8 +293,9 @@ class _Call:
         except LLMFailed as failure:
             self._learn(failure, passage, permit)
             self._spend(failure.usage, permit)
-            if isinstance(failure, InvalidAnswer):
+            if isinstance(failure, InvalidAnswer) or failure.code == "provider_timeout":
                 self.generator.pace(time.monotonic() - started)
+            if isinstance(failure, InvalidAnswer):
                 self.problem = failure.repair.problem if failure.repair else failure.code
                 self._repair_next(failure.repair)
             if isinstance(failure, ContextTooLong) and self._is_shortened(
