@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import (
@@ -17,7 +18,7 @@ from app.catalog.content import (
 from app.generation.model.briefing import Briefing
 from app.generation.model.evidence import Shown, carriers
 from app.generation.model.redaction import visible
-from app.llm.lenient import Numbers, Share
+from app.llm.lenient import AsList, Numbers, Share
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX, REASON_MAX = 200, 1500, 600, 300
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -35,11 +36,21 @@ _NO_REASON = frozenset({"", "none", "null", "n/a", "no", "false", "-"})
 """What models write into a field that they leave out."""
 
 
+def _text(chars_max: int, *, chars_min: int = 0) -> FieldInfo:
+    """Of `chars_max` where a schema is enforced with its bounds; twice as long is cut."""
+    told = {"maxLength": chars_max}
+    return Field(min_length=chars_min, max_length=2 * chars_max, json_schema_extra=told)
+
+
+def _list(most: int) -> FieldInfo:
+    return Field(max_length=3 * most, json_schema_extra={"maxItems": most})
+
+
 class AnswerFinding(BaseModel):
     """One claim of a model."""
 
-    claim: Annotated[str, Field(min_length=1, max_length=2 * CLAIM_MAX)]
-    evidence: Numbers
+    claim: Annotated[str, _text(CLAIM_MAX, chars_min=1)]
+    evidence: Annotated[Numbers, Field(json_schema_extra={"maxItems": EVIDENCE_MAX})]
 
 
 def _or_empty(told: object) -> object:
@@ -53,13 +64,11 @@ class InsightAnswer(BaseModel):
     Either there are findings, or `nothing_to_say` is why there are none.
     """
 
-    headline: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * HEADLINE_MAX)] = ""
-    summary: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * SUMMARY_MAX)] = ""
-    findings: Annotated[list[AnswerFinding], Field(max_length=3 * FINDINGS_MAX)] = []
+    headline: Annotated[str, BeforeValidator(_or_empty), _text(HEADLINE_MAX)] = ""
+    summary: Annotated[str, BeforeValidator(_or_empty), _text(SUMMARY_MAX)] = ""
+    findings: Annotated[list[AnswerFinding], AsList, _list(FINDINGS_MAX)] = []
     confidence: Share = 0.0
-    nothing_to_say: Annotated[str, BeforeValidator(_or_empty), Field(max_length=4 * REASON_MAX)] = (
-        ""
-    )
+    nothing_to_say: Annotated[str, BeforeValidator(_or_empty), _text(2 * REASON_MAX)] = ""
 
     @property
     def says_nothing(self) -> bool:

@@ -74,6 +74,13 @@ class Briefing:
     """What aliases and placeholders stand for."""
     measured: dict[str, dict[str, Metric]] = field(repr=False)
     """For each insight."""
+    chars_max: int
+    """Characters of messages that it was allowed."""
+
+    @property
+    def message_chars(self) -> int:
+        """Characters of messages that it holds."""
+        return min(self.chars_max, sum(map(len, self.shown().values())))
 
     def prompt(self, spec: InsightSpec, *, language: str | None) -> Prompt:
         """The prompt of one insight."""
@@ -121,6 +128,7 @@ def brief(
         shared_lines=len(lines),
         originals=disclosure.originals,
         measured=disclosure.metrics,
+        chars_max=chars_max,
     )
 
 
