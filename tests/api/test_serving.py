@@ -21,7 +21,7 @@ DEADLINE_S = 60
 NO_REDIS = "redis://127.0.0.1:1/0"
 SERVE = (
     "import sys; from app.main import serve; from app.settings import load_settings;"
-    " serve(load_settings(), host='127.0.0.1', port=int(sys.argv[1]))"
+    " serve(load_settings(), port=int(sys.argv[1]), host=sys.argv[2])"
 )
 
 
@@ -30,7 +30,7 @@ async def served(environment: dict[str, str]) -> AsyncGenerator[tuple[Process, i
     """The API process and its port; ended at the latest when the block is left."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVE, str(port), env=environment, stderr=PIPE
+        sys.executable, "-c", SERVE, str(port), "127.0.0.1", env=environment, stderr=PIPE
     )
     try:
         async with asyncio.timeout(DEADLINE_S), httpx2.AsyncClient() as client:
@@ -81,6 +81,35 @@ async def test_sixty_megabytes_without_a_token_are_refused_unread(
     assert "connection: close" in head.lower()
     assert "server:" not in head.lower()
     assert json.loads(body)["code"] == "unauthorized"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "::", "", "sixfold.example.org"])
+async def test_beyond_loopback_the_process_does_not_start_without_its_hosts(
+    environment_without_redis: dict[str, str], address: str
+) -> None:
+    code, said = await failed_start(environment_without_redis, address)
+    assert code == 1
+    assert said.startswith("sixfold cannot start: SIXFOLD_ALLOWED_HOSTS: must be set where")
+    assert len(said.splitlines()) == 1
+
+
+async def test_beyond_loopback_the_process_starts_with_its_hosts(
+    environment_without_redis: dict[str, str],
+) -> None:
+    allowed = environment_without_redis | {"SIXFOLD_ALLOWED_HOSTS": '["sixfold.example.org"]'}
+    _, said = await failed_start(allowed, "192.0.2.1")  # An address of documents, of no machine.
+    assert "SIXFOLD_ALLOWED_HOSTS" not in said
+    assert "attempting to bind on address" in said
+
+
+async def failed_start(environment: dict[str, str], address: str) -> tuple[int | None, str]:
+    """Exit code and standard error of an API that cannot start."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVE, str(free_port()), address), env=environment, stderr=PIPE
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        said = (await process.communicate())[1].decode()
+    return process.returncode, said
 
 
 async def test_the_process_refuses_what_its_parser_would_let_through(
