@@ -47,6 +47,7 @@ from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
 from app.gc_tuning import tune_gc
+from app.hosts import is_loopback
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
 from app.liveness import watched_loop
 from app.llm.rejections import Rejections
@@ -54,7 +55,7 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import SOON_S, connect_redis, end_task
-from app.settings import Settings, load_api_settings
+from app.settings import Settings, SettingsError, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import check_keys, token_verifier
@@ -146,6 +147,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: load
     balancers hear of its end late. SIGINT, or a second SIGTERM, does not wait.
     """
+    _check_hosts(settings, host)
     check_keys(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -163,6 +165,16 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     )
     configure_logging(json=settings.log_json, level=settings.log_level)
     _Server(config, app.state, settings).run()
+
+
+def _check_hosts(settings: Settings, address: str) -> None:
+    """Raises SettingsError where others reach the API, and it would answer to any name."""
+    if not is_loopback(address) and "allowed_hosts" not in settings.model_fields_set:
+        raise SettingsError(
+            f"sixfold cannot start: SIXFOLD_ALLOWED_HOSTS: must be set where the API listens on"
+            f" {address or 'all addresses'}, which is not loopback: a JSON list of the Host headers"
+            ' it answers to, such as ["sixfold.example.org"]'
+        )
 
 
 class _Server(uvicorn.Server):
@@ -209,7 +221,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with AsyncExitStack() as stack:
         app.state.api = await _open_state(app, stack)
         if settings.metrics_port is not None:
-            stop_metrics: Callable[[], None] = telemetry.serve_metrics(settings.metrics_port)
+            port, hosts = settings.metrics_port, settings.allowed_hosts
+            stop_metrics: Callable[[], None] = telemetry.serve_metrics(port, hosts=hosts)
             stack.callback(stop_metrics)
         log.info("api.started")
         yield

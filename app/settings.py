@@ -202,11 +202,14 @@ class Settings(DatabaseSettings, SchedulerSettings):
         description="after SIGTERM the API is not ready, and still serves, for so long",
     )
     allowed_hosts: tuple[str, ...] = Field(
-        default=("*",), description='JSON list of Host headers; `["*.example.org"]` is understood'
+        default=("*",),
+        description='JSON list of Host headers; `["*.example.org"]` is understood; must be set'
+        " unless the API listens on loopback",
     )
     metrics_port: int | None = Field(
         default=None,
-        description="Prometheus metrics on loopback; worker processes take the next free port",
+        description="Prometheus metrics on loopback, for Host headers of loopback or"
+        " `ALLOWED_HOSTS`; worker processes take the next free port",
     )
 
     @field_validator("master_key")

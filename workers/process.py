@@ -98,7 +98,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     )
     opened.push_async_callback(end_task, listener)
     if settings.metrics_port is not None:
-        opened.callback(_serve_metrics(settings.metrics_port))
+        opened.callback(_serve_metrics(settings.metrics_port, settings.allowed_hosts))
     rescue = partial(_rescue, expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
 
@@ -173,11 +173,11 @@ def _is_child() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def _serve_metrics(first_port: int) -> Callable[[], None]:
+def _serve_metrics(first_port: int, hosts: tuple[str, ...]) -> Callable[[], None]:
     """Serves on the first free port from `first_port` on: each process of a worker has its own."""
     for port in range(first_port, first_port + METRICS_PORTS):
         try:
-            stop = telemetry.serve_metrics(port)
+            stop = telemetry.serve_metrics(port, hosts=hosts)
         except OSError:
             continue
         log.info("worker.metrics", port=port)
