@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from app.chats.formats.text import encoding_of
+
 WINDOW_BYTES = 64 * 1024
 ELEMENT_BYTES_MAX = 1 << 18  # Parsing takes twelve times as much.
 _SHOWN_BYTES_MAX = 400
@@ -155,9 +157,11 @@ def _elements_of(window: bytes, number: int, lines: int) -> Iterator[tuple[int, 
 
 def plain_json(raw: bytes) -> bytes:
     """`raw` as UTF-8 without a byte order mark and without NUL."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raw = raw.decode("utf-16", "replace").encode()
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    encoding, skip = encoding_of(raw)
+    if encoding != "utf-8":
+        raw = raw[skip:].decode(encoding, "replace").encode()
+    elif skip:
+        raw = raw[skip:]
     return raw.replace(_NUL, b"\\ufffd") if _NUL in raw else raw
 
 
