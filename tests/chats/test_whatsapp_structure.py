@@ -259,7 +259,7 @@ def unseen():
     yield from ("\u200b" * 6, "\u2068\u2069", "\ufeff\u200e\u200f")
 
 
-@pytest.mark.parametrize("char", unseen())
+@pytest.mark.parametrize("char", list(unseen()))
 @pytest.mark.parametrize("header", [A, I])
 def test_characters_without_a_width_may_stand_before_a_header(header, char):
     chat = read(f"{header}Nia: one", f"{char}{header}Olo: two", f"{header}Nia: three ❤\ufe0f")

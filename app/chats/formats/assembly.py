@@ -70,6 +70,11 @@ class Assembly:
         known = self.names.get(key)
         return self._new_author(key, name if name is not None else key) if known is None else known
 
+    def namesake(self, name: str) -> str:
+        """The person of this name, whose id is not told this time."""
+        shown = " ".join(name.split())[:AUTHOR_CHARS_MAX].strip()
+        return self.author(self._owners.get(shown, name), name)
+
     def say(
         self,
         at: datetime,
@@ -138,6 +143,7 @@ class Assembly:
         for beginning in elements.unread:
             self.leave_out(0, beginning.decode("utf-8", "ignore"))
         self.is_cut |= elements.is_cut
+        self.replaced_bytes += elements.replaced
 
     def transcript(self) -> Transcript:
         """All of it, in order of time. Raises EmptyChat and TooManyParticipants."""

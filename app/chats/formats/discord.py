@@ -47,7 +47,7 @@ def _read_batch(times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
             person = told["author"]
             key = person["id"]
             author = names.get(key) or chat.author(key, person.get("nickname") or person["name"])
-            text = told["content"]
+            text = told["content"] or _forwarded(told)
             if told["type"] not in _WRITTEN:
                 _read_event(chat, at, author, told)
                 continue
@@ -59,12 +59,18 @@ def _read_batch(times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
             chat.leave_out_element(told)
 
 
+def _forwarded(told: Any) -> Any:
+    """The text of a message that was forwarded and has none of its own."""
+    forwarded = told.get("forwardedMessage")
+    return forwarded["content"] if forwarded else told["content"]
+
+
 def _read_event(chat: Assembly, at: datetime, author: str, told: Any) -> None:
     kind = told["type"]
     if kind == "Call":
         chat.say(at, author, "", MessageKind.CALL)
     else:
-        mentioned = [chat.author(p["id"], p["name"]) for p in told.get("mentions", ())]
+        mentioned = [chat.author(p["id"], p["name"]) for p in told.get("mentions") or ()]
         moved = _moved(kind, author, mentioned)
         chat.note(at, _event(kind), f"{author}: {told['content']}", moved)
 

@@ -11,7 +11,7 @@ from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
 from app.chats.formats.meta_sentences import Sentence, Sentences
-from app.chats.formats.times import from_seconds
+from app.chats.formats.times import from_milliseconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -19,6 +19,9 @@ _DOWNLOADED = re.compile(rb'"sender_name"\s*:')
 _ENCRYPTED = re.compile(rb'"senderName"\s*:')
 _PARTICIPANTS = re.compile(rb'"participants"\s*:\s*\[')
 _MEDIA = frozenset({"photos", "videos", "audio_files", "gifs", "files", "sticker", "media"})
+_BYTES_OF_ONE = re.compile(
+    "[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _FULL_STOPS = (".", "。", "।", "۔")
 _TEXT_TYPES = frozenset({"Generic", "Share", "Call", "Payment", "text", "media", "link"})
 
@@ -67,31 +70,35 @@ def repaired(text: str) -> str:
         return text
     try:
         return text.encode("latin-1").decode()
-    except UnicodeError:
+    except UnicodeDecodeError:  # Cut inside a character, or mis-encoded in part.
+        return _BYTES_OF_ONE.sub(
+            lambda met: met[0].encode("latin-1").decode("utf-8", "replace"), text
+        )
+    except UnicodeEncodeError:
         return text
 
 
 def _read_downloaded(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at = from_seconds(told["timestamp_ms"] // 1000, tz)
+    at = from_milliseconds(told["timestamp_ms"], tz)
     name = told["sender_name"]
     author = chat.names.get(name) or chat.author(name, repaired(name))
-    text = repaired(told.get("content", ""))
+    text = repaired(told.get("content") or "")
     kind = told.get("type", "Generic")
     if told.get("is_unsent"):
         chat.say(at, author, "", MessageKind.DELETED)
     elif kind in ("Subscribe", "Unsubscribe"):
-        people = [repaired(user["name"]) for user in told.get("users", ())]
+        people = [repaired(user["name"]) for user in told.get("users") or ()]
         joined = kind == "Subscribe"
         chat.note(at, NoticeKind.JOINED if joined else NoticeKind.LEFT, text, people or [author])
-    elif "call_duration" in told or kind == "Call":
+    elif told.get("call_duration") is not None or kind == "Call":
         chat.say(at, author, "", MessageKind.CALL)
     elif kind not in _TEXT_TYPES:
         chat.note(at, NoticeKind.UNKNOWN, f"{kind}: {text}")
     elif sentence := sentences.read(author, text):
         _tell(chat, at, author, sentence, _link_of(told))
-    elif "share" in told:
+    elif told.get("share"):
         _say_shared(chat, at, author, text, _link_of(told))
-    elif not _MEDIA.isdisjoint(told):
+    elif any(map(told.get, _MEDIA.intersection(told))):
         chat.say(at, author, text, MessageKind.MEDIA)
     else:
         chat.say(at, author, text)
@@ -111,15 +118,15 @@ def _say_shared(chat: Assembly, at: datetime, author: str, text: str, link: str)
         # "Nia sent an attachment.", in any language.
         chat.say(at, author, link, MessageKind.MEDIA)
     else:
-        chat.say(at, author, link if not link or link in text else f"{text}\n{link}".strip())
+        chat.say(at, author, text if not link or link in text else f"{text}\n{link}".strip())
 
 
 def _link_of(told: Any) -> str:
-    return told.get("share", {}).get("link") or ""
+    return (told.get("share") or {}).get("link") or ""
 
 
 def _read_encrypted(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at, name = from_seconds(told["timestamp"] // 1000, tz), told["senderName"]
+    at, name = from_milliseconds(told["timestamp"], tz), told["senderName"]
     author, text = chat.names.get(name) or chat.author(name), told.get("text") or ""
     if told.get("isUnsent"):
         chat.say(at, author, "", MessageKind.DELETED)

@@ -15,12 +15,37 @@ from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
 _LEAVES = frozenset({"remove_members"})
+_SETTINGS = frozenset(
+    {
+        "create_group", "create_channel", "edit_group_title", "edit_group_photo",
+        "delete_group_photo", "migrate_to_supergroup", "migrate_from_group", "pin_message",
+        "clear_history", "score_in_game", "send_payment", "take_screenshot", "screenshot_taken",
+        "attach_menu_bot_allowed", "web_app_bot_allowed", "allow_sending_messages", "bot_allowed",
+        "joined_telegram", "proximity_reached", "requested_phone_number", "send_passport_values",
+        "invite_to_group_call", "group_call_scheduled", "set_messages_ttl", "edit_chat_theme",
+        "send_webview_data", "send_premium_gift", "topic_created", "topic_edit",
+        "suggest_profile_photo", "requested_peer", "set_chat_wallpaper",
+        "set_same_chat_wallpaper", "giveaway_launch", "giveaway_results", "boost_apply",
+        "paid_messages_refund", "paid_messages_price_change", "todo_completions",
+        "todo_append_tasks",
+    }
+)  # fmt: skip
 _CALLS = frozenset({"phone_call", "group_call", "conference_call"})
 _LOCATIONS = frozenset({"location_information", "place_name"})
 _MEDIA = frozenset(
     {"photo", "file", "media_type", "contact_information", "game_title", "invoice_information"}
 )
 _MARKED = _LOCATIONS | _MEDIA | {"poll"}
+# What says nothing of a message's content; one without a text that has more is a medium: a dice,
+# a story, whatever comes.
+_PLAIN = frozenset(
+    {
+        "id", "type", "date", "date_unixtime", "edited", "edited_unixtime", "from", "from_id",
+        "author", "text", "text_entities", "reply_to_message_id", "reply_to_peer_id", "via_bot",
+        "forwarded_from", "forwarded_from_id", "saved_from", "saved_from_id", "reactions",
+        "inline_bot_buttons", "signature",
+    }
+)  # fmt: skip
 _SAVED_MESSAGES = "Saved Messages"
 _CHAT_TYPES = (
     rb"personal_chat|bot_chat|saved_messages|replies|verification_codes|private_group|"
@@ -98,7 +123,7 @@ def _read_batch(tz: tzinfo, times: IsoTimes, chat: Assembly, batch: list[Any]) -
             text, kind = told["text"], MessageKind.TEXT
             if text.__class__ is not str:
                 text = _joined(text)
-            if not _MARKED.isdisjoint(told):
+            if not _MARKED.isdisjoint(told) or not text:
                 kind, text = _kind_of(told, text)
             key = told.get("from_id")
             author = names.get(key) or _author(chat, told.get("from"), key)
@@ -111,8 +136,10 @@ def _author(chat: Assembly, name: Any, key: Any) -> str:
     if name is None and key is None:
         chat.lacks("author")
         return chat.author("")
+    if key is None:
+        return chat.namesake(name)
     # A deleted account keeps its id and loses its name.
-    return chat.author(key if key is not None else name, name if name is not None else key)
+    return chat.author(key, name if name is not None else key)
 
 
 def _joined(parts: Any) -> str:
@@ -121,6 +148,8 @@ def _joined(parts: Any) -> str:
 
 
 def _kind_of(told: Any, text: str) -> tuple[MessageKind, str]:
+    if told.keys() <= _PLAIN:
+        return MessageKind.TEXT, text
     if "poll" in told:
         return MessageKind.POLL, _poll(told["poll"])
     if not _LOCATIONS.isdisjoint(told):
@@ -134,23 +163,26 @@ def _poll(poll: Any) -> str:
 
 
 def _text(told: Any) -> str:
+    if isinstance(told, dict):
+        return told["text"]
     return told if isinstance(told, str) else _joined(told)
 
 
 def _read_event(chat: Assembly, at: datetime, told: Any) -> None:
-    action = str(told.get("action", told["type"]))
+    action = str(told.get("action") or told["type"])
     if action in _CALLS and told.get("actor"):
         author = _author(chat, told["actor"], told.get("actor_id"))
         chat.say(at, author, "", MessageKind.CALL)
         return
-    members = [name for name in told.get("members", ()) if isinstance(name, str)]
+    members = [name for name in told.get("members") or () if isinstance(name, str)]
     actor = told.get("actor") or ""
-    kind = NoticeKind.SETTING
+    kind = NoticeKind.SETTING if action in _SETTINGS else NoticeKind.UNKNOWN
     if action in _JOINS:
         kind = NoticeKind.JOINED
     elif action in _LEAVES:
         kind = NoticeKind.LEFT
-    people = members or ([actor] if actor and kind is not NoticeKind.SETTING else [])
+    # Who joins by a link is the actor; of those who were removed the names are told, or not.
+    people = members or ([actor] if actor and kind is NoticeKind.JOINED else [])
     words = " ".join(filter(None, (actor, action.replace("_", " "), ", ".join(members))))
     chat.note(at, kind, words, people)
 

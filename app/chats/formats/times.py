@@ -3,13 +3,16 @@ over, and `datetime.replace` takes longer than all else that is done to a messag
 
 from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """No message was written outside of these."""
 
 _FIRST_S = datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp()
 _END_S = datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp()
+_NO_SEPARATORS = str.maketrans("", "", ",'’_ \u00a0\u202f")
+# Of milliseconds and microseconds: no number is a time in two units.
+_UNITS = (1e-3, 1e-6)
 # Of "2024-02-13T10:15:07.123+01:00".
 _DAY_CHARS, _SECONDS_END, _OFFSET_CHARS = 10, 19, 6
 
@@ -67,7 +70,11 @@ class IsoTimes:
             if (at := self._walls.at(written[:_DAY_CHARS], clock)) is not None:
                 return at, is_of_greenwich
         fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
-        if offset[:1] in ("+", "-") and (not fraction or fraction[1:].isdigit()):
+        if (
+            offset[:1] in ("+", "-")
+            and offset[3] == ":"
+            and (not fraction or fraction[1:].isdigit())
+        ):
             written = written[:_SECONDS_END] + offset
         at = datetime.fromisoformat(written)
         if at.tzinfo is None:
@@ -88,11 +95,34 @@ class IsoTimes:
 
 
 def from_seconds(seconds: float, tz: tzinfo) -> datetime:
-    """The time of so many seconds since 1970. Raises ValueError where no message was written
-    then, and TypeError for what is no number."""
+    """The time of so many seconds since 1970; of another unit, where that alone makes a time at
+    which a message can have been written. Raises ValueError where none was, and TypeError for
+    what is no number."""
     if not _FIRST_S <= seconds < _END_S:
-        raise ValueError("no time at which a message was written")
+        seconds = _in_seconds(seconds)
     return datetime.fromtimestamp(seconds, tz)
+
+
+def from_milliseconds(written: Any, tz: tzinfo) -> datetime:
+    """The same of milliseconds, without their fraction; a number may be written as a text."""
+    number = written if written.__class__ is int else number_of(written)
+    seconds = number // 1000
+    return from_seconds(seconds if _FIRST_S <= seconds < _END_S else number, tz)
+
+
+def number_of(written: Any) -> float:
+    """A number, be it written as a text, with separators of thousands. Raises ValueError or
+    TypeError."""
+    if isinstance(written, bool) or not isinstance(written, (int, float, str)):
+        raise TypeError("no number")
+    return float(written.translate(_NO_SEPARATORS)) if isinstance(written, str) else written
+
+
+def _in_seconds(number: float) -> float:
+    for unit in _UNITS:
+        if _FIRST_S <= number * unit < _END_S:
+            return number * unit // 1
+    raise ValueError("no time at which a message was written")
 
 
 def day_of(year: int, month: int, day: int) -> date | None:

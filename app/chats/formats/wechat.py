@@ -13,7 +13,7 @@ from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import head_text, read_text
-from app.chats.formats.times import IsoTimes, Remembered, from_seconds
+from app.chats.formats.times import IsoTimes, Remembered, from_seconds, number_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
 
@@ -78,7 +78,7 @@ def _columns(header: str) -> _Columns | None:
 
 def _recognises(head: bytes) -> bool:
     first = head_text(head).partition("\n")[0]
-    return len(first) < 2_000 and "," in first and _columns(first) is not None
+    return len(first) < 2_000 and _columns(first) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
@@ -131,6 +131,8 @@ def _read_row(frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes) 
     seconds, written, text = own
     if seconds.isdigit():
         at = from_seconds(int(seconds), tz)
+    elif not written.strip():
+        at = from_seconds(number_of(seconds), tz)
     else:
         at, is_absolute = times.read(written.strip())
         if not is_absolute:
@@ -144,7 +146,7 @@ def _read_row(frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes) 
     if is_wordless:
         text = ""
     elif text[:1] in _ODD_BEGINNINGS and (
-        _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg"))
+        _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg", "<location"))
     ):
         kind, text = (MessageKind.MEDIA if kind is MessageKind.TEXT else kind), ""
     chat.say(at, author, text, kind)

@@ -18,7 +18,7 @@ from app.chats.formats.lines import (
     text_of,
 )
 from app.chats.formats.text import head_text
-from app.chats.formats.times import IsoTimes, Remembered, day_of, from_seconds
+from app.chats.formats.times import IsoTimes, Remembered, day_of, from_milliseconds, from_seconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -55,6 +55,17 @@ _DAY_S, _EPOCH = 86_400, date(1970, 1, 1).toordinal()
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
+_SETTING_TYPES = frozenset(
+    {
+        "group-v2-change", "group-v1-migration", "keychange", "profile-change", "verified-change",
+        "timer-notification", "universal-timer-notification", "change-number-notification",
+        "title-transition-notification", "joined-signal-notification", "conversation-merge",
+        "phone-number-discovery", "contact-removed-notification", "message-history-unsynced",
+        "message-request-response-event", "delivery-issue", "chat-session-refreshed",
+        "poll-terminate", "pinned-message-notification",
+    }
+)  # fmt: skip
+_TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
 _RECIPIENT = re.compile(r"(?P<name>.+?) \([^()]*\)")
 
 
@@ -74,10 +85,10 @@ def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
     milliseconds = told.get("sent_at") or told["timestamp"]
-    at = from_seconds(milliseconds // 1000, options.tz)
+    at = from_milliseconds(milliseconds, options.tz)
     kind, text = told.get("type"), told.get("body") or ""
     if kind not in _TYPES and kind != _CALL_TYPE:
-        settled = NoticeKind.UNKNOWN if kind is None else NoticeKind.SETTING
+        settled = NoticeKind.SETTING if kind in _SETTING_TYPES else NoticeKind.UNKNOWN
         chat.note(at, settled, f"{kind}: {text}" if text else str(kind))
         return
     chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
@@ -133,7 +144,9 @@ def _words(text: str) -> Words | str:
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
-    return NoticeKind.SETTING, ()
+    met = _TYPE.search(text)
+    is_known = met is not None and (met["full"] or met["short"]) in _SETTING_TYPES
+    return (NoticeKind.SETTING if is_known else NoticeKind.UNKNOWN), ()
 
 
 def _recognises_full(head: bytes) -> bool:
