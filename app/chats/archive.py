@@ -130,7 +130,7 @@ def _transcript(
     first: list[zipfile.ZipInfo] = []
     for rank in (_is_ios_transcript, _is_named_transcript, _is_text, _is_any):
         named = _grouped(entry for entry in candidates if rank(entry))
-        first = first or next(iter(named.values()), [])
+        first = first or next(iter(named.values()), first)
         found = _chats_among(named, limits, lambda part: is_chat(_head(archive, part)))
         if len(found) > 1 and chat not in found:
             longest = sorted(found.items(), key=lambda item: _size_of(item[1]), reverse=True)

@@ -57,7 +57,7 @@ class Assembly:
     notice_lines: int = 0
     unparsed_lines: int = 0
     blank_lines: int = 0
-    _unsaid: set[str] = field(default_factory=set[str])
+    unsaid: set[str] = field(default_factory=set[str])
     _examples: list[Example] = field(default_factory=list[Example])
     _shown: dict[ExampleKind, int] = field(default_factory=dict[ExampleKind, int])
     _owners: dict[str, Hashable] = field(default_factory=dict[str, Hashable])
@@ -119,7 +119,7 @@ class Assembly:
 
     def lacks(self, *told: str) -> None:
         """The format does not say this: `time_zone`, `author`, `year`."""
-        self._unsaid.update(told)
+        self.unsaid.update(told)
 
     def read_elements(
         self, elements: Iterable[list[Any]], read: Callable[["Assembly", Any], None]
@@ -171,7 +171,7 @@ class Assembly:
             notices=len(self.notices),
             unknown_notices=sum(n.kind is NoticeKind.UNKNOWN for n in self.notices),
             replaced_bytes=self.replaced_bytes,
-            unsaid=tuple(sorted(self._unsaid)),
+            unsaid=tuple(sorted(self.unsaid)),
             examples=tuple(self._examples),
             message_lines=self.message_lines,
             notice_lines=self.notice_lines,

@@ -8,12 +8,13 @@ import html
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
+from operator import itemgetter
 
 from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import Text, clean_text, head_text, read_text
-from app.chats.formats.times import from_milliseconds
+from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
 from app.chats.message import MessageKind
 from app.chats.transcript import Transcript
 
@@ -81,6 +82,7 @@ class _Reader:
         self.chats = SeveralAssemblies("sms-backup-restore", "sms")
         self.unread = 0
         self._tz = tz
+        self._instants = Instants(tz)
         self._names: dict[str, str] = {}
         # By number and name: the chat, and the names of the other and of the owner in it.
         self._known: dict[tuple[str, str], tuple[Assembly, str, str]] = {}
@@ -108,10 +110,13 @@ class _Reader:
         """Reads what follows in one form, and returns where that ends."""
         # The hot loop of an import.
         match, tz, known = form.match, self._tz, self._known
+        days, steps = self._instants.days, self._instants.steps
+        pick = itemgetter(*(form.groupindex[name] - 1 for name in _WANTED))
         while met := match(text, at):
             at = met.end()
-            self.end()
-            address, date, kind, body, contact = met.group(*_WANTED)
+            if self._mms is not None:
+                self.end()
+            address, date, kind, body, contact = pick(met.groups())
             chat = known.get((address, contact))
             if chat is None:
                 self._read_sms(address, date, kind, body, contact)
@@ -121,7 +126,11 @@ class _Reader:
                 self.unread += 1
                 continue
             try:
-                when = from_milliseconds(int(date), tz)
+                number = int(date)
+                if number in MILLISECONDS:
+                    when = days[number // DAY_MS] + steps[number % DAY_MS // 1000]
+                else:
+                    when = from_milliseconds(number, tz)
             except ValueError:
                 self.unread += 1
                 continue

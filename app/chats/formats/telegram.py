@@ -9,8 +9,8 @@ from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
-from app.chats.formats.times import IsoTimes, from_seconds
-from app.chats.message import MessageKind
+from app.chats.formats.times import DAY_S, SECONDS, Instants, IsoTimes, from_seconds
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
@@ -68,7 +68,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     choices: list[ChatChoice] = []
     assembly: Assembly | None = None
-    times = IsoTimes(options.tz)
+    times, instants = IsoTimes(options.tz), Instants(options.tz)
     for chat, title, elements in _chats(plain_json(raw)):
         if len(choices) >= CHATS_MAX:
             raise TooManyChats(chats_max=CHATS_MAX)
@@ -78,7 +78,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         # The chat that was asked for; or the first, which is the only one or none is chosen.
         met = Assembly("telegram-json", "telegram", title=title)
         for batch in elements:
-            _read_batch(options.tz, times, met, batch)
+            _read_batch(options.tz, instants, times, met, batch)
         met.take_unread(elements)
         choices.append(ChatChoice(chat, title, len(met.messages)))
         if met.messages:
@@ -108,36 +108,44 @@ def _count(elements: Elements) -> int:
     )
 
 
-def _read_batch(tz: tzinfo, times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
-    say, names = chat.say, chat.names
+def _read_batch(
+    tz: tzinfo, instants: Instants, times: IsoTimes, chat: Assembly, batch: list[Any]
+) -> None:
+    # The hot loop of an import.
+    say, names, days, steps = chat.say, chat.names, instants.days, instants.steps
+    messages, text_kind, make = chat.messages, MessageKind.TEXT, make_message
     for told in batch:
         try:
-            if (seconds := told.get("date_unixtime")) is not None:
-                at = from_seconds(int(seconds), tz)
-            else:
+            if (written := told.get("date_unixtime")) is None:
                 at, _ = times.read(told["date"])
                 chat.lacks("time_zone")
+            elif (seconds := int(written)) in SECONDS:
+                at = days[seconds // DAY_S] + steps[seconds % DAY_S]
+            else:
+                at = from_seconds(seconds, tz)
             if told["type"] != "message":
                 _read_event(chat, at, told)
                 continue
-            text, kind = told["text"], MessageKind.TEXT
+            key, text = told.get("from_id"), told["text"]
+            author = names.get(key) or _author(chat, told.get("from"), key)
             if text.__class__ is not str:
                 text = _joined(text)
-            if not _MARKED.isdisjoint(told) or not text:
+            edited = "edited_unixtime" in told or "edited" in told
+            if text and _MARKED.isdisjoint(told):
+                messages.append(make((len(messages) + 1, at, author, text, text_kind, edited)))
+            else:
                 kind, text = _kind_of(told, text)
-            key = told.get("from_id")
-            author = names.get(key) or _author(chat, told.get("from"), key)
-            say(at, author, text, kind, "edited_unixtime" in told or "edited" in told)
+                say(at, author, text, kind, edited)
         except OTHER_FORM:
             chat.leave_out_element(told)
 
 
 def _author(chat: Assembly, name: Any, key: Any) -> str:
-    if name is None and key is None:
+    if key is None:
+        if name is not None:
+            return chat.namesake(name)
         chat.lacks("author")
         return chat.author("")
-    if key is None:
-        return chat.namesake(name)
     # A deleted account keeps its id and loses its name.
     return chat.author(key, name if name is not None else key)
 
@@ -163,9 +171,14 @@ def _poll(poll: Any) -> str:
 
 
 def _text(told: Any) -> str:
-    if isinstance(told, dict):
-        return told["text"]
-    return told if isinstance(told, str) else _joined(told)
+    """Of a poll: a text, one with entities, or in newer versions an object that holds one."""
+    match told:
+        case {"text": text}:
+            return _text(text)
+        case str():
+            return told
+        case _:
+            return _joined(told)
 
 
 def _read_event(chat: Assembly, at: datetime, told: Any) -> None:

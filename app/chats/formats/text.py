@@ -154,7 +154,9 @@ def _line_end(encoded: bytes, at: int) -> int:
 def _lines(encoded: bytes) -> bytes:
     encoded = encoded.removeprefix(codecs.BOM_UTF8)
     if b"\r" in encoded:
-        encoded = encoded.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        encoded = encoded.replace(b"\r\n", b"\n")
+        if b"\r" in encoded:  # Of two for each line, and of lines that end in it alone.
+            encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\n" not in encoded:
         encoded = _ODD_NEWLINES.sub("\n", encoded.decode()).encode()
     if b"\0" in encoded:
