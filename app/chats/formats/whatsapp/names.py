@@ -132,6 +132,7 @@ class Names:
         longer = head + part
         if others or spoken >= least:
             return longer
+        self._looked_through += 1
         is_told = any(longer in rest and not rest.startswith(longer) for rest in self.rests)
         return longer if is_told else None
 

@@ -150,6 +150,7 @@ def is_whole_event(event: str) -> bool:
     """`event`, what stands behind the name of who did it, is a notice from its first word to its
     last: about the chat, or of names and at most two other words. A sentence about other things
     that begins alike is a person's."""
+    event = event[:NOTICE_CHARS_MAX]
     if _CHAT_THING.search(event):
         return True
     words = [word for word in event.rstrip(".").split() if word not in _JOINERS]
