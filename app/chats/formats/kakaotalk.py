@@ -54,7 +54,7 @@ _PC = re.compile(
 _PC_DAYS = re.compile(rf"(?m)\n{_PC_DAY}$")
 _PHONE = re.compile(
     rf"(?m)\n(?P<day>{_KO_DAY}|{_EN_DAY})"
-    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
+    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) :(?: |$))?|$)"
     r"|(?: [월화수목금토일]요일)?$)"
 )
 _MOVED = re.compile(

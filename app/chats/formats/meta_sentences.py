@@ -146,12 +146,16 @@ class Sentences:
         for name in people:
             self._names_of(name)
 
+    def may_be(self, author: str, text: str) -> bool:
+        """`text` begins as a sentence of the messenger does: most do not."""
+        if author not in self._known:
+            self._names_of(author)
+        return text.partition(" ")[0] in self._firsts
+
     def read(self, author: str, text: str) -> Sentence | None:
         """What the messenger itself tells; None if a person wrote it. `author` is whom the export
         names: it is who did something, or who called."""
-        if author not in self._known:
-            self._names_of(author)
-        if text.partition(" ")[0] not in self._firsts or len(text) > SENTENCE_CHARS_MAX:
+        if not self.may_be(author, text) or len(text) > SENTENCE_CHARS_MAX:
             return None
         names = self._known[author]
         if met := _BY_NOBODY.fullmatch(text):

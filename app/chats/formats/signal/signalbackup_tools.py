@@ -12,7 +12,7 @@ from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n\[(?P<day>[A-Z][a-z]{2} \d{2}, \d{4})(?P<clock> \d{2}:\d{2}:\d{2})\] "
+    r"\n\[(?P<day>[^\W\d_]{3,5}\.? \d{1,2}, \d{4})(?P<clock> \d{2}:\d{2}:\d{2})\] "
     r"(?:<(?P<who>[^\n]{1,255}?)> |\*\*\* (?:<(?P<sender>[^\n]{1,255}?)> (?=sent file))?)"
 )
 _FILE = re.compile(r'sent file(?: ".*"| of type \S+)?(?: \(.*\))?')
@@ -47,7 +47,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 def _day(written: str) -> date | None:
     """`Feb 13, 2024`."""
     month, day, year = written.split(" ")
-    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
+    return day_of(int(year), MONTHS.get(month[:3].lower(), 0), int(day.rstrip(",")))
 
 
 def _words(text: str) -> Words | str:

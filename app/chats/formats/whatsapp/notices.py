@@ -18,10 +18,11 @@ _JOINED = re.compile(
     \badded\b | \bjoined\b | \bwas\ added | \binvited\b | \baccepted\ the\ invit
     | \b(?:añadió|agregó|añadiste|agregaste)\b | \bse\ unió
     | \b(?:adicionou|adicionaste)\b | \bentrou\ (?:usando|com)\b
-    | \b(?:hinzugefügt|beigetreten|eingeladen)\.?$
+    | \b(?:hinzugefügt|beigetreten|eingeladen)\.?(?:$|:\ )
+    | \b(?:añadid|agregad|adicionad)[oa]s?\b | \b(?:aggiunt[oaie]|ajoutée?s?)\b
     | \ba\ (?:ajouté|rejoint)\b | \bavez\ (?:ajouté|rejoint)\b
     | \b(?:ha|hai)\ aggiunto\b | \bè\ entrat[oa]\b | \bsi\ è\ unit[oa]\b
-    | \b(?:toegevoegd|deelgenomen)\.?$ | \bneemt\ deel\b
+    | \b(?:toegevoegd|deelgenomen)\.?(?:$|:\ ) | \bneemt\ deel\b
     | \bdoda(?:ł|ła|łeś|łaś)\b | \bdołączył | \bдобавил | \bвступил | \bприсоединил
     | \b(?:додав|додала|додали|приєднав|приєдналася)\b | \bekledi | \bkatıldı
     | \b(?:menambahkan|bergabung|menyertai)\b | أضاف | انضم | أضفت | הוסיף | הצטרף
@@ -60,7 +61,9 @@ _SETTING = re.compile(
     | \bchanged\ (?:the|this|their|to|your|his|her)\b | security\ code .* changed
     | \bdeleted\ this\ group's | \b(?:is\ now|now)\ an?\ (?:group\ |community\ )?admin
     | no\ longer\ an\ admin | disappearing\ messages | message\ timer | \bpinned\ a\ message
-    | ^this\ (?:chat|business|account|group) | ^you\ (?:un)?blocked | ^tap\ to | ^your\ security
+    | ^this\ (?:chat|business|account|group) | ^tap\ to | ^your\ security
+    | \b(?:un)?blocked\b | \bblockiert\.?$ | \bbloque(?:ó|aste|ado|ou)\b | \bhai\ s?bloccato\b
+    | \bbloqué\b | \bgeblokkeerd\.?$
     | \bis\ a\ contact | \ballow(?:ed)?\ (?:all\ )?(?:participants|members|admins)
     | \bgroup\ settings | turned\ (?:on|off)\ | \breset\ (?:this|the)\ group | admin\ approval
     | \bcre[oó]\ (?:el|este)\ grupo | \b(?:eliminó|cambió|cambiaste|fijó|activó|desactivó)\b
@@ -99,7 +102,16 @@ _NAMED_THING = re.compile(
     r"(?i)\b(?:group|subject|grupo|asunto|nombre|nome|assunto|gruppe|betreff|gruppennamen?|groupe|"
     r"sujet|objet|nom|gruppo|oggetto|groep|onderwerp|групп\w*|тем\w*)\b"
 )
+_CHAT_THING = re.compile(
+    rf"{_NAMED_THING.pattern}|(?i:\b(?:icon|description|link|admins?|settings|messages|number|code|"
+    r"community|mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|\w*bild|"
+    r"\w*beschreibung|descripción|descrição|descrizione)\b)"
+)
+_JOINERS = frozenset({"and", "to", "y", "e", "a", "und", "et", "ed", "en", "и", "i"})
+_CREATED = re.compile(r"(?i)\b(?:created|creó|creaste|criou|erstellt|créé|creato|gemaakt|создал)\b")
 _QUOTED = re.compile(r'["“„«”]\s?([^"“”„«»\n]{1,100}?)\s?["”“»]')
+# A new group has one name, whatever stands in it.
+_QUOTED_WHOLE = re.compile(r'["“„«”]\s?([^\n]{1,100})(?<=\S)\s?["”“»]')
 _WHO_LEFT = re.compile(r"^(.{1,255}?) left\b|\bremoved (.{1,255}?)\.?$")
 _WHO_JOINED = re.compile(
     r"^(.{1,255}?) (?:joined\b|was added\b)|\badded (.{1,255}?)(?: to (?:the|a) group\b.*)?\.?$"
@@ -134,6 +146,18 @@ _WORDS = (
 )
 
 
+def is_whole_event(event: str) -> bool:
+    """`event`, what stands behind the name of who did it, is a notice from its first word to its
+    last: about the chat, or of names and at most two other words. A sentence about other things
+    that begins alike is a person's."""
+    event = event[:NOTICE_CHARS_MAX]
+    if _CHAT_THING.search(event):
+        return True
+    words = [word for word in event.rstrip(".").split() if word not in _JOINERS]
+    plain = sum(word[0].islower() for word in words)
+    return plain < 2 or (plain == 2 and plain < len(words))
+
+
 def is_encryption_notice(body: str) -> bool:
     """The body is the notice that opens every chat."""
     return body.strip(MARKS).startswith(_ENCRYPTION)
@@ -149,6 +173,8 @@ def group_name(notice: str) -> str | None:
     notice = notice[:NOTICE_CHARS_MAX]
     if _NAMING.search(notice) is None or _NAMED_THING.search(notice) is None:
         return None
+    if _CREATED.search(notice) and (whole := _QUOTED_WHOLE.search(notice)):
+        return whole[1]
     names = _QUOTED.findall(notice)
     return names[-1] if names else None
 
