@@ -39,6 +39,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "reservations": ALL - {REMOVE},
         "jobs": ALL - {REMOVE},
         "insights": ALL - {REMOVE},
+        "feedback": frozenset({READ}),
         "alembic_version": frozenset({READ}),
     },
 }
