@@ -31,6 +31,7 @@ export default {
   "sample.no_account": "Ohne Konto. Die Personen darin sind erfunden.",
   "sample.note": "Das ist ein Beispiel auf Englisch: die Personen sind erfunden, alles andere ist echt.",
 
+  "sign_in.with": "Mit {name} anmelden",
   "sign_in": "Anmelden", "sign_out": "Abmelden", "sign_in.start": "Zur Startseite",
   "sign_in.link": "Wenn du einen Anmelde-Link bekommen hast, öffne ihn. Sonst gib den Zugangsschlüssel ein, den du bekommen hast.",
   "sign_in.token": "Zugangsschlüssel", "sign_in.ask": "Als {user} anmelden?", "sign_in.yes": "Als {user} anmelden", "sign_in.no": "Das bin ich nicht",
@@ -141,6 +142,14 @@ export default {
   "refusal.quota_exceeded": "Dein Speicher ist voll. Lösche einen Chat, den du nicht mehr brauchst.", "refusal.chat_in_use": "Über diesen Chat wird gerade geschrieben. Warte, bis das fertig ist.", "refusal.chat_changed": "Der Chat wurde im selben Moment geändert. Bitte versuch es noch einmal.",
   "refusal.insufficient_coins": "Du hast {available} von den {required} Münzen, die das kostet.", "refusal.unlock_in_progress": "Das wird schon geschrieben. Warte, bis es fertig ist.", "refusal.already_unlocked": "Das gehört dir schon.", "refusal.price_changed": "Der Preis hat sich geändert. Sieh ihn dir an, bevor du freischaltest.", "refusal.not_enough_messages": "In diesem Chat steht zu wenig, um etwas Wahres darüber zu sagen. Es wurde nichts berechnet.",
   "refusal.unknown_category": "Das wird nicht mehr angeboten.", "refusal.daily_limit": "Das war alles für heute. Morgen kannst du mehr freischalten.", "refusal.provider_unavailable": "Gerade kann nichts geschrieben werden. Bitte versuch es später noch einmal.",
+  "refusal.sign_in_state_lost": "Diese Anmeldung wurde nicht in diesem Browser begonnen, oder es ist zu lange her. Bitte beginne von vorn.",
+  "refusal.sign_in_denied": "Du hast die Anmeldung abgelehnt, oder der Anbieter hat dich nicht gelassen. Es ist nichts geschehen.",
+  "refusal.sign_in_rejected": "Der Anbieter hat diese Anmeldung nicht abgeschlossen. Bitte beginne von vorn.",
+  "refusal.sign_in_provider_away": "Der Anbieter, über den du dich anmeldest, ist gerade nicht zu erreichen. Bitte versuch es gleich noch einmal.",
+  "refusal.sign_in_wrong_issuer": "Die Antwort kam von einem anderen Anbieter als dem gefragten. Du wurdest nicht angemeldet.",
+  "refusal.sign_in_clock": "Die Uhr des Anbieters und unsere gehen zu weit auseinander, darum gilt seine Antwort nicht. Bitte versuch es noch einmal; bleibt es so, sag es dem Betreiber.",
+  "refusal.sign_in_untrusted": "Die Antwort des Anbieters gilt nicht dieser Anmeldung oder lässt sich nicht prüfen. Du wurdest nicht angemeldet.",
+  "refusal.sign_in_no_user": "Der Anbieter sagt nicht so, wer du bist, dass es hier zu gebrauchen wäre, etwa mit einer bestätigten Adresse.",
   "refusal.not_ratable": "Das wird nicht mehr gezeigt und kann deshalb nicht bewertet werden.", "refusal.unknown_insight": "Das ist nicht mehr da, oder es gehört dir nicht.", "refusal.unknown_finding": "Das ist nicht mehr da, oder es gehört dir nicht.",
   "refusal.not_cancellable": "Es ist schon fertig und lässt sich nicht mehr abbrechen.", "refusal.too_many_streams": "Das ist in zu vielen Fenstern offen. Schließ einige davon.", "refusal.content_unreadable": "Das lässt sich gerade nicht öffnen. Wir wissen davon.", "refusal.job_unreadable": "Das lässt sich gerade nicht öffnen. Wir wissen davon.", "refusal.request_timeout": "Die Anfrage kam nicht rechtzeitig an. Bitte versuch es noch einmal.", "refusal.unknown_host": "Unter dieser Adresse antwortet der Server nicht.", "refusal.idempotency_key_reused": "Das hat nicht geklappt. Bitte versuch es noch einmal.",
 

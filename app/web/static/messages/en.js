@@ -31,6 +31,7 @@ export default {
   "sample.no_account": "No account needed. The people in it are invented.",
   "sample.note": "This is a sample: the people are invented, all else is real.",
 
+  "sign_in.with": "Sign in with {name}",
   "sign_in": "Sign in", "sign_out": "Sign out", "sign_in.start": "To the start page",
   "sign_in.link": "If you were given a sign-in link, open it. Otherwise, enter the access key you were given.",
   "sign_in.token": "Access key", "sign_in.ask": "Sign in as {user}?", "sign_in.yes": "Sign in as {user}", "sign_in.no": "Not me",
@@ -141,6 +142,14 @@ export default {
   "refusal.quota_exceeded": "Your storage is full. Delete a chat you no longer need.", "refusal.chat_in_use": "Insights about this chat are being written. Wait until they are ready.", "refusal.chat_changed": "The chat was changed at the same moment. Please try again.",
   "refusal.insufficient_coins": "You have {available} of the {required} coins that this costs.", "refusal.unlock_in_progress": "This is being written already. Wait until it is ready.", "refusal.already_unlocked": "This is yours already.", "refusal.price_changed": "The price has changed. Look at it again before you unlock.", "refusal.not_enough_messages": "There is too little in this chat to say something true about it. Nothing was charged.",
   "refusal.unknown_category": "This is not offered any more.", "refusal.daily_limit": "That is all for today. You can unlock more tomorrow.", "refusal.provider_unavailable": "Nothing can be written just now. Please try again later.", 
+  "refusal.sign_in_state_lost": "This sign-in was not begun in this browser, or too long ago. Please begin again.",
+  "refusal.sign_in_denied": "You declined to sign in, or the provider did not let you. Nothing happened.",
+  "refusal.sign_in_rejected": "The provider did not complete this sign-in. Please begin again.",
+  "refusal.sign_in_provider_away": "The provider that you sign in by cannot be reached just now. Please try again in a moment.",
+  "refusal.sign_in_wrong_issuer": "The answer came from another provider than the one that was asked. You were not signed in.",
+  "refusal.sign_in_clock": "The provider’s clock and ours differ too much, so its answer is not valid. Please try again; if it stays so, tell whoever runs this.",
+  "refusal.sign_in_untrusted": "The provider’s answer is not meant for this sign-in, or cannot be checked. You were not signed in.",
+  "refusal.sign_in_no_user": "The provider does not say who you are in a way that can be used here, such as a confirmed address.",
   "refusal.not_ratable": "This is not shown any more, so it cannot be judged.", "refusal.unknown_insight": "This is not here any more, or not yours.", "refusal.unknown_finding": "This is not here any more, or not yours.",
   "refusal.not_cancellable": "It is finished already and cannot be cancelled any more.", "refusal.too_many_streams": "This is open in too many windows. Close some of them.", "refusal.content_unreadable": "This cannot be opened just now. We were told.", "refusal.job_unreadable": "This cannot be opened just now. We were told.", "refusal.request_timeout": "The request did not arrive in time. Please try again.", "refusal.unknown_host": "The server does not answer at this address.", "refusal.idempotency_key_reused": "That did not work. Please try again.",
 
