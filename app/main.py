@@ -24,10 +24,12 @@ from app.api import (
     chat_revisions,
     chats,
     console,
+    feedback,
     health,
     jobs,
     me,
     pictures,
+    provider_sign_in,
     sent_prompts,
     session,
     unlocks,
@@ -60,6 +62,7 @@ from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import check_keys, token_verifier
 from app.users.deleted import DeletedUsers
+from app.users.oidc import ProviderSignIn, open_provider
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -92,6 +95,7 @@ _PARTS = (
     unlocks,
     categories,
     jobs,
+    feedback,
     sent_prompts,
     chats,
     chat_revisions,
@@ -99,6 +103,7 @@ _PARTS = (
     credits_,
     me,
     session,
+    provider_sign_in,
     health,
     console,
 )
@@ -233,15 +238,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
-    await open_engine(
-        settings.database_url,
-        pool_size=settings.db_pool_size,
-        overflow=settings.db_pool_overflow,
-        recycle_s=settings.db_pool_recycle_s,
-        pool_wait_s=POOL_WAIT_S,
-        per_user=True,
-    )
-    stack.push_async_callback(close_engine)
+    await _open_database(settings, stack)
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     open_wakeups(settings.redis_url)
@@ -274,7 +271,20 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         uploads=uploads,
         rejections=Rejections(redis),
         deleted=_deleted_users(app, stack),
+        provider=_provider(settings, stack),
     )
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> None:
+    await open_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        overflow=settings.db_pool_overflow,
+        recycle_s=settings.db_pool_recycle_s,
+        pool_wait_s=POOL_WAIT_S,
+        per_user=True,
+    )
+    stack.push_async_callback(close_engine)
 
 
 def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
@@ -307,6 +317,13 @@ def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:
     deleted: DeletedUsers = app.state.deleted
     stack.push_async_callback(end_task, supervised("deleted users", deleted.keep_reading))
     return deleted
+
+
+def _provider(settings: Settings, stack: AsyncExitStack) -> ProviderSignIn | None:
+    provider = open_provider(settings)
+    if provider is not None:
+        stack.push_async_callback(provider.close)
+    return provider
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

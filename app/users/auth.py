@@ -36,8 +36,8 @@ AHEAD_MAX_S = 60
 GRANT_SCOPE = "credits:grant"
 REFUND_SCOPE = "credits:refund"
 
+PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256")
 _SECRET_ALGORITHMS = ("HS256",)
-_PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256")
 _REQUIRED = ("exp", "iss", "aud", "sub")
 # Control characters, and halves of characters that no UTF-8 text can hold.
 _UNFIT_CATEGORIES = ("Cc", "Cs")
@@ -118,7 +118,7 @@ class JwksVerifier:
         if is_weak(key):
             log.error("auth.weak_key", key_id=key.key_id, bits_min=RSA_BITS_MIN)
             raise Unauthorized
-        return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
+        return _verified(token, key, PUBLIC_KEY_ALGORITHMS, self._expected)
 
     def _signing_key(self, token: str) -> jwt.PyJWK:
         try:

@@ -158,6 +158,12 @@ class Page:
             f" && (one.innerText ?? one.textContent).includes({json.dumps(text)})).click()"
         )
 
+    async def follow(self, selector: str, text: str = "") -> None:
+        """Clicks what leads to another page, and waits until that is loaded."""
+        before = self._loads()
+        await self.click(selector, text)
+        self._wait_for_load(before)
+
     def show_at(self, width: int, height: int) -> None:
         """Gives the page a size."""
         self.call(

@@ -125,6 +125,12 @@ export async function cancel(jobId) {
   await readBalance();
 }
 
+/** Says what the user thinks of a finding; `verdict` null takes it back. */
+export async function judge(jobId, given) {
+  const path = `/api/insights/jobs/${jobId}/feedback`;
+  keepJobs([await (await call("POST", path, { json: given })).json()]);
+}
+
 export async function forgetChat(chatId) {
   await call("DELETE", `/api/chats/${chatId}`);
   await Promise.all([readChats(), readBalance()]);
