@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import telemetry
 from app.api import (
+    categories,
     chat_revisions,
     chats,
     console,
@@ -88,6 +89,7 @@ class Api(FastAPI):
 
 _PARTS = (
     unlocks,
+    categories,
     jobs,
     sent_prompts,
     chats,

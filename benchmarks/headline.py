@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.bench import Row, is_valid, middle
+from benchmarks.seed import SMALL_CHAT
 from benchmarks.tables import number, table
 
 NOT_MEASURED = "(not measured in this run)"
@@ -72,10 +73,10 @@ def engine_alone(scenarios: Scenarios) -> str:
         return NOT_MEASURED
     ceiling, batched, stock = (_ratio(seen, other) for other in ("ceiling", "batched", "stock"))
     return (
-        f"The engine alone (LLM 0, chats of 60 messages, 64 in flight, {_rounds(seen)}) does"
-        f" {ceiling} the jobs a second of bare asyncpg with one transaction a step,"
-        f" {batched} those of bare asyncpg batched, and {stock} those of a stock queue (SAQ) with"
-        " the same batched body."
+        f"The engine alone (LLM 0, chats of {SMALL_CHAT} messages, 64 in flight,"
+        f" {_rounds(seen)}) does {ceiling} the jobs a second of bare asyncpg with one transaction"
+        f" a step, {batched} those of bare asyncpg batched, and {stock} those of a stock queue"
+        " (SAQ) with the same batched body."
     )
 
 

@@ -26,6 +26,7 @@ from benchmarks.scenarios import chats
 from benchmarks.seed import (
     CATEGORY,
     SMALL,
+    SMALL_CHAT,
     Work,
     encoded_chat,
     release_jobs,
@@ -41,7 +42,6 @@ UNLOCKS_S_MAX = 3_500
 CHATS_JOBS_S_MAX = 250
 IDLE_JOBS_S_MAX = 60
 CONNECTIONS = 32
-MESSAGES = 24
 POLL_S = 0.002
 NO_WAIT = Load(llm_s=0.0, llm_spread_s=0.0, seed=6)
 
@@ -97,7 +97,7 @@ async def profile_api(servers: Services, seconds: float) -> Profile:
         try:
             count = int(UNLOCKS_S_MAX * (seconds + 2 * WARM_UP_S))
             seeded = await seed_chats(
-                connection, servers.master_key, encoded_chat(MESSAGES), users=count
+                connection, servers.master_key, encoded_chat(SMALL_CHAT), users=count
             )
             async with running_api(servers, database_url) as api:
                 orders = [(one.user_id, str(one.chat_id)) for one in seeded]

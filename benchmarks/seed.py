@@ -15,7 +15,7 @@ import asyncpg
 from app.catalog.categories import CATEGORIES, Category
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat, decode_block
 from app.chats.reading import ReadingOrder, read_chat
-from app.chats.storage import SealedChat, seal_chat
+from app.chats.storage import SealedChat, counted, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing
 from app.generation.context import VERSION, Part
@@ -30,8 +30,9 @@ SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "WhatsApp Chat wit
 SIGNUP_COINS = 50
 CATEGORY = CATEGORIES["friendship"]
 LINES_OF_SAMPLE = 4300
-SMALL_CHAT = 60
-"""Messages of the chats that jobs are about where the design is measured and not its reading."""
+SMALL_CHAT = 80
+"""Messages of the chats that jobs are about where the design is measured and not its reading: as
+few as every category is sold for, and some."""
 EXPIRES_S = 3600
 FIRST_AT = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -185,12 +186,13 @@ async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> 
         "chats",
         columns=(
             *("user_id", "id", "key_id", "sealed_key", "sealed_meta", "content_hmac"),
-            *("message_count", "first_at", "last_at"),
+            *("message_count", "first_at", "last_at", *counted(chats[0].substance)),
         ),
         records=[
             (
                 *(chat.user_id, chat.id, "", b"", chat.sealed_meta),
                 *(chat.content_hmac, chat.message_count, chat.first_at, chat.last_at),
+                *counted(chat.substance).values(),
             )
             for chat in chats
         ],

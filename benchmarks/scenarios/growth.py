@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks import roster
 from benchmarks.bench import SEED, Bench, Row
 from benchmarks.contestant import Load
+from benchmarks.seed import SMALL_CHAT
 from benchmarks.throughput import Entry, measure
 
 LOAD = Load(llm_s=2.0, llm_spread_s=0.5, seed=SEED)
@@ -30,8 +31,8 @@ async def run(bench: Bench) -> dict[str, Any]:
     ]
     by_processes = [await _row(bench, entry, OVERHEAD) for entry in entries]
     return {
-        "about": "Chats of 60 messages. LLM 2 s ± 0.5 s by jobs in flight in one process; then"
-        " LLM 0 by worker processes on the same cores.",
+        "about": f"Chats of {SMALL_CHAT} messages. LLM 2 s ± 0.5 s by jobs in flight in one"
+        " process; then LLM 0 by worker processes on the same cores.",
         "by_width": dict(zip(map(str, widths), by_width, strict=True)),
         "rows": [*by_width, *by_processes],
     }

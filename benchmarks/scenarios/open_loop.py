@@ -8,7 +8,7 @@ from benchmarks.bench import Bench, Row, is_valid, middle
 from benchmarks.contestant import Contestant
 from benchmarks.scenarios import waiting
 from benchmarks.scenarios.chats import EVEN, LOAD, MESSAGES, found, run_even
-from benchmarks.seed import SMALL
+from benchmarks.seed import SMALL, SMALL_CHAT
 
 SHARES = (0.2, 0.5, 0.8, 0.95)
 OWN_SHARE = 0.8
@@ -40,7 +40,8 @@ async def run(bench: Bench) -> dict[str, Any]:
     return {
         "about": f"Chats of {MESSAGES:,} messages, prepared at their upload, LLM 1 s ± 0.5 s;"
         " arrivals drawn by lot; latency from when a job was due; added is latency less the slowest"
-        " call. Capacity is what `even` measured in this run. The last row: chats of 60 messages.",
+        " call. Capacity is what `even` measured in this run. The last row: chats of"
+        f" {SMALL_CHAT} messages.",
         **named,
         "engine": engine,
         "rows": [*rows, *(named[name] for name in ("sync", "rewritten") if name in named), engine],

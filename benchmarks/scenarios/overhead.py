@@ -5,7 +5,7 @@ from typing import Any
 from benchmarks import roster
 from benchmarks.bench import SEED, Bench, Row, interleaved
 from benchmarks.contestant import Load
-from benchmarks.seed import SMALL
+from benchmarks.seed import SMALL, SMALL_CHAT
 from benchmarks.sweep import entry_of, swept
 from benchmarks.throughput import Entry, measure
 
@@ -96,8 +96,8 @@ def _about_losing(row: Row) -> str:
     )
 
 
-_ABOUT = """\
-LLM 0, chats of 60 messages. The ceilings are the same \
+_ABOUT = f"""\
+LLM 0, chats of {SMALL_CHAT} messages. The ceilings are the same \
 effects without framework, queue or rescue; SAQ with the batched body is a stock queue with the \
 product's own statements. The sync settings below the rounds were tried once each."""
 

@@ -10,7 +10,7 @@ from benchmarks.api import Api, running_api, unlocks
 from benchmarks.bare.unlock import measure_unlock
 from benchmarks.bench import Bench, Row, summary
 from benchmarks.http_load import Plan, Result, run_plan
-from benchmarks.seed import CATEGORY, SeededChat, encoded_chat, seed_chats
+from benchmarks.seed import CATEGORY, SMALL_CHAT, SeededChat, encoded_chat, seed_chats
 from benchmarks.services import Services, violations
 from benchmarks.throughput import percentiles_ms
 
@@ -19,10 +19,9 @@ LOAD_S, LOAD_S_IF_QUICK = 3.0, 1.5
 ROUNDS_MIN = 2
 """Also late in a run: a load of seconds meets slow seconds of the machine."""
 WARM_UP_REQUESTS = 300
-RATE_MAX = 4_500
+RATE_MAX = 2_500
 """No API process on this kind of machine answers more a second; so many chats are prepared."""
 HOT_COINS = 10_000_000
-MESSAGES = 24
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ async def _prepare(services: Services, database_url: str, kind: str, load_s: flo
         chats = await seed_chats(
             connection,
             services.master_key,
-            encoded_chat(MESSAGES),
+            encoded_chat(SMALL_CHAT),
             users=1 if is_hot else count,
             chats_each=count if is_hot else 1,
             coins=HOT_COINS if is_hot else CATEGORY.price_coins,

@@ -1,4 +1,4 @@
-"""Jobs that mostly wait: six calls of about two seconds each, about chats of 60 messages.
+"""Jobs that mostly wait: six calls of about two seconds each, about small chats.
 
 What the engine does with two thousand jobs in flight; `even` and `mixed` compare.
 """
@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import roster
 from benchmarks.bench import SEED, Bench, interleaved
 from benchmarks.contestant import Contestant, Load
+from benchmarks.seed import SMALL_CHAT
 from benchmarks.sweep import SECONDS_MAX
 from benchmarks.throughput import Entry
 
@@ -30,7 +31,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     ]
     rows += await interleaved(bench, LOAD, once, rounds=1)
     return {
-        "about": "Chats of 60 messages; LLM 2 s ± 0.5 s; all jobs queued at once."
+        "about": f"Chats of {SMALL_CHAT} messages; LLM 2 s ± 0.5 s; all jobs queued at once."
         " As configured (prefork 1) the sync design runs one job at a time.",
         "product": rows[0],
         "sync_configured": rows[1],

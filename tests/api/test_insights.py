@@ -133,6 +133,49 @@ async def test_an_order_of_wrong_values_is_refused(
     assert refusal(reply) == (422, "validation_failed")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"chat_id": "ID", "category": "friendship"}',
+        '{"chat_id": "ID", "category": "friendship", "price_coins": 50.0, "language": "de-AT"}',
+        '{"chat_id": "urn:uuid:ID", "category": "friendship", "price_coins": 5e1}',
+        '{"chat_id": "{ID}", "category": "friendship", "price_coins": null}',
+        '{"category": "family", "chat_id": "ID", "category": "friendship"}',
+        '\ufeff{"chat_id": "ID", "category": "friendship"}',
+        '{"chat_id": "ID", "category": "friendship", "price_coins": 50.5}',
+        '{"chat_id": "ID", "category": "friendship", "price_coins": true}',
+        '{"chat_id": "ID", "category": "friendship", "price_coins": NaN}',
+        '{"chat_id": "ID", "category": "friendship", "price_coins": 1' + "0" * 5000 + "}",
+        '{"chat_id": "ID", "category": "\\ud800"}',
+        '{"chat_id": "ID", "category": "\\u0000"}',
+        '{"chat_id": "ID", "category": "friendship", "Category": 1}',
+        '{"chat_id": "ID", "category": "love"}',
+        "[" * 2000,
+        "[]",
+        "null",
+        '{"chat_id": "ID", ',
+        "",
+    ],
+    ids=range(19),
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+async def test_the_short_way_answers_as_the_general_one(
+    alice: Client, chat_id: str, body: str, encoding: str
+) -> None:
+    content = body.replace("ID", chat_id).encode(encoding)
+    short, general = [
+        await alice.post(
+            "/api/insights/unlock",
+            content=content,
+            headers={"content-type": media_type, "idempotency-key": "k"},
+        )
+        for media_type in ("application/json", "application/json; charset=utf-8")
+    ]
+    assert (short.status_code, short.content) == (general.status_code, general.content)
+    assert short.headers["content-type"] == general.headers["content-type"]
+    assert short.headers["content-length"] == general.headers["content-length"]
+
+
 @pytest.mark.parametrize("key", ["", "ä", "k" * 256, "a\tb"])
 async def test_a_key_that_is_no_printable_ascii_is_refused(
     alice: Client, chat_id: str, key: str
