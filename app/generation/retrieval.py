@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message
+from app.generation.postings import TF_BITS, TF_MAX, postings_of
 
 WINDOW_MESSAGES = 8
 STRIDE_MESSAGES = 4
-BLOCK_WINDOWS = 8192
-"""Indexed at once: about 20 MB."""
 
 K1 = 1.2
 B = 0.75
@@ -38,8 +37,6 @@ TALK_MESSAGES_MIN = 100
 STEM_LETTERS_MIN = 4
 WORDS_A_MESSAGE_MIN = 2
 QUERIES_KEPT = 1000
-_TF_BITS = 8
-_TF_MAX = (1 << _TF_BITS) - 1
 
 # Scripts written without spaces are indexed as pairs of characters.
 _UNSPACED = (
@@ -175,10 +172,7 @@ def _postings(
     tokens: Sequence[list[str]],
     windows: Sequence[tuple[int, int]],
 ) -> tuple[Mapping[str, "array[int]"], Numbers]:
-    """The windows that hold each term, and how many terms each window holds.
-
-    In blocks of windows: all of a long chat at once would fill the memory.
-    """
+    """The windows that hold each term, and how many terms each window holds."""
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
     number_of = {word: numbers[_key(word)] for word in dict.fromkeys(chain.from_iterable(tokens))}
     names = {
@@ -192,29 +186,7 @@ def _postings(
     places = np.cumsum([0, *map(len, said)])
     flat = np.fromiter(chain.from_iterable(said), np.int64, int(places[-1]))
     bounds = places[np.array(windows, np.intp).reshape(-1, 2)]
-    postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-    terms = list(numbers)
-    for first in range(0, len(windows), BLOCK_WINDOWS):
-        for term, packed in _of_block(flat, bounds[first : first + BLOCK_WINDOWS], first):
-            postings[terms[term]].frombytes(packed)
-    return dict(postings), bounds[:, 1] - bounds[:, 0]
-
-
-def _of_block(flat: Numbers, bounds: Numbers, first: int) -> Iterable[tuple[int, bytes]]:
-    """The postings of the windows from number `first` on, term by term; `bounds` of each window
-    say where its terms begin and end in `flat`."""
-    lengths = bounds[:, 1] - bounds[:, 0]
-    window = np.repeat(np.arange(len(bounds)), lengths)
-    skipped = bounds[:, 0] - (np.cumsum(lengths) - lengths)
-    held = flat[np.arange(len(window)) + np.repeat(skipped, lengths)]
-    pairs, counts = np.unique(held * BLOCK_WINDOWS + window, return_counts=True)
-    term, window = pairs // BLOCK_WINDOWS, first + pairs % BLOCK_WINDOWS
-    packed = (window << _TF_BITS | np.minimum(counts, _TF_MAX)).astype(np.uint32)
-    begins = np.flatnonzero(np.diff(term, prepend=-1))
-    for each, (start, stop) in zip(
-        term[begins].tolist(), pairwise([*begins.tolist(), len(term)]), strict=True
-    ):
-        yield each, packed[start:stop].tobytes()
+    return postings_of(flat, bounds, terms=list(numbers)), bounds[:, 1] - bounds[:, 0]
 
 
 def _floors(lengths: Numbers) -> Scores:
@@ -312,7 +284,7 @@ def rank_windows(index: ChatIndex, query: str) -> list[int]:
             continue
         idf = log(1 + (count - len(posting) + 0.5) / (len(posting) + 0.5))
         packed = np.frombuffer(posting, np.uint32)
-        window, frequency = packed >> _TF_BITS, (packed & _TF_MAX).astype(float)
+        window, frequency = packed >> TF_BITS, (packed & TF_MAX).astype(float)
         # A window stands at most once in a posting, so each is added to once.
         scores[window] += idf * frequency * (K1 + 1) / (frequency + index.floors[window])
     candidates = _best(np.flatnonzero(scores), scores, CANDIDATES_MAX)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from app.chats.message import Message
-from app.generation import retrieval
+from app.generation import postings
 from app.generation.retrieval import (
     ChatIndex,
     build_index,
@@ -54,7 +54,7 @@ def test_chunks_are_consecutive_in_file_order_and_never_overlap():
 def test_a_long_chat_is_indexed_in_blocks_as_if_at_once(monkeypatch: pytest.MonkeyPatch):
     messages = chat([f"{line} sailing" for line in filler(150)] + ["sailing sailing café"] * 50)
     whole = build_index(messages)
-    monkeypatch.setattr(retrieval, "BLOCK_WINDOWS", 7)
+    monkeypatch.setattr(postings, "BLOCK_WINDOWS", 7)
     blocks = build_index(messages)
     assert blocks.postings == whole.postings
     assert {place >> 8 for place in whole.postings["sail"]} == set(range(len(whole.windows)))

@@ -1,10 +1,9 @@
 """A model's answer: the form it is asked for, and the insight that it is turned into."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, model_validator
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import (
@@ -32,17 +31,22 @@ NO_EVIDENCE = (
     " cite numbers that stand after # at the beginning of a line of the chat: of messages that"
     f" hold its names, numbers and quotes. {IF_NOTHING}"
 )
-_NO_REASON = frozenset({"", "none", "null", "n/a", "no", "false", "-"})
-"""What models write into a field that they leave out."""
+_NO_REASON = frozenset(
+    {"", "none", "null", "n/a", "no", "false", "-", "string", "reason", "empty", "empty string"}
+    | {"an empty string", "one sentence", "one sentence that says why"}
+)
+"""What models write into a field that they leave out; small ones the words that ask for it."""
+_CITED: dict[str, JsonValue] = {"minItems": 1, "maxItems": EVIDENCE_MAX}
+"""Where a schema is enforced with its bounds."""
 
 
-def _text(chars_max: int, *, chars_min: int = 0) -> FieldInfo:
+def _text(chars_max: int, *, chars_min: int = 0) -> Any:
     """Of `chars_max` where a schema is enforced with its bounds; twice as long is cut."""
-    told = {"maxLength": chars_max}
+    told: dict[str, JsonValue] = {"maxLength": chars_max}
     return Field(min_length=chars_min, max_length=2 * chars_max, json_schema_extra=told)
 
 
-def _list(most: int) -> FieldInfo:
+def _list(most: int) -> Any:
     return Field(max_length=3 * most, json_schema_extra={"maxItems": most})
 
 
@@ -50,7 +54,7 @@ class AnswerFinding(BaseModel):
     """One claim of a model."""
 
     claim: Annotated[str, _text(CLAIM_MAX, chars_min=1)]
-    evidence: Annotated[Numbers, Field(json_schema_extra={"maxItems": EVIDENCE_MAX})]
+    evidence: Annotated[Numbers, Field(json_schema_extra=_CITED)]
 
 
 def _or_empty(told: object) -> object:

@@ -76,11 +76,8 @@ class Briefing:
     """For each insight."""
     chars_max: int
     """Characters of messages that it was allowed."""
-
-    @property
-    def message_chars(self) -> int:
-        """Characters of messages that it holds."""
-        return min(self.chars_max, sum(map(len, self.shown().values())))
+    message_chars: int
+    """Characters of messages that it holds."""
 
     def prompt(self, spec: InsightSpec, *, language: str | None) -> Prompt:
         """The prompt of one insight."""
@@ -129,6 +126,7 @@ def brief(
         originals=disclosure.originals,
         measured=disclosure.metrics,
         chars_max=chars_max,
+        message_chars=min(chars_max, sum(map(len, shown))),
     )
 
 

@@ -209,12 +209,9 @@ class _Call:
     async def _write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
-        mark = self.guard.mark
-        briefing = await self.generator.briefing(context, mark)
+        briefing = await self.generator.briefing(context, self.guard.mark)
         if self.generator.warms(briefing):
             await self.calls.take_turn(self.key)
-            # By now it may have to be shorter.
-            briefing = await self.generator.briefing(context, mark)
         tokens = self.generator.tokens(self._prompt(briefing, spec, language))
         try:
             async with (

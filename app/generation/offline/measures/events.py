@@ -25,8 +25,9 @@ DENIED_WORDS = 4
 FOLLOWED_AFTER_S = 7 * SECONDS_A_DAY
 NOUN_LETTERS_MIN, NOUN_SHARE_MAX, NOUN_SPREAD_MIN = 4, 0.02, 12
 
-_QUOTED = re.compile(r"[\"“”„«»]|(?:^|\s)['‘][\w¿¡]|^\s*[^\W\d][\w .’'-]{0,24}:\s")
-"""Also what begins as a script does: `Tom: I'll bring it`."""
+_QUOTED = re.compile(r"[\"“”„«»]|(?:^|\s)['‘][\w¿¡]")
+_SPOKEN = re.compile(r"\s*[^\W\d][\w .’'-]{0,24}:\s")
+"""As a script begins: `Tom: I'll bring it`."""
 _SURPRISE = re.compile(r"\?\s?[?!]|!\s?\?")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 ANYWHERE = 10_000
@@ -133,7 +134,8 @@ class _Finder:
         """Those of them that name a day."""
         days, weekdays = self.cue("days"), self.cue("weekdays")
         for at in self.plain(cue, may_ask=may_ask, denied=ANYWHERE):
-            if at in days or at in weekdays:
+            is_dated = at in days or at in weekdays
+            if is_dated and not _SPOKEN.match(self.chat.messages[at].text):
                 yield at
 
     def _is_meant(self, at: int, span: tuple[int, int], *, may_ask: bool, denied: int) -> bool:
