@@ -9,14 +9,7 @@ from typing import Any
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, json_head, plain_json
-from app.chats.formats.lines import (
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.tables import known_events
 from app.chats.formats.text import head_text
 from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of, from_milliseconds
