@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.formats.whatsapp.clocks import read_clock
 from app.chats.formats.whatsapp.export import parse_export
-from app.chats.formats.whatsapp.tables import rows
 from app.chats.transcript import AmbiguousDates, UnrecognisedFormat
 
 
@@ -24,7 +24,7 @@ def hours(ranges):
 
 def test_every_word_for_a_part_of_the_day_means_its_hours():
     wrong = []
-    for language, word, ranges in rows("day_periods.tsv"):
+    for language, word, ranges in rows("whatsapp/day_periods.tsv"):
         meant = set(hours(ranges))
         for hour in meant:
             if (hour + 12) % 24 in meant:
@@ -39,7 +39,7 @@ def test_every_word_for_a_part_of_the_day_means_its_hours():
 @pytest.mark.parametrize("header", ["13/3/24 {} - ", "13/3/24, {} - ", "[13/3/24, {}] "])
 def test_every_word_for_a_part_of_the_day_stands_in_headers(header):
     words = {}
-    for _, word, ranges in rows("day_periods.tsv"):
+    for _, word, ranges in rows("whatsapp/day_periods.tsv"):
         words.setdefault(word, set()).update(hours(ranges))
     for word, meant in words.items():
         for clock in (f"9:05 {word}", f"{word} 9:05"):

@@ -2,26 +2,19 @@
 between. A reply stands twice, indented under what it answers: it counts where it is not."""
 
 import re
-from datetime import date, time, tzinfo
+from datetime import time, tzinfo
 from functools import partial
 
 from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import Entry, Grammar, Words, english_day, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import WallTimes, clock_of, day_of
+from app.chats.formats.times import WallTimes, clock_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n(?<![^\n]\n)(?P<day>[^\W\d_]{3,5}\.? \d{1,2}, \d{4})  ?"
+    r"\n(?<![^\n]\n)(?P<day>[A-Z]\w{2,4}\.? \d{1,2}, \d{4})  ?"
     r"(?P<clock>\d{1,2}:\d{2}:\d{2} [AP]M)(?: \(Read by [^()\n]{1,100}\))?"
     r"(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
 )
@@ -70,7 +63,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("imessage-exporter", "imessage")
     chat.lacks("time_zone")
-    times = WallTimes(_day, partial(_clock, options.tz))
+    times = WallTimes(english_day, partial(_clock, options.tz))
 
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who = met.groups()
@@ -81,12 +74,6 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     if ME in chat.names:
         chat.lacks("author")
     return chat.transcript()
-
-
-def _day(written: str) -> date | None:
-    """`Feb 13, 2024`."""
-    month, day, year = written.split(" ")
-    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
 
 
 def _clock(tz: tzinfo, written: str) -> time | None:

@@ -7,15 +7,7 @@ from functools import partial
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    FRAME,
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import FRAME, MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
 from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of
 from app.chats.message import MessageKind

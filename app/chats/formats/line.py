@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    FRAME,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import FRAME, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
 from app.chats.formats.times import Remembered, clock_of
 from app.chats.formats.whatsapp.calendars import to_date

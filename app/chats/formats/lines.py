@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.text import read_text
+from app.chats.formats.times import day_of
 from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, NoticeKind
 
@@ -43,6 +44,12 @@ class Grammar(NamedTuple):
     read: Callable[[re.Match[str]], Entry | None]
     words: Callable[[str], Words | str]
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
+
+
+def english_day(written: str) -> date | None:
+    """`Feb 13, 2024`; None if there is no such day."""
+    month, day, year = written.split(" ")
+    return day_of(int(year), MONTHS.get(month[:3].lower(), 0), int(day.rstrip(",")))
 
 
 def text_of(assembly: Assembly, raw: bytes) -> str:

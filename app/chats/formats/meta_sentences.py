@@ -8,9 +8,9 @@ write of each other.
 
 import re
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import NamedTuple
 
+from app.chats.formats.tables import rows
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind
 
@@ -129,9 +129,7 @@ _KINDS: dict[str, MessageKind | NoticeKind] = {
 
 def translated() -> dict[str, str]:
     """What stands behind an author's name in other languages: a sentence and its kind."""
-    table = files("app.chats.formats").joinpath("meta_sentences.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    return {sentence: kind for _, kind, sentence in rows}
+    return {sentence: kind for _, kind, sentence in rows("meta_sentences.tsv")}
 
 
 _TRANSLATED = translated()

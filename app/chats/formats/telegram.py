@@ -9,27 +9,14 @@ from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
+from app.chats.formats.tables import known_events
 from app.chats.formats.times import DAY_S, SECONDS, Instants, IsoTimes, from_seconds
 from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
 _LEAVES = frozenset({"remove_members"})
-_SETTINGS = frozenset(
-    {
-        "create_group", "create_channel", "edit_group_title", "edit_group_photo",
-        "delete_group_photo", "migrate_to_supergroup", "migrate_from_group", "pin_message",
-        "clear_history", "score_in_game", "send_payment", "take_screenshot", "screenshot_taken",
-        "attach_menu_bot_allowed", "web_app_bot_allowed", "allow_sending_messages", "bot_allowed",
-        "joined_telegram", "proximity_reached", "requested_phone_number", "send_passport_values",
-        "invite_to_group_call", "group_call_scheduled", "set_messages_ttl", "edit_chat_theme",
-        "send_webview_data", "send_premium_gift", "topic_created", "topic_edit",
-        "suggest_profile_photo", "requested_peer", "set_chat_wallpaper",
-        "set_same_chat_wallpaper", "giveaway_launch", "giveaway_results", "boost_apply",
-        "paid_messages_refund", "paid_messages_price_change", "todo_completions",
-        "todo_append_tasks",
-    }
-)  # fmt: skip
+_SETTINGS = known_events("telegram")
 _CALLS = frozenset({"phone_call", "group_call", "conference_call"})
 _LOCATIONS = frozenset({"location_information", "place_name"})
 _MEDIA = frozenset(

@@ -12,6 +12,7 @@ from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
 from app.chats.formats.times import (
     DAY_S,
@@ -40,15 +41,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 _OWN = ("seconds", "time", "text")
 _SHARED = ("type", "is_own", "chat", "chat_name", "remark", "nickname", "sender")
-_KINDS: dict[str, MessageKind] = {
-    "1": MessageKind.TEXT, "3": MessageKind.MEDIA, "34": MessageKind.MEDIA,
-    "42": MessageKind.MEDIA, "43": MessageKind.MEDIA, "47": MessageKind.MEDIA,
-    "48": MessageKind.LOCATION, "49": MessageKind.MEDIA, "50": MessageKind.CALL,
-    "文本": MessageKind.TEXT, "图片": MessageKind.MEDIA, "语音": MessageKind.MEDIA,
-    "视频": MessageKind.MEDIA, "表情包": MessageKind.MEDIA, "文件": MessageKind.MEDIA,
-    "分享链接": MessageKind.MEDIA, "名片": MessageKind.MEDIA, "位置": MessageKind.LOCATION,
-    "音视频通话": MessageKind.CALL, "引用消息": MessageKind.TEXT,
-}  # fmt: skip
+_KINDS = {written: MessageKind(kind) for written, kind in rows("wechat_kinds.tsv")}
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
 _ODD_BEGINNINGS = frozenset("[!<")

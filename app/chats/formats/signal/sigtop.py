@@ -9,14 +9,8 @@ from typing import Any
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, json_head, plain_json
-from app.chats.formats.lines import (
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
+from app.chats.formats.tables import known_events
 from app.chats.formats.text import head_text
 from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of, from_milliseconds
 from app.chats.message import MessageKind
@@ -55,16 +49,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
-_SETTING_TYPES = frozenset(
-    {
-        "group-v2-change", "group-v1-migration", "keychange", "profile-change", "verified-change",
-        "timer-notification", "universal-timer-notification", "change-number-notification",
-        "title-transition-notification", "joined-signal-notification", "conversation-merge",
-        "phone-number-discovery", "contact-removed-notification", "message-history-unsynced",
-        "message-request-response-event", "delivery-issue", "chat-session-refreshed",
-        "poll-terminate", "pinned-message-notification",
-    }
-)  # fmt: skip
+_SETTING_TYPES = known_events("signal")
 _TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
 _RECIPIENT = re.compile(r"(?P<name>.+?) \([^()]*\)")
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from functools import cache
 
+from app.chats.formats.tables import rows
 from app.chats.formats.times import YEAR_MAX, YEAR_MIN, day_of
-from app.chats.formats.whatsapp.tables import rows
 
 # 52 in two digits is 2552 of the Buddhist calendar, the year 2009; no export is from 2052 yet.
 _BUDDHIST_SHORT_MIN = 52
@@ -85,7 +85,7 @@ _DOTS = dict.fromkeys(map(ord, ".॰\u0307\u093c"))
 def _months() -> dict[str, dict[str, int]]:
     """Language -> name -> number."""
     names: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for language, number, name in rows("months.tsv"):
+    for language, number, name in rows("whatsapp/months.tsv"):
         names[language][spoken_month(name)] = int(number)
     return dict(names)
 
