@@ -75,8 +75,8 @@ def engine_alone(scenarios: Scenarios) -> str:
     return (
         f"The engine alone (LLM 0, chats of {SMALL_CHAT} messages, 64 in flight,"
         f" {_rounds(seen)}) does {ceiling} the jobs a second of bare asyncpg with one transaction"
-        f" a step, {batched} those of bare asyncpg batched, and {stock} those of a stock queue (SAQ) with"
-        " the same batched body."
+        f" a step, {batched} those of bare asyncpg batched, and {stock} those of a stock queue"
+        " (SAQ) with the same batched body."
     )
 
 

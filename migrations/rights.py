@@ -49,11 +49,18 @@ FOUND_BEFORE_ITS_USER = frozenset({"sign_in_codes"})
 """Tables of users whose rows are found by what only they can know."""
 
 OF_USERS = (
-    "user_id = ANY (CAST((SELECT string_to_array("
-    "current_setting('sixfold.user_ids', true), chr(31))) AS text[]))"
+    "user_id IN (SELECT unnest(string_to_array("
+    "current_setting('sixfold.user_ids', true), chr(31))))"
 )
-"""Named by the transaction, with a character between them that no user id has. Evaluated once for
-a statement."""
+"""Named by the transaction, with a character between them that no user id has. A hash table, made
+once for a statement: `= ANY` of an array compares each row with each user."""
+
+POLICIES: Mapping[str, tuple[str, str]] = {
+    "of_named_users": (API, OF_USERS),
+    "of_all_users": (WORKER, "true"),
+}
+"""Of each table of users: the role, and which rows it has. Another rule needs another name: that
+is how it replaces the one before."""
 
 WAITING_JOBS = """
 CREATE OR REPLACE FUNCTION waiting_jobs(at_most integer) RETURNS SETOF uuid
@@ -173,9 +180,11 @@ def _changes(connection: Connection) -> Iterator[str]:
                 yield f"GRANT {', '.join(missing)} ON {table.name} TO {role}"
         if not table.is_of_users or table.name in FOUND_BEFORE_ITS_USER:
             continue
-        if not table.has_policies:
-            yield f"CREATE POLICY of_its_user ON {table.name} TO {API} USING ({OF_USERS})"
-            yield f"CREATE POLICY of_all_users ON {table.name} TO {WORKER} USING (true)"
+        for name, (role, rule) in POLICIES.items():
+            if name not in table.policies:
+                yield f"CREATE POLICY {name} ON {table.name} TO {role} USING ({rule})"
+        for name in sorted(set(table.policies) - set(POLICIES)):
+            yield f'DROP POLICY "{name}" ON {table.name}'
         if not table.is_closed:
             yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
 
@@ -192,8 +201,8 @@ _TABLES = """
            EXISTS (SELECT FROM pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped)
                AS is_of_users,
-           EXISTS (SELECT FROM pg_policy p
-                   WHERE p.polrelid = c.oid AND p.polname = 'of_its_user') AS has_policies
+           ARRAY(SELECT CAST(p.polname AS text) FROM pg_policy p WHERE p.polrelid = c.oid)
+               AS policies
     FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
     ORDER BY c.relname

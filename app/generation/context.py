@@ -46,9 +46,9 @@ class Disclosure:
     """What was measured, for each insight: never a model's to say."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InsightContext:
-    """The prepared parts of one category of one chat; only what is used is read."""
+    """The prepared parts of one category of one chat, for one job; only what is used is read."""
 
     message_count: int
     parts: Mapping[Part, bytes]

@@ -19,7 +19,7 @@ LOAD_S, LOAD_S_IF_QUICK = 3.0, 1.5
 ROUNDS_MIN = 2
 """Also late in a run: a load of seconds meets slow seconds of the machine."""
 WARM_UP_REQUESTS = 300
-RATE_MAX = 4_500
+RATE_MAX = 2_500
 """No API process on this kind of machine answers more a second; so many chats are prepared."""
 HOT_COINS = 10_000_000
 

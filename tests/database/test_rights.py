@@ -33,7 +33,7 @@ FORBIDDEN = (
     "ALTER TABLE entries DISABLE ROW LEVEL SECURITY",
     "DROP TRIGGER entries_append_only ON entries",
     "DROP TABLE sweeps",
-    "DROP POLICY of_its_user ON chats",
+    "DROP POLICY of_named_users ON chats",
     "SET session_replication_role = replica",
     "CREATE TABLE mine (id int)",
     "CREATE TEMPORARY TABLE mine (id int)",
@@ -120,6 +120,15 @@ async def test_a_statement_for_a_user_sees_that_user_alone(
     assert await _users() == set()
 
 
+async def test_rows_are_not_compared_with_each_of_many_users(
+    owner: asyncpg.Connection, api_engine: None
+) -> None:
+    with for_users(*(f"user-{number}" for number in range(2000))):
+        async with snapshot() as connection:
+            plan = await connection.execute(text("EXPLAIN SELECT * FROM entries"))
+            assert any("hashed SubPlan" in line for line in plan.scalars())
+
+
 async def test_a_statement_for_a_user_writes_that_user_s_rows_alone(
     owner: asyncpg.Connection, api_engine: None
 ) -> None:
@@ -179,6 +188,19 @@ async def test_a_second_migration_changes_no_right(
     config.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
     await asyncio.to_thread(command.upgrade, config, "head")
     assert await owner.fetchval(rights) == before
+
+
+async def test_a_migration_replaces_rules_of_an_earlier_release(
+    owner: asyncpg.Connection, database_url: str
+) -> None:
+    rules = "SELECT tablename, policyname, roles, qual FROM pg_policies ORDER BY 1, 2"
+    wanted = await owner.fetch(rules)
+    await owner.execute("DROP POLICY of_named_users ON chats")
+    await owner.execute("CREATE POLICY of_all ON chats TO sixfold_api USING (true)")
+    config = Config("alembic.ini")
+    config.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
+    await asyncio.to_thread(command.upgrade, config, "head")
+    assert await owner.fetch(rules) == wanted
 
 
 async def test_the_server_is_told_a_verifier_in_place_of_a_password(

@@ -80,6 +80,32 @@ async def test_the_day_stands_once_a_day_and_the_minute_where_it_changes(
     assert len(told) < len(heads) / 2
 
 
+async def test_a_chat_is_briefed_once_however_many_jobs_are_in_flight(
+    model: ModelGenerator, long_context: InsightContext
+) -> None:
+    contexts = [InsightContext(long_context.message_count, long_context.parts) for _ in range(100)]
+    first = [await model.briefing(each, "mark") for each in contexts]
+    again = [await model.briefing(each, "mark") for each in contexts]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert len({id(one) for one in first}) == len(contexts), "each job has a mark of its own"
+
+
+@pytest.mark.parametrize(
+    "text", ["hi", "", "12:30", "#7 10:15 P1: no", "a\nb\n#9 P2: c", "2024-05-12", "x: y 😀" * 90]
+)
+def test_the_lines_that_were_shown_are_read_from_what_is_sent(text: str) -> None:
+    messages = [
+        Message(number, START + timedelta(minutes=number // 3), ("Ann", "Ben")[number % 2], said)
+        for number, said in enumerate(["we met at the lake", text] * 60, start=1)
+    ]
+    context = build_context(messages, FRIENDSHIP)
+    disclosure = context.disclosure()
+    lines = [head + said for head, said in zip(disclosure.heads, disclosure.texts, strict=True)]
+    shown = brief(context).shown()
+    assert list(shown) == disclosure.numbers
+    assert list(shown.values()) == lines
+
+
 def test_the_mark_is_of_the_job_and_the_chats_key_alone() -> None:
     key, job = ChatKey(b"k" * 32), uuid4()
     assert key.mark(job.bytes) == ChatKey(b"k" * 32).mark(job.bytes)

@@ -87,10 +87,11 @@ def content_of(
         reason = _readable(answer.nothing_to_say, briefing, REASON_MAX)
         return NothingToSay(code=NOTHING_FOUND.code, text=reason) if reason else NOTHING_FOUND
     findings: list[Finding] = []
+    lines = briefing.shown()
     for told in answer.findings:
-        cited = sorted({number for number in told.evidence if number in briefing.shown})
+        cited = sorted({number for number in told.evidence if number in lines})
         measured = briefing.measured.get(spec.key, {})
-        shown = carriers(told.claim, [Shown.of(briefing.shown[n]) for n in cited], measured)
+        shown = carriers(told.claim, [Shown.of(lines[number]) for number in cited], measured)
         claim = _readable(told.claim, briefing, CLAIM_MAX)
         if shown and claim:
             findings.append(Finding(claim=claim, evidence=shown[:EVIDENCE_MAX]))

@@ -23,6 +23,7 @@ SHARED_CHARS_MAX = 100_000
 TEXT_CHARS_MIN = 80
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+_MINUTE = re.compile(r"\d\d:\d\d")
 _KEY = secrets.token_bytes(32)
 
 SYSTEM = """\
@@ -67,8 +68,8 @@ class Briefing:
     shared: str
     shared_tokens: float
     """Before what is known of a model corrects it."""
-    shown: dict[int, str] = field(repr=False)
-    """The lines of the messages that are shown, by their numbers."""
+    shared_lines: int
+    """How many lines of `shared`, before its last one, are days and messages."""
     originals: dict[str, str] = field(repr=False)
     """What aliases and placeholders stand for."""
     measured: dict[str, dict[str, Metric]] = field(repr=False)
@@ -84,6 +85,14 @@ class Briefing:
             language=_language_rule(language),
         )
         return Prompt(SYSTEM, self.shared, question, shared_tokens=self.shared_tokens)
+
+    def shown(self) -> dict[int, str]:
+        """The lines of the messages that are shown, by their numbers, each with its day and minute.
+
+        Read from `shared`: another copy was a third of what a waiting job holds.
+        """
+        lines = self.shared.split("\n")[-1 - self.shared_lines : -1]
+        return {int(line[1 : line.index(" ")]): line for line in _expanded(lines)}
 
     def restored(self, text: str) -> str:
         """`text` with what its aliases and placeholders stand for."""
@@ -103,19 +112,20 @@ def brief(
     """
     disclosure = context.disclosure()
     shown = _messages(disclosure, chars_max)
-    text = "\n".join([*disclosure.preface, "", "Messages:", *_compact(shown.values())])
+    lines = list(_compact(shown))
+    text = "\n".join([*disclosure.preface, "", "Messages:", *lines])
     shared = _between_marks(text, mark, shown=len(shown), of=context.message_count)
     return Briefing(
         shared=shared,
         shared_tokens=estimated_tokens(shared),
-        shown=shown,
+        shared_lines=len(lines),
         originals=disclosure.originals,
         measured=disclosure.metrics,
     )
 
 
-def _messages(disclosure: Disclosure, chars_max: int) -> dict[int, str]:
-    """The lines of the messages shown, by their numbers.
+def _messages(disclosure: Disclosure, chars_max: int) -> list[str]:
+    """The lines of the messages shown, each with its day and minute.
 
     When all together are too long the longest are cut, and if that does not do, some left out.
     """
@@ -130,7 +140,7 @@ def _messages(disclosure: Disclosure, chars_max: int) -> dict[int, str]:
     ]
     total = sum(map(len, lines))
     step = 1 if total <= chars_max else -(-total // chars_max)
-    return dict(zip(disclosure.numbers[::step], lines[::step], strict=True))
+    return lines[::step]
 
 
 def _compact(lines: Iterable[str]) -> Iterable[str]:
@@ -143,6 +153,21 @@ def _compact(lines: Iterable[str]) -> Iterable[str]:
             yield day
         yield f"{number} {rest}" if at == minute else f"{number} {at} {rest}"
         minute = at
+
+
+def _expanded(lines: Iterable[str]) -> Iterable[str]:
+    """The lines that `_compact` made shorter."""
+    day, minute = "", ""
+    for line in lines:
+        if not line.startswith("#"):
+            day = line
+            continue
+        number, at, rest = line.split(" ", 2)
+        if _MINUTE.fullmatch(at):
+            minute = at
+        else:  # It begins with who wrote it: the minute is that of the line before.
+            rest = f"{at} {rest}"
+        yield f"{number} {day} {minute} {rest}"
 
 
 def _between_marks(text: str, mark: str | None, *, shown: int, of: int) -> str:

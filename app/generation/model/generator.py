@@ -6,10 +6,10 @@ turned back into the words of the chat before it is stored.
 
 import asyncio
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -39,7 +39,6 @@ from app.llm.protocol import (
 from app.llm.rejections import REJECTED_WAIT_S, Rejections
 from app.llm.tokens import estimated_tokens, shared_tokens
 
-BRIEFINGS_KEPT, BRIEFING_KEPT_S = 16, 120.0
 MODEL_CHARS_MAX = 200
 CHARS_MIN = 2_000
 """Of a briefing: what is shorter says nothing."""
@@ -82,8 +81,7 @@ class ModelGenerator:
         self.answers = 0
         """How often the model answered, usable or not."""
         self._chars_max = chars_max
-        self._briefings: OrderedDict[int, tuple[InsightContext, asyncio.Task[Briefing]]]
-        self._briefings = OrderedDict()
+        self._briefings = WeakKeyDictionary[InsightContext, asyncio.Task[Briefing]]()
         if known is None:
             log.warning("llm.price_unknown", model=llm.name)
 
@@ -129,20 +127,16 @@ class ModelGenerator:
     async def briefing(self, context: InsightContext, mark: str) -> Briefing:
         """The briefing of `context`, made once for the six calls that come together.
 
-        In a thread: to find a thousand people in a long chat takes half a second.
+        In a thread: to find a thousand people in a long chat takes half a second. It goes with
+        the context, at the end of the attempt: it is a chat's text, and the chat may be deleted.
         """
-        kept = self._briefings.get(id(context))
-        if kept is None:
-            making = asyncio.to_thread(brief, context, chars_max=self._chars_max, mark=mark)
-            kept = (context, asyncio.create_task(making))
-            self._briefings[id(context)] = kept
-            # No longer than an attempt: it is a chat's text, and the chat may be deleted.
-            asyncio.get_running_loop().call_later(
-                BRIEFING_KEPT_S, self._briefings.pop, id(context), None
+        making = self._briefings.get(context)
+        if making is None:
+            making = asyncio.create_task(
+                asyncio.to_thread(brief, context, chars_max=self._chars_max, mark=mark)
             )
-            if len(self._briefings) > BRIEFINGS_KEPT:
-                self._briefings.popitem(last=False)
-        return await asyncio.shield(kept[1])
+            self._briefings[context] = making
+        return await asyncio.shield(making)
 
     async def ask(
         self, prompt: Prompt, note: Note, answering: Callable[[], None]
