@@ -69,7 +69,7 @@ bench-test: setup-dev setup-bench ## set-up, then the tests of the benchmark: ev
 chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only outages" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
 
-fuzz: setup-dev ## hostile requests, then inputs for the importer; EXAMPLES=30000, INPUTS=1000000 SECONDS=600 SEED=1
+fuzz: setup-dev ## hostile requests, forms and tokens, then inputs for the importer; EXAMPLES=30000, INPUTS=1000000 SECONDS=600 SEED=1
 	@EXAMPLES=$(or $(EXAMPLES),30000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 0 -q -s tests/contract
 	@$(BIN)/python -m tests.chats.fuzz --inputs $(or $(INPUTS),1000000) --seconds $(or $(SECONDS),600) \
 		--seed $(or $(SEED),1)

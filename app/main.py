@@ -57,6 +57,7 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import SOON_S, connect_redis, end_task
+from app.role_check import check_role
 from app.settings import Settings, SettingsError, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
@@ -239,6 +240,7 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
     await _open_database(settings, stack)
+    stack.push_async_callback(end_task, supervised("role check", check_role))
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     open_wakeups(settings.redis_url)

@@ -95,6 +95,10 @@ wakeups_malformed = Counter(
 unreadable = Counter(
     "sixfold_unreadable", "Reads of stored content that did not open with its key.", ["kind"]
 )
+database_role_unbound = Gauge(
+    "sixfold_database_role_unbound",
+    "1 where the process's role is superuser, bypasses row-level security or owns the tables.",
+)
 llm_hopeless = Counter(
     "sixfold_llm_answers_unusable",
     "Jobs that ended because all of a model's answers were unusable for one reason.",

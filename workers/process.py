@@ -33,6 +33,7 @@ from app.llm.configured import configured_limits, configured_llm, configured_pri
 from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
+from app.role_check import check_role
 from app.settings import Settings, SettingsError, load_scheduler_settings, load_settings
 from app.supervision import supervised
 from workers.broker import WakeUpBroker
@@ -88,6 +89,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
         recycle_s=settings.db_pool_recycle_s,
     )
     opened.push_async_callback(close_engine)
+    opened.push_async_callback(end_task, supervised("role check", check_role))
     redis = connect_redis(settings.redis_url)
     opened.push_async_callback(redis.aclose)
     state.engine = _job_engine(state, settings, redis, opened)

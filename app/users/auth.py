@@ -5,7 +5,6 @@ JWKS address. What a token's header says about keys (`jku`, `x5u`, `jwk`) is ign
 """
 
 import asyncio
-import math
 import time
 import unicodedata
 from collections.abc import Iterable
@@ -256,4 +255,4 @@ def _is_time(value: object) -> TypeGuard[float]:
     """Whether it is a NumericDate (RFC 7519) that a clock can show."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) <= TIME_MAX
+    return abs(value) <= TIME_MAX  # No number and infinity are not; a float holds no huge integer.
