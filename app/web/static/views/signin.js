@@ -2,7 +2,8 @@
 
 import { html, useEffect, useState } from "../app/html.js";
 import { Failure, useAction } from "../app/acting.js";
-import { go } from "../app/router.js";
+import { read } from "../app/api.js";
+import { go, path } from "../app/router.js";
 import { previewCode, useCode, user } from "../app/session.js";
 import { title } from "../app/store.js";
 import { parts, t } from "../app/words.js";
@@ -22,7 +23,8 @@ export function SignIn() {
   }, []);
   const confirm = () => entering.run(async () => {
     await useCode(given);
-    go("/", { replace: true });
+    const { items: [chat] } = await read("/api/chats?limit=1").catch(() => ({ items: [] }));
+    go(chat ? path("chats", chat.id) : "/", { replace: true });
   });
   return html`<div class="plain-page"><header class="top"><${Brand} /></header>
     <main id="view" tabindex="-1" class="narrow"><div class="card center">
