@@ -164,11 +164,12 @@ class Page:
         await self.click(selector, text)
         self._wait_for_load(before)
 
-    def show_at(self, width: int, height: int) -> None:
-        """Gives the page a size."""
+    def show_at(self, width: int, height: int, *, zoom: float = 1) -> None:
+        """Gives the page a window of this many pixels, each part of it enlarged by `zoom`."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=False,
+            width=round(width / zoom), height=round(height / zoom), deviceScaleFactor=zoom,
+            mobile=False,
         )  # fmt: skip
 
     def look(self, *, dark: bool = False, calm: bool = True) -> None:

@@ -3,7 +3,8 @@
 
 import { html, useEffect, useState } from "../app/html.js";
 import { Failure, useAction } from "../app/acting.js";
-import { go } from "../app/router.js";
+import { read } from "../app/api.js";
+import { go, path } from "../app/router.js";
 import { previewCode, provider, useCode, user } from "../app/session.js";
 import { title } from "../app/store.js";
 import { has, parts, t } from "../app/words.js";
@@ -23,6 +24,12 @@ function ownPath(path) {
   return /^\/(?![/\\])[!-[\]-~]*$/.test(path ?? "") ? path : "/";
 }
 
+/** The address of the user's newest chat, or the landing page. */
+async function newestChat() {
+  const { items: [chat] } = await read("/api/chats?limit=1").catch(() => ({ items: [] }));
+  return chat ? path("chats", chat.id) : "/";
+}
+
 /** What is wrong when there is no code. */
 function whyNot() {
   if (refused) return t(has(`refusal.${refused}`) ? `refusal.${refused}` : "refusal.other");
@@ -39,7 +46,7 @@ export function SignIn() {
   }, []);
   const confirm = () => entering.run(async () => {
     await useCode(given);
-    go(next, { replace: true });
+    go(next === "/" ? await newestChat() : next, { replace: true });
   });
   return html`<div class="plain-page"><header class="top"><${Brand} /></header>
     <main id="view" tabindex="-1" class="narrow"><div class="card center">
