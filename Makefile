@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 ARGS ?=
+AUDIT ?=
 BIN := .venv/bin
 SETUP := PYTHON="$(PYTHON)" sh ops/setup.sh
 PYTEST := $(BIN)/python -m pytest -n 2
 COVERED := app.credits $(addprefix app.jobs.,settle leases cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit bench chaos fuzz screenshots lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit sbom bench chaos fuzz screenshots lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -53,8 +54,11 @@ lint: setup-dev
 	@echo "migrations"; $(BIN)/python ops/check_migrations.py
 	@echo "documents";  $(BIN)/python ops/write_docs.py --check
 
-audit: setup-dev
-	@echo "audit";      $(BIN)/python ops/audit.py
+audit: setup-dev ## known vulnerabilities of the locks; AUDIT=--allow-unaudited where no source can be asked
+	@echo "audit";      $(BIN)/python ops/audit.py $(AUDIT)
+
+sbom: setup-dev ## write dist/sbom.cdx.json and dist/licences.txt: what the product consists of
+	@$(BIN)/python ops/sbom.py $(ARGS)
 
 bench: setup-bench ## the sync design against this one; ARGS="--quick", "--peers" or "--only idle,unlock"
 	@$(BIN)/python -m benchmarks.run $(ARGS)
@@ -65,7 +69,7 @@ bench-test: setup-dev setup-bench ## set-up, then the tests of the benchmark: ev
 chaos: setup-dev ## the fault campaign; SECONDS=120 SEED=1, ARGS="--only outages" selects faults
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
 
-fuzz: setup-dev ## hostile requests, then inputs for the importer; EXAMPLES=30000, INPUTS=1000000 SECONDS=600 SEED=1
+fuzz: setup-dev ## hostile requests, forms and tokens, then inputs for the importer; EXAMPLES=30000, INPUTS=1000000 SECONDS=600 SEED=1
 	@EXAMPLES=$(or $(EXAMPLES),30000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 0 -q -s tests/contract
 	@$(BIN)/python -m tests.chats.fuzz --inputs $(or $(INPUTS),1000000) --seconds $(or $(SECONDS),600) \
 		--seed $(or $(SEED),1)

@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -16,14 +15,13 @@ from alembic.config import Config
 
 from app.chats.key_storage import erase_deleted_keys
 from app.chats.rewrapping import rewrap_keys
-from app.command_running import explained, print_json, refuse, with_engine
+from app.command_running import explained, print_json, run
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, known_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
-from app.errors import DomainError
 from app.export.user_archive import user_archive
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
@@ -36,6 +34,7 @@ from app.local.demo import run_demo
 from app.local.job_bars import shown_snapshots
 from app.local.supervisor import run_up
 from app.logging import configure_logging
+from app.progress.feedback import count_feedback, feedback_text
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed, watch
 from app.settings import (
@@ -51,8 +50,6 @@ from app.users.sign_in import new_code, sign_in_link
 ROOT = Path(__file__).resolve().parent.parent
 OPERATOR = "operator"
 TTL_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-Result = TypeVar("Result")
 
 app = typer.Typer(
     name="sixfold",
@@ -144,7 +141,7 @@ def sign_in(
             f"no instance runs in {settings.data_dir}: name the API", param_hint="--url"
         )
     try:
-        code = _run(lambda: new_code(user))
+        code = run(lambda: new_code(user))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(sign_in_link(found, code))
@@ -167,7 +164,7 @@ def grant(
     reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
 ) -> None:
     """Give coins to a user, once for each reference."""
-    entry, is_new = _run(
+    entry, is_new = run(
         lambda: grant_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
     print_json({"granted": is_new, "entry": entry})
@@ -181,7 +178,7 @@ def adjust(
     reference: Annotated[str, typer.Option(help="Makes the adjustment happen once.")],
 ) -> None:
     """Correct a user's coins by hand, once for each reference."""
-    entry, is_new = _run(
+    entry, is_new = run(
         lambda: adjust_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
     print_json({"adjusted": is_new, "entry": entry})
@@ -198,20 +195,20 @@ def refund(
         found = await find_job(job)
         return await refund_job(found.user_id, job, reason=reason, actor=OPERATOR)
 
-    entry, is_new = _run(refund_it)
+    entry, is_new = run(refund_it)
     print_json({"refunded": is_new, "entry": entry})
 
 
 @app.command()
 def balance(user: str) -> None:
     """Print what a user has and what is held; exit 1 if there is no such user."""
-    print_json(_run(lambda: known_balance(user)))
+    print_json(run(lambda: known_balance(user)))
 
 
 @app.command()
 def check() -> None:
     """Check every invariant of the ledger; exit 1 when one is violated."""
-    findings = _run(check_invariants)
+    findings = run(check_invariants)
     violations = sum(finding.violations for finding in findings)
     print_json({"healthy": violations == 0, "violations": violations, "invariants": findings})
     raise typer.Exit(1 if violations else 0)
@@ -229,13 +226,13 @@ def archive(
         async for moved in archive_jobs(months_kept=months):
             print_json(moved)
 
-    _run(archive_all, as_owner=True)
+    run(archive_all, as_owner=True)
 
 
 @app.command()
 def rewrap() -> None:
     """Move the key of every chat under the current master key; exit 1 while one is left."""
-    told = _run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
+    told = run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
     print_json(told)
     raise typer.Exit(0 if told.is_complete else 1)
 
@@ -255,7 +252,7 @@ def export_user(
                 size += file.write(piece)
         return size
 
-    print_json({"user_id": user, "file": to, "bytes": _run(export_all)})
+    print_json({"user_id": user, "file": to, "bytes": run(export_all)})
 
 
 @app.command()
@@ -272,7 +269,7 @@ def delete_user(
         await erase_deleted_keys()
         return deleted
 
-    print_json(_run(delete_and_erase))
+    print_json(run(delete_and_erase))
 
 
 @app.command()
@@ -287,7 +284,7 @@ def costs(
         first = parse_since(since, today=datetime.now(UTC).date())
     except BadSince as error:
         raise typer.BadParameter(str(error), param_hint="--since") from error
-    bill = _run(lambda: read_bill(first))
+    bill = run(lambda: read_bill(first))
     if as_json:
         told = {"since": bill.since, "costs": bill.costs, "earned": bill.earned}
         print_json(told | {"totals": bill.totals})
@@ -295,10 +292,22 @@ def costs(
         typer.echo(bill_text(bill))
 
 
+@app.command()
+def feedback(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print how many findings users call right, wrong or unkind, by insight, prompt and writer."""
+    counts = run(count_feedback)
+    if as_json:
+        print_json({"feedback": counts})
+    else:
+        typer.echo(feedback_text(counts))
+
+
 @app.command(name="watch")
 def watch_job(job: UUID) -> None:
     """Follow a job until it ends: bars on a terminal, elsewhere a line of JSON for each change."""
-    _run(lambda: _watch(job))
+    run(lambda: _watch(job))
 
 
 @app.command()
@@ -316,20 +325,20 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
 ) -> None:
     """Print jobs, newest first, one line of JSON each."""
-    for job in _run(lambda: list_jobs(state=state, limit=limit)):
+    for job in run(lambda: list_jobs(state=state, limit=limit)):
         typer.echo(orjson.dumps(job, default=str))
 
 
 @jobs.command()
 def show(job: UUID) -> None:
     """Print a job."""
-    print_json(_run(lambda: find_job(job)))
+    print_json(run(lambda: find_job(job)))
 
 
 @jobs.command()
 def requeue(job: UUID) -> None:
     """Make a waiting job, or one whose charge waits, due now."""
-    print_json(_run(lambda: requeue_job(job)))
+    print_json(run(lambda: requeue_job(job)))
 
 
 @jobs.command()
@@ -338,7 +347,7 @@ def release(
     reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
 ) -> None:
     """End a job that has not been charged, and give its coins back."""
-    print_json(_run(lambda: release_job(job, reason=reason)))
+    print_json(run(lambda: release_job(job, reason=reason)))
 
 
 @llm.command()
@@ -371,14 +380,6 @@ async def _watch(job_id: UUID) -> None:
             hidden = {"insights": {"__all__": {"content", "empty_reason"}}}
             show(event.snapshot.model_dump(mode="json", exclude=hidden))
     await feed.close()
-
-
-def _run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
-    """The result of `work`, on the event loop of this command."""
-    try:
-        return asyncio.run(with_engine(work, as_owner=as_owner))
-    except DomainError as error:
-        refuse(error)
 
 
 def _seconds(duration: str) -> float:

@@ -1,5 +1,6 @@
 """How a command of operators runs its work: an engine of its own, a refusal in one line."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -17,7 +18,15 @@ from app.users.sight import check_sight
 Result = TypeVar("Result")
 
 
-def refuse(error: DomainError) -> NoReturn:
+def run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
+    """The result of `work`, on an event loop of its own; a refusal ends the command."""
+    try:
+        return asyncio.run(_with_engine(work, as_owner=as_owner))
+    except DomainError as error:
+        _refuse(error)
+
+
+def _refuse(error: DomainError) -> NoReturn:
     """Prints the refusal in one line and exits 1."""
     cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
     detail = error.detail if cause is None else explained(cause)
@@ -31,7 +40,7 @@ def explained(error: BaseException) -> str:
     return one_line(cause)
 
 
-async def with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
+async def _with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
     """The result of `work`, with an engine of its own that is closed afterwards."""
     settings = load_settings()
     configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.

@@ -41,6 +41,7 @@ class Step(StrEnum):
     NOTE_SWEEP = "note_sweep"
     TAKE_SWEEP = "take_sweep"
     CANCEL = "cancel"
+    FEEDBACK = "feedback"
     DELETE_CHAT = "delete_chat"
     START_NOW = "start_now"
     RELEASE = "release"

@@ -24,10 +24,12 @@ from app.api import (
     chat_revisions,
     chats,
     console,
+    feedback,
     health,
     jobs,
     me,
     pictures,
+    provider_sign_in,
     sent_prompts,
     session,
     unlocks,
@@ -47,6 +49,7 @@ from app.crypto import KeyRing, SealBroken
 from app.db import close_engine, open_engine
 from app.errors import DomainError, NotFound, ValidationFailed
 from app.gc_tuning import tune_gc
+from app.hosts import is_loopback
 from app.jobs.notifications import JOB_CHANGED, Notifications, listen
 from app.liveness import watched_loop
 from app.llm.rejections import Rejections
@@ -54,11 +57,13 @@ from app.logging import configure_logging
 from app.progress.snapshots import QueuePositions
 from app.progress.subscriptions import SnapshotFeed
 from app.redis import SOON_S, connect_redis, end_task
-from app.settings import Settings, load_api_settings
+from app.role_check import check_role
+from app.settings import Settings, SettingsError, load_api_settings
 from app.supervision import supervised
 from app.unlocks.batch import UnlockBatcher, UnlockTerms
 from app.users.auth import check_keys, token_verifier
 from app.users.deleted import DeletedUsers
+from app.users.oidc import ProviderSignIn, open_provider
 from workers.tasks import announce_chat, close_wakeups, open_wakeups, wake_worker
 
 GRACE_S = 10
@@ -91,6 +96,7 @@ _PARTS = (
     unlocks,
     categories,
     jobs,
+    feedback,
     sent_prompts,
     chats,
     chat_revisions,
@@ -98,6 +104,7 @@ _PARTS = (
     credits_,
     me,
     session,
+    provider_sign_in,
     health,
     console,
 )
@@ -146,6 +153,7 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     After SIGTERM it is not ready, and takes connections for `shutdown_delay_s` more: load
     balancers hear of its end late. SIGINT, or a second SIGTERM, does not wait.
     """
+    _check_hosts(settings, host)
     check_keys(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -163,6 +171,16 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
     )
     configure_logging(json=settings.log_json, level=settings.log_level)
     _Server(config, app.state, settings).run()
+
+
+def _check_hosts(settings: Settings, address: str) -> None:
+    """Raises SettingsError where others reach the API, and it would answer to any name."""
+    if not is_loopback(address) and "allowed_hosts" not in settings.model_fields_set:
+        raise SettingsError(
+            f"sixfold cannot start: SIXFOLD_ALLOWED_HOSTS: must be set where the API listens on"
+            f" {address or 'all addresses'}, which is not loopback: a JSON list of the Host headers"
+            ' it answers to, such as ["sixfold.example.org"]'
+        )
 
 
 class _Server(uvicorn.Server):
@@ -209,7 +227,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with AsyncExitStack() as stack:
         app.state.api = await _open_state(app, stack)
         if settings.metrics_port is not None:
-            stop_metrics: Callable[[], None] = telemetry.serve_metrics(settings.metrics_port)
+            port, hosts = settings.metrics_port, settings.allowed_hosts
+            stop_metrics: Callable[[], None] = telemetry.serve_metrics(port, hosts=hosts)
             stack.callback(stop_metrics)
         log.info("api.started")
         yield
@@ -220,15 +239,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
-    await open_engine(
-        settings.database_url,
-        pool_size=settings.db_pool_size,
-        overflow=settings.db_pool_overflow,
-        recycle_s=settings.db_pool_recycle_s,
-        pool_wait_s=POOL_WAIT_S,
-        per_user=True,
-    )
-    stack.push_async_callback(close_engine)
+    await _open_database(settings, stack)
+    stack.push_async_callback(end_task, supervised("role check", check_role))
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     open_wakeups(settings.redis_url)
@@ -261,7 +273,20 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         uploads=uploads,
         rejections=Rejections(redis),
         deleted=_deleted_users(app, stack),
+        provider=_provider(settings, stack),
     )
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> None:
+    await open_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        overflow=settings.db_pool_overflow,
+        recycle_s=settings.db_pool_recycle_s,
+        pool_wait_s=POOL_WAIT_S,
+        per_user=True,
+    )
+    stack.push_async_callback(close_engine)
 
 
 def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
@@ -294,6 +319,13 @@ def _deleted_users(app: FastAPI, stack: AsyncExitStack) -> DeletedUsers:
     deleted: DeletedUsers = app.state.deleted
     stack.push_async_callback(end_task, supervised("deleted users", deleted.keep_reading))
     return deleted
+
+
+def _provider(settings: Settings, stack: AsyncExitStack) -> ProviderSignIn | None:
+    provider = open_provider(settings)
+    if provider is not None:
+        stack.push_async_callback(provider.close)
+    return provider
 
 
 def _uploads(settings: Settings, keyring: KeyRing) -> Uploads:

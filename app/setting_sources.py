@@ -6,9 +6,11 @@ With `app.settings` the only module that reads the environment.
 
 import json
 import os
+import re
 from collections.abc import Set
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -23,11 +25,15 @@ SECRETS_FILE = "secrets.json"
 DATA_DIR_DEFAULT = Path(".sixfold")
 SECRETS = (
     *("database_url", "migration_database_url", "redis_url", "master_key", "master_key_previous"),
-    *("auth_secret", "auth_secret_previous", "llm_api_key"),
+    *("auth_secret", "auth_secret_previous", "llm_api_key", "oidc_client_secret"),
 )
 """Settings that may come from a file, named by the variable with `_FILE` behind it."""
 ROLE_PASSWORDS = ("api_role_password", "worker_role_password")
 """The same, of a migration alone."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_PLAIN_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+"""No quotes, angle brackets, backslashes, carets, braces or bars: user ids are made from it."""
 
 
 class Instance(BaseSettings):
@@ -147,6 +153,68 @@ class SchedulerSettings(Instance):
         if not url.startswith(("redis://", "rediss://")):
             raise ValueError("must be a redis:// URL")
         return url
+
+
+class ProviderSettings(Instance):
+    """Signing in by an identity provider, by OpenID Connect."""
+
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="`https://…`, an identity provider that people sign in by, exactly as it names"
+        " itself; needs the next two, and `SIXFOLD_AUTH_SECRET`",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="the id of this installation at the provider"
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="`https://…`, where browsers reach the API; the redirect URI for the provider"
+        " is `/sign-in/oidc/callback` there",
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="the secret of this client; unset: a public client"
+    )
+    oidc_user_claim: str = Field(
+        default="sub",
+        pattern=r"^[\w:./-]{1,100}$",
+        description="the claim that becomes part of the user id; `email` only if the provider has"
+        " verified it",
+    )
+    oidc_name: str | None = Field(
+        default=None,
+        max_length=60,
+        pattern=r"^[^\x00-\x1f\x7f{}]+$",
+        description="name of the provider on the button; unset: its host",
+    )
+
+    @property
+    def provider_name(self) -> str:
+        """What people know the provider by; empty where there is none."""
+        if self.oidc_issuer is None:
+            return ""
+        return self.oidc_name or urlsplit(self.oidc_issuer).netloc
+
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _is_encrypted_or_on_this_machine(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        is_here = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not (is_here or (parts.scheme == "https" and parts.hostname)):
+            raise ValueError("must be an https:// URL; http:// on this machine alone")
+        if parts.query or parts.fragment or not _PLAIN_URL.fullmatch(url):
+            raise ValueError("must be a URL without query and fragment")
+        return url
+
+    @model_validator(mode="after")
+    def _knows_all_of_its_provider(self) -> Self:
+        given = (self.oidc_issuer, self.oidc_client_id)
+        if (None in given) != (given == (None, None)) or (self.oidc_issuer and not self.public_url):
+            raise ValueError(
+                "set all of SIXFOLD_OIDC_ISSUER, SIXFOLD_OIDC_CLIENT_ID and SIXFOLD_PUBLIC_URL"
+            )
+        return self
 
 
 def instance_values(data_dir: Path, *, wanted: Set[str]) -> dict[str, str]:

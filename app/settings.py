@@ -17,6 +17,7 @@ from app.setting_sources import (
     SECRETS_FILE,
     DatabaseSettings,
     Instance,
+    ProviderSettings,
     RoleSettings,
     SchedulerSettings,
     instance_url,
@@ -54,7 +55,7 @@ class SettingsError(SystemExit):
     """A setting is missing or wrong; start-up stops with this message, which is one line."""
 
 
-class Settings(DatabaseSettings, SchedulerSettings):
+class Settings(ProviderSettings, DatabaseSettings, SchedulerSettings):
     """All settings of the API and the workers. Times are in seconds."""
 
     master_key: SecretStr = Field(
@@ -202,11 +203,14 @@ class Settings(DatabaseSettings, SchedulerSettings):
         description="after SIGTERM the API is not ready, and still serves, for so long",
     )
     allowed_hosts: tuple[str, ...] = Field(
-        default=("*",), description='JSON list of Host headers; `["*.example.org"]` is understood'
+        default=("*",),
+        description='JSON list of Host headers; `["*.example.org"]` is understood; must be set'
+        " unless the API listens on loopback",
     )
     metrics_port: int | None = Field(
         default=None,
-        description="Prometheus metrics on loopback; worker processes take the next free port",
+        description="Prometheus metrics on loopback, for Host headers of loopback or"
+        " `ALLOWED_HOSTS`; worker processes take the next free port",
     )
 
     @field_validator("master_key")
@@ -239,9 +243,9 @@ class Settings(DatabaseSettings, SchedulerSettings):
 
     @model_validator(mode="after")
     def _signs_its_own_tokens_where_it_needs_to(self) -> Self:
-        if self.auth_secret is None and (self.local_sign_in or self.auth_secret_previous):
-            name = "LOCAL_SIGN_IN" if self.local_sign_in else "AUTH_SECRET_PREVIOUS"
-            raise ValueError(f"SIXFOLD_{name} needs SIXFOLD_AUTH_SECRET")
+        for name in ("local_sign_in", "auth_secret_previous", "oidc_issuer"):
+            if self.auth_secret is None and getattr(self, name):
+                raise ValueError(f"SIXFOLD_{name.upper()} needs SIXFOLD_AUTH_SECRET")
         return self
 
     @model_validator(mode="after")

@@ -1,10 +1,25 @@
 """The few metrics that matter, served on a loopback port of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    Counter,
+    Gauge,
+    Histogram,
+    make_wsgi_app,  # pyright: ignore[reportUnknownVariableType]
+)
+
+from app.hosts import ANY, LOOPBACK_HOSTS, is_allowed
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 METRICS_HOST = "127.0.0.1"
+METRICS_READ_S = 10
 
 _REQUEST_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _INSIGHT_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 110)
@@ -80,6 +95,10 @@ wakeups_malformed = Counter(
 unreadable = Counter(
     "sixfold_unreadable", "Reads of stored content that did not open with its key.", ["kind"]
 )
+database_role_unbound = Gauge(
+    "sixfold_database_role_unbound",
+    "1 where the process's role is superuser, bypasses row-level security or owns the tables.",
+)
 llm_hopeless = Counter(
     "sixfold_llm_answers_unusable",
     "Jobs that ended because all of a model's answers were unusable for one reason.",
@@ -109,9 +128,24 @@ model_label = BoundedLabel(most=MODELS_MAX)
 """Of a model: the name is the provider's answer."""
 
 
-def serve_metrics(port: int) -> Callable[[], None]:
-    """Serves the metrics on loopback; what is returned ends that."""
-    server, thread = start_http_server(port, addr=METRICS_HOST)
+def serve_metrics(port: int, *, hosts: Iterable[str] = ()) -> Callable[[], None]:
+    """Serves the metrics on loopback; what is returned ends that.
+
+    Answered are requests whose Host header is loopback or one of `hosts`: a page of another site
+    whose name leads to loopback reads nothing.
+    """
+    allowed = (*LOOPBACK_HOSTS, *(host for host in hosts if host != ANY))
+    metrics = cast("WSGIApplication", make_wsgi_app())
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        if is_allowed(environ.get("HTTP_HOST", ""), allowed):
+            return metrics(environ, start)
+        start("421 Misdirected Request", [("content-length", "0")])
+        return []
+
+    server = make_server(METRICS_HOST, port, answer, _MetricsServer, _MetricsHandler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
 
     def stop() -> None:
         server.shutdown()
@@ -119,3 +153,14 @@ def serve_metrics(port: int) -> Callable[[], None]:
         thread.join()
 
     return stop
+
+
+class _MetricsServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _MetricsHandler(WSGIRequestHandler):
+    timeout = METRICS_READ_S
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: a scrape is no event."""

@@ -27,7 +27,6 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "reservations": ALL - {REMOVE},
         "jobs": ALL - {REMOVE},
         "insights": ALL - {REMOVE},
-        "sign_in_codes": frozenset({READ, CHANGE}),
         "sweeps": frozenset(),
         "deleted_users": frozenset({READ}),
         "contractions": frozenset({READ}),
@@ -39,6 +38,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "reservations": ALL - {REMOVE},
         "jobs": ALL - {REMOVE},
         "insights": ALL - {REMOVE},
+        "feedback": frozenset({READ}),
         "alembic_version": frozenset({READ}),
     },
 }

@@ -3,7 +3,8 @@
     python -m samples.snapshot
 
 The files stand beside the page: the chat with its statistics, its pictures, one category of
-insights written offline, and the messages which those rest on, with their neighbours.
+insights written offline, and the messages which those rest on, with their neighbours; so of the
+message that a locked category shows for nothing.
 """
 
 from collections.abc import Sequence
@@ -58,11 +59,12 @@ def snapshot() -> dict[str, bytes]:
         "categories": [_category(category) for category in CATEGORIES.values()],
         "jobs": [_job(insights)],
     }
+    teased: int = meta["statistics"]["total"]["longest_message"]
     evidence = [content for _, _, content in insights if isinstance(content, InsightContent)]
     return {
         "chat.json": _encoded(sample),
         "pictures.json": _encoded(draw(messages, None, None).model_dump(mode="json")),
-        "messages.json": _encoded(_messages(messages, evidence)),
+        "messages.json": _encoded(_messages(messages, evidence, teased)),
     }
 
 
@@ -122,12 +124,13 @@ def _insight(key: str, title: str, content: InsightContent | NothingToSay) -> Js
     }
 
 
-def _messages(messages: Sequence[Message], insights: Sequence[InsightContent]) -> list[Json]:
+def _messages(
+    messages: Sequence[Message], insights: Sequence[InsightContent], teased: int
+) -> list[Json]:
+    named = [number for content in insights for one in content.findings for number in one.evidence]
     wanted = {
         near
-        for content in insights
-        for finding in content.findings
-        for number in finding.evidence
+        for number in (*named, teased)
         for near in range(number - NEIGHBOURS, number + NEIGHBOURS + 1)
     }
     return [

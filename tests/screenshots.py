@@ -32,7 +32,7 @@ HEIGHT_MAX = 2_400
 async def write_pictures(views: list[str]) -> None:
     """Each view at both widths and in both themes."""
     FOLDER.mkdir(exist_ok=True)
-    with _instance() as address, chromium() as browser, browser.page(address) as page:
+    with instance() as address, chromium() as browser, browser.page(address) as page:
         async with httpx2.AsyncClient(base_url=address) as http:
             await until_ready(http)
         page.look()
@@ -57,7 +57,7 @@ async def _write(page: Page, name: str) -> None:
 
 
 @contextmanager
-def _instance() -> Generator[str]:
+def instance() -> Generator[str]:
     """The address of a new instance."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="sixfold-screenshots-") as folder:

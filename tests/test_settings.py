@@ -73,13 +73,65 @@ def test_previous_secrets_are_listed_with_commas_or_as_json(
     assert found == secrets
 
 
-@pytest.mark.parametrize("name", ["LOCAL_SIGN_IN", "AUTH_SECRET_PREVIOUS"])
+PROVIDER = {
+    "SIXFOLD_OIDC_ISSUER": "https://id.example",
+    "SIXFOLD_OIDC_CLIENT_ID": "sixfold",
+    "SIXFOLD_PUBLIC_URL": "https://chats.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "name"),
+    [("https://id.example/a", "id.example"), ("http://127.0.0.1:9400", "127.0.0.1:9400")],
+)
+def test_a_provider_is_called_by_its_host_unless_it_has_a_name(
+    issuer: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(monkeypatch, COMPLETE | PROVIDER | {"SIXFOLD_OIDC_ISSUER": issuer})
+    assert load_settings().provider_name == name
+    monkeypatch.setenv("SIXFOLD_OIDC_NAME", "Ours")
+    assert load_settings().provider_name == "Ours"
+
+
+@pytest.mark.parametrize("missing", sorted(PROVIDER))
+def test_a_provider_needs_all_that_it_is_asked_with(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(monkeypatch, COMPLETE | {name: PROVIDER[name] for name in {*PROVIDER} - {missing}})
+    with pytest.raises(SettingsError, match="set all of SIXFOLD_OIDC_ISSUER"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *("http://id.example", "id.example", "ftp://id.example", "https://", "https://[id"),
+        *(
+            "https://id.example?x=1",
+            "https://id.example#x",
+            "https://id.example/a|b",
+            "https://i d",
+        ),
+    ],
+)
+def test_an_issuer_is_encrypted_and_has_no_bar(
+    issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """User ids are made of it, with bars between."""
+    _set(monkeypatch, COMPLETE | PROVIDER | {"SIXFOLD_OIDC_ISSUER": issuer})
+    with pytest.raises(SettingsError, match="SIXFOLD_OIDC_ISSUER"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["LOCAL_SIGN_IN", "AUTH_SECRET_PREVIOUS", "OIDC_ISSUER"])
 def test_what_needs_the_secret_is_refused_with_an_identity_provider(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = "true" if name == "LOCAL_SIGN_IN" else "b" * 32
+    given = {"LOCAL_SIGN_IN": "true", "OIDC_ISSUER": PROVIDER["SIXFOLD_OIDC_ISSUER"]}
     outside = {"SIXFOLD_AUTH_SECRET": "", "SIXFOLD_AUTH_JWKS_URL": "https://issuer/keys"}
-    _set(monkeypatch, COMPLETE | outside | {f"SIXFOLD_{name}": given})
+    others = PROVIDER if name == "OIDC_ISSUER" else {}
+    wrong = {f"SIXFOLD_{name}": given.get(name, "b" * 32)}
+    _set(monkeypatch, COMPLETE | outside | others | wrong)
     with pytest.raises(SettingsError, match=f"SIXFOLD_{name} needs SIXFOLD_AUTH_SECRET"):
         load_settings()
 

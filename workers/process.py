@@ -33,6 +33,7 @@ from app.llm.configured import configured_limits, configured_llm, configured_pri
 from app.llm.rejections import Rejections
 from app.logging import configure_logging
 from app.redis import connect_redis, end_task
+from app.role_check import check_role
 from app.settings import Settings, SettingsError, load_scheduler_settings, load_settings
 from app.supervision import supervised
 from workers.broker import WakeUpBroker
@@ -88,6 +89,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
         recycle_s=settings.db_pool_recycle_s,
     )
     opened.push_async_callback(close_engine)
+    opened.push_async_callback(end_task, supervised("role check", check_role))
     redis = connect_redis(settings.redis_url)
     opened.push_async_callback(redis.aclose)
     state.engine = _job_engine(state, settings, redis, opened)
@@ -98,7 +100,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     )
     opened.push_async_callback(end_task, listener)
     if settings.metrics_port is not None:
-        opened.callback(_serve_metrics(settings.metrics_port))
+        opened.callback(_serve_metrics(settings.metrics_port, settings.allowed_hosts))
     rescue = partial(_rescue, expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
 
@@ -173,11 +175,11 @@ def _is_child() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def _serve_metrics(first_port: int) -> Callable[[], None]:
+def _serve_metrics(first_port: int, hosts: tuple[str, ...]) -> Callable[[], None]:
     """Serves on the first free port from `first_port` on: each process of a worker has its own."""
     for port in range(first_port, first_port + METRICS_PORTS):
         try:
-            stop = telemetry.serve_metrics(port)
+            stop = telemetry.serve_metrics(port, hosts=hosts)
         except OSError:
             continue
         log.info("worker.metrics", port=port)

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.api.assets import Assets, packed, script_hash
+from app.settings import Settings
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
 PACKAGES = {
@@ -60,7 +62,9 @@ def static_files() -> Assets:
 async def console(request: Request) -> Response:
     """The console."""
     language = wanted_language(request.headers.get("accept-language", ""))
-    return _sent(request, _page("console.html", "app/main.js", language))
+    settings: Settings = request.app.state.settings
+    page = _page("console.html", "app/main.js", language, provider=settings.provider_name)
+    return _sent(request, page)
 
 
 for _address in PAGES:
@@ -86,7 +90,7 @@ def wanted_language(header: str) -> str:
 
 
 @cache
-def _page(name: str, script: str, language: str) -> _Page:
+def _page(name: str, script: str, language: str, *, provider: str = "") -> _Page:
     assets = static_files()
     messages = {"sixfold__messages": f"messages/{language}.js"}
     import_map = assets.import_map(**messages)
@@ -94,7 +98,12 @@ def _page(name: str, script: str, language: str) -> _Page:
         f'<link rel="modulepreload" href="{assets.address(one)}">'
         for one in assets.imported_by(script, **messages)
     )
-    filled = {"language": language, "import_map": import_map, "preloads": preloads}
+    filled = {
+        "language": language,
+        "import_map": import_map,
+        "preloads": preloads,
+        "provider": escape(provider),
+    }
     text = (STATIC / name).read_text(encoding="utf-8")
     for key, value in filled.items():
         text = text.replace("{{" + key + "}}", value)

@@ -22,6 +22,7 @@ from app.api.problems import HEADERS_ALWAYS, Internal, RateLimited, UnknownHost,
 from app.api.rate_limit import Quota, RateLimits
 from app.api.sessions import Sessions
 from app.errors import DomainError, TooLarge, Unavailable, ValidationFailed
+from app.hosts import is_allowed
 from app.settings import Settings
 from app.users.auth import Principal, TokenVerifier, Unauthorized
 
@@ -104,7 +105,8 @@ class Gate:
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: "_Answer"
     ) -> Receive:
         path: str = scope["path"]
-        if path not in PROBES and not _is_allowed(headers.get(b"host", b""), self._hosts):
+        host = headers.get(b"host", b"").decode("latin-1")
+        if path not in PROBES and not is_allowed(host, self._hosts):
             raise UnknownHost
         if not path.startswith(API_PREFIX):
             return receive
@@ -214,17 +216,6 @@ def _bearer(headers: dict[bytes, bytes]) -> str:
         return token.strip().decode("ascii")
     except UnicodeDecodeError as error:
         raise Unauthorized from error
-
-
-def _is_allowed(host: bytes, allowed: tuple[str, ...]) -> bool:
-    if "*" in allowed:
-        return True
-    name = host.decode("latin-1").lower()
-    name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
-    return any(
-        name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
-        for pattern in allowed
-    )
 
 
 def _check_text(scope: Scope, headers: dict[bytes, bytes]) -> None:

@@ -6,6 +6,7 @@ trailers on as headers. Both are settled here, before anything reads the request
 """
 
 import asyncio
+import re
 from enum import Enum, auto
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -36,6 +37,9 @@ from app.errors import DomainError
 HEAD_S_MAX = 10.0
 """From the connection, or the first byte of a later request, to the end of its head; and for the
 rest of a body that is answered already."""
+WRITE_S_MAX = 20.0
+WRITE_BYTES_MIN = 16 * 1024
+"""A client that reads less of what waits for it in that time is cut off, and what waits dropped."""
 LINGER_S = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
 """What a refused client still sends is read and dropped, or a reset would take the answer away."""
@@ -44,6 +48,7 @@ _SLICE_BYTES = 4 * 1024
 """Given to the parser at once. How much of a slice belongs to a head that begins within it, only
 the parser knows: a pipelined head may be so much longer."""
 _FRAMING_BYTES = len(": \r\n")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::\d*)?")
 _ONCE = frozenset({b"authorization", b"host", b"content-length"})
 """Headers that may come once: programs differ in which of two they read."""
 
@@ -62,6 +67,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """One connection. After a refusal it reads no further request."""
 
     head_s_max: ClassVar[float] = HEAD_S_MAX
+    write_s_max: ClassVar[float] = WRITE_S_MAX
 
     def __init__(
         self,
@@ -87,6 +93,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._served: RequestResponseCycle | None = None
         self._lingered_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        self._unread_bytes = 0
+        """What waited for the client when the time to read it began."""
 
     # What the transport says
 
@@ -97,7 +106,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        self._clear_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._clear_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -129,10 +151,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         lowered = name.lower()
         if lowered in _ONCE and lowered in self._seen:
             self._stop_parser(DuplicateHeader(header=lowered.decode("ascii")))
+        if lowered == b"host":
+            if not value:
+                return  # As if it were missing.
+            if not _HOST.fullmatch(value):
+                self._stop_parser(MalformedRequest())
         self._seen.add(lowered)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        # There is a parser until the connection is lost.
+        version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess]
+        if version != "1.0" and b"host" not in self._seen:
+            self._stop_parser(MalformedRequest())  # RFC 9112, 3.2.
         super().on_headers_complete()
         self._phase = _Phase.BODY
         self._field_bytes = 0
@@ -156,6 +187,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
+            self._watch_writing()
             return
         if self._refusal is not None:
             self._unset_keepalive_if_required()
@@ -212,7 +244,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._clear_deadline()
         log.debug("http.refused", code=refusal.code)
         if self._phase is _Phase.BODY and not self._abandon_request():
-            self.transport.close()  # Its answer is under way: cut, so that it looks unfinished.
+            self._close()  # Its answer is under way: cut, so that it looks unfinished.
         elif not self._is_answering():
             self._answer_refusal(refusal)
 
@@ -252,7 +284,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _close_gently(self) -> None:
         """Nothing more is sent; what comes is dropped until the client leaves, or a moment."""
         if not self.transport.can_write_eof():
-            self.transport.close()
+            self._close()
             return
         self.transport.write_eof()
         self.flow.resume_reading()
@@ -289,4 +321,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif self._refusal is None and self._phase is _Phase.HEAD:
             self._refuse(RequestTimeout())
         else:
-            self.transport.close()
+            self._close()
+
+    # Clients that do not read
+
+    def _close(self) -> None:
+        """Closes once what is written has gone out, and not much later if it does not."""
+        self.transport.close()
+        self._watch_writing()
+
+    def _watch_writing(self) -> None:
+        """The client has a while to read what waits for it; nothing is added to that meanwhile."""
+        self._clear_writing()
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        if self._unread_bytes:
+            self._writing = self.loop.call_later(self.write_s_max, self._cut_unread)
+
+    def _clear_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def _cut_unread(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread > self._unread_bytes - WRITE_BYTES_MIN and unread:
+            log.info("http.client_does_not_read", unread_bytes=unread)
+            self.transport.abort()
+        else:
+            self._watch_writing()

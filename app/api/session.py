@@ -1,4 +1,4 @@
-"""Who is signed in: signing in on this machine, signing out, and what the caller is."""
+"""Who is signed in: signing in by a one-time code, signing out, and what the caller is."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,7 +12,13 @@ from app.api.problems import EVERYWHERE, refusals
 from app.api.state import ApiState, api_state
 from app.credits.accounts import opened_balance, read_not_before
 from app.users.auth import Unauthorized, issue_token
-from app.users.sign_in import CODE_CHARS_MAX, SignInCodeInvalid, read_code, use_code
+from app.users.sign_in import (
+    CODE_CHARS_MAX,
+    PROVIDER_PREFIX,
+    SignInCodeInvalid,
+    read_code,
+    use_code,
+)
 
 SESSION_S = 12 * 3600
 _WITHOUT_TOKEN = tuple(error for error in EVERYWHERE if error is not Unauthorized)
@@ -50,16 +56,17 @@ class MeBody(BaseModel):
 @router.post("/sign-in/preview", responses=refusals(SignInCodeInvalid, besides=_WITHOUT_TOKEN))
 async def preview_sign_in(request: Request, given: CodeBody) -> PendingBody:
     """Whom a one-time code would sign in, to be confirmed; the code stays valid."""
-    _check_local_sign_in(api_state(request))
+    _check_taken(api_state(request), given.code)
     pending = await read_code(given.code)
     return PendingBody(user_id=pending.user_id, expires_at=pending.expires_at)
 
 
 @router.post("/sign-in", responses=refusals(SignInCodeInvalid, besides=_WITHOUT_TOKEN))
 async def sign_in(request: Request, given: CodeBody) -> SessionBody:
-    """Uses a one-time code up, for a token of its user. Only where local sign-in is enabled."""
+    """Uses a one-time code up, for a token of its user. Only where local sign-in, or signing in by
+    an identity provider, is enabled."""
     state = api_state(request)
-    _check_local_sign_in(state)
+    _check_taken(state, given.code)
     user_id = await use_code(given.code)
     issued_at = await _after_last_sign_out(user_id)
     token = issue_token(state.settings, user_id, (), SESSION_S, issued_at=issued_at)
@@ -83,8 +90,10 @@ async def get_me(principal: Caller) -> MeBody:
     )
 
 
-def _check_local_sign_in(state: ApiState) -> None:
-    if not state.settings.local_sign_in:
+def _check_taken(state: ApiState, code: str) -> None:
+    """Raises SignInCodeInvalid where codes of this origin are not taken."""
+    is_of_provider = code.startswith(PROVIDER_PREFIX)
+    if not (state.provider is not None if is_of_provider else state.settings.local_sign_in):
         raise SignInCodeInvalid
 
 

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.unlocks.batch import UnlockBatcher
 from app.unlocks.unlock import Wake
 from app.users.deleted import DeletedUsers
+from app.users.oidc import ProviderSignIn
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class ApiState:
     uploads: Uploads
     rejections: Rejections
     deleted: DeletedUsers
+    provider: ProviderSignIn | None
     eraser: KeyEraser = field(default_factory=KeyEraser)
     exports: ExportSlots = field(default_factory=ExportSlots)
 

@@ -19,9 +19,17 @@ from app.chats.formats.format import HEAD_BYTES
 from app.chats.transcript import SeveralChats
 from app.errors import DomainError
 
-_TRANSCRIPT_ENDS = (".txt", ".json", ".jsonl", ".csv", ".xml", ".md")
+_TEXT_ENDS = (".txt", ".text", ".log")
+_TRANSCRIPT_ENDS = (*_TEXT_ENDS, ".json", ".jsonl", ".csv", ".xml", ".md")
 _PART = re.compile(r"message_\d{1,4}\.json")
 _OFFICE_ENTRY = "[Content_Types].xml"
+_STRANGERS = (
+    ((".rtf", ".doc", ".docx", ".odt", ".pages", ".iwa"),
+     "The archive holds a word processor's document: save it as plain text (.txt, UTF-8)."),
+    ((".html", ".htm"), "The archive holds web pages: export the chat as text or JSON."),
+    ((".zip", ".rar", ".7z", ".gz"), "The archive holds another archive: upload that alone."),
+    ((".pdf",), "The archive holds a PDF: export the chat from the messenger itself."),
+)  # fmt: skip
 _CHUNK_BYTES = 1 << 18
 # A chat of one repeated line packs well too; below this size the ratio says nothing.
 _RATIO_FLOOR_BYTES = 4 << 20
@@ -119,17 +127,27 @@ def _transcript(
     candidates = [entry for entry in entries if _could_be_transcript(entry)]
     if any(entry.filename == _OFFICE_ENTRY for entry in entries):
         raise BadArchive("This is an office document: save it as plain text (.txt, UTF-8).")
+    first: list[zipfile.ZipInfo] = []
     for rank in (_is_ios_transcript, _is_named_transcript, _is_text, _is_any):
-        found = _grouped(entry for entry in candidates if rank(entry))
-        # A lone text beside other files may be anything.
-        if len(found) > 1 or (rank is _is_text and not all(map(_is_text, candidates))):
-            found = _chats_among(found, limits, lambda part: is_chat(_head(archive, part)))
+        named = _grouped(entry for entry in candidates if rank(entry))
+        first = first or next(iter(named.values()), first)
+        found = _chats_among(named, limits, lambda part: is_chat(_head(archive, part)))
         if len(found) > 1 and chat not in found:
             longest = sorted(found.items(), key=lambda item: _size_of(item[1]), reverse=True)
             raise SeveralChats(chats=[_choice(*each) for each in longest[:CHATS_SHOWN_MAX]])
         if found:
             return found.get(chat or "") or next(iter(found.values()))
-    raise BadArchive("The archive holds no transcript.")
+    if first:
+        return first  # No chat: its reader says why.
+    raise BadArchive(_about(entries))
+
+
+def _about(entries: list[zipfile.ZipInfo]) -> str:
+    """Why an archive holds nothing that may be a chat."""
+    for ends, told in _STRANGERS:
+        if any(_base(entry).endswith(ends) for entry in entries if not _is_of_macos(entry)):
+            return told
+    return "The archive holds no transcript."
 
 
 def _chats_among(
@@ -175,14 +193,14 @@ def _choice(name: str, parts: list[zipfile.ZipInfo]) -> dict[str, Any]:
 
 
 def _could_be_transcript(entry: zipfile.ZipInfo) -> bool:
-    # macOS puts a "._name" beside each file, with its attributes.
     base = _base(entry)
-    return (
-        not entry.is_dir()
-        and not entry.filename.startswith("__MACOSX/")
-        and not base.startswith(".")
-        and base.endswith(_TRANSCRIPT_ENDS)
-    )
+    is_text = base.endswith(_TRANSCRIPT_ENDS) or "." not in base
+    return is_text and not entry.is_dir() and not _is_of_macos(entry)
+
+
+def _is_of_macos(entry: zipfile.ZipInfo) -> bool:
+    """macOS puts a "._name" beside each file, with its attributes."""
+    return entry.filename.startswith("__MACOSX/") or _base(entry).startswith(".")
 
 
 def _base(entry: zipfile.ZipInfo) -> str:
@@ -199,7 +217,7 @@ def _is_named_transcript(entry: zipfile.ZipInfo) -> bool:
 
 
 def _is_text(entry: zipfile.ZipInfo) -> bool:
-    return _base(entry).endswith(".txt")
+    return _base(entry).endswith(_TEXT_ENDS) or "." not in _base(entry)
 
 
 def _is_any(_: zipfile.ZipInfo) -> bool:

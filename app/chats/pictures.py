@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -10,8 +11,23 @@ from pydantic import BaseModel, ConfigDict
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message
 from app.chats.quantiles import quantile
-from app.chats.statistics import ChatStatistics, compute_statistics
-from app.chats.telling_words import TellingWord, telling_apart
+from app.chats.statistics import (
+    ChatStatistics,
+    EmojiCount,
+    WordCount,
+    compute_statistics,
+    top_emoji,
+    top_words,
+)
+from app.chats.statistics_calendar import (
+    DayCount,
+    Silence,
+    Streak,
+    longest_silence,
+    read_calendar,
+)
+from app.chats.statistics_words import batches, find_emoji
+from app.chats.telling_words import TellingWord, count_words, merged, telling_apart
 from app.errors import DomainError
 
 PEOPLE_MAX = 12
@@ -68,6 +84,18 @@ class Season(_Part):
     items: list[TellingWord]
 
 
+class OfPerson(_Part):
+    """What is counted of one person's messages alone; seasons are those of the whole chat."""
+
+    active_days: int
+    busiest_day: DayCount
+    longest_streak: Streak
+    longest_silence: Silence | None
+    top_words: list[WordCount]
+    top_emoji: list[EmojiCount]
+    seasons: list[Season]
+
+
 class Pictures(_Part):
     """People are named by their place in `people`. Where there are more, they are one more row in
     `counts` and `by_weekday_hour`. In `answers` rows answer columns."""
@@ -85,6 +113,7 @@ class Pictures(_Part):
     answers: list[list[int]]
     words: list[PersonWords]
     seasons: list[Season]
+    by_person: list[OfPerson]
 
 
 def draw(messages: Sequence[Message], first_day: date | None, last_day: date | None) -> Pictures:
@@ -101,16 +130,21 @@ def draw(messages: Sequence[Message], first_day: date | None, last_day: date | N
     rest = len(people)
     authors = [places.get(message.author, rest) for message in chosen]
     others = statistics.participants - rest
-    step, buckets = _buckets(chosen, authors, rows=rest + (others > 0))
+    rows = rest + (others > 0)
+    step, buckets = _buckets(chosen, authors, rows=rows)
     times, answers = _answers(chosen, authors, rest)
     starts = {one.author: one.conversations_started for one in statistics.authors}
+    said = _by_author(chosen, authors, rows=rows)
+    halves = _halves(chosen)
+    words = [[count_words(m.text for m in part) for part in halves.split(own)] for own in said]
+    telling = telling_apart([merged(own) for own in words])
     return Pictures(
         statistics=statistics,
         people=people,
         others=others,
         step=step,
         buckets=buckets,
-        by_weekday_hour=_hours(chosen, authors, rows=rest + (others > 0)),
+        by_weekday_hour=[read_calendar(own).by_weekday_hour for own in said],
         reply_spans_s=list(SPANS_S),
         replies=[
             _replies(person, sorted(times[person])) for person in range(rest) if times[person]
@@ -118,8 +152,9 @@ def draw(messages: Sequence[Message], first_day: date | None, last_day: date | N
         starts=[starts[name] for name in people],
         starts_of_others=statistics.total.conversations_started - sum(starts[n] for n in people),
         answers=answers,
-        words=_words_of_people(chosen, authors, rest),
-        seasons=_seasons(chosen),
+        words=[PersonWords(person=person, items=telling[person]) for person in range(rest)],
+        seasons=halves.seasons([merged(own) for own in zip(*words, strict=True)]),
+        by_person=[_of_person(said[n], words[n], halves) for n in range(rest)],
     )
 
 
@@ -153,13 +188,13 @@ def _start(day: date, step: Bucket) -> date:
             return day.replace(month=1, day=1)
 
 
-def _hours(
+def _by_author(
     messages: Sequence[Message], authors: Sequence[int], *, rows: int
-) -> list[list[list[int]]]:
-    counts = [[[0] * 24 for _ in range(7)] for _ in range(rows)]
+) -> list[list[Message]]:
+    said: list[list[Message]] = [[] for _ in range(rows)]
     for message, author in zip(messages, authors, strict=True):
-        counts[author][message.at.weekday()][message.at.hour] += 1
-    return counts
+        said[author].append(message)
+    return said
 
 
 def _answers(
@@ -194,32 +229,49 @@ def _replies(person: int, ascending: list[int]) -> Replies:
     )
 
 
-def _words_of_people(
-    messages: Sequence[Message], authors: Sequence[int], rest: int
-) -> list[PersonWords]:
-    said: dict[int, list[str]] = {person: [] for person in range(rest + 1)}
-    for message, author in zip(messages, authors, strict=True):
-        said[author].append(message.text)
-    told = telling_apart([said[person] for person in range(rest + 1)])
-    return [PersonWords(person=person, items=told[person]) for person in range(rest)]
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """The earlier and the later half of a time, by their days; none if one has no message."""
+
+    middle: date
+    periods: list[tuple[date, date]]
+
+    def split(self, messages: Sequence[Message]) -> list[list[Message]]:
+        """Those of the earlier and those of the later half."""
+        return [
+            [message for message in messages if message.at.date() <= self.middle],
+            [message for message in messages if message.at.date() > self.middle],
+        ]
+
+    def seasons(self, words: Sequence[Counter[str]]) -> list[Season]:
+        """The halves, each with the words that tell it from the other."""
+        return [
+            Season(first_day=first, last_day=last, items=items)
+            for (first, last), items in zip(self.periods, telling_apart(words), strict=False)
+        ]
 
 
-def _seasons(messages: Sequence[Message]) -> list[Season]:
-    """The earlier and the later half of the time; empty if one of them has no message."""
+def _halves(messages: Sequence[Message]) -> _Halves:
     days = sorted({message.at.date() for message in messages})
     middle = days[0] + (days[-1] - days[0]) / 2
-    halves = [
-        [m for m in messages if m.at.date() <= middle],
-        [m for m in messages if m.at.date() > middle],
-    ]
-    if not all(halves):
-        return []
-    told = telling_apart([[message.text for message in half] for half in halves])
-    return [
-        Season(
-            first_day=min(message.at.date() for message in half),
-            last_day=max(message.at.date() for message in half),
-            items=items,
-        )
-        for half, items in zip(halves, told, strict=True)
-    ]
+    later = [day for day in days if day > middle]
+    periods = [(days[0], days[-len(later) - 1]), (later[0], later[-1])] if later else []
+    return _Halves(middle, periods)
+
+
+def _of_person(
+    messages: Sequence[Message], words: Sequence[Counter[str]], halves: _Halves
+) -> OfPerson:
+    calendar = read_calendar(messages)
+    emoji: Counter[str] = Counter()
+    for batch in batches(message.text for message in messages):
+        emoji.update(find_emoji(batch))
+    return OfPerson(
+        active_days=len(calendar.days),
+        busiest_day=calendar.busiest_day(),
+        longest_streak=calendar.longest_streak(),
+        longest_silence=longest_silence(messages),
+        top_words=top_words(merged(words)),
+        top_emoji=top_emoji(emoji),
+        seasons=halves.seasons(words),
+    )

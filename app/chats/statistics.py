@@ -1,5 +1,6 @@
 """The free statistics of a chat: what people enjoy seeing before they buy anything."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -91,9 +92,18 @@ def compute_statistics(messages: Sequence[Message]) -> ChatStatistics:
         busiest_day=calendar.busiest_day(),
         longest_streak=calendar.longest_streak(),
         longest_silence=longest_silence(messages),
-        top_words=[WordCount(word=w, count=n) for w, n in telling(lexicon.words, count=TOP_WORDS)],
-        top_emoji=[
-            EmojiCount(emoji=shown_emoji(emoji), count=n)
-            for emoji, n in lexicon.emoji.most_common(TOP_EMOJI)
-        ],
+        top_words=top_words(lexicon.words),
+        top_emoji=top_emoji(lexicon.emoji),
     )
+
+
+def top_words(counts: Counter[str]) -> list[WordCount]:
+    """The commonest words that say something, most frequent first."""
+    return [WordCount(word=word, count=n) for word, n in telling(counts, count=TOP_WORDS)]
+
+
+def top_emoji(counts: Counter[str]) -> list[EmojiCount]:
+    """The commonest emoji, most frequent first."""
+    return [
+        EmojiCount(emoji=shown_emoji(emoji), count=n) for emoji, n in counts.most_common(TOP_EMOJI)
+    ]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message, MessageKind
 from app.chats.quantiles import quantile
-from app.chats.statistics_words import EMOJI, LINK, WORD, batches, prune
+from app.chats.statistics_words import LINK, WORD, batches, find_emoji, prune
 
 _QUESTION_MARKS = ("?", "？", "؟")
 
@@ -148,9 +148,7 @@ def _count_words(batch: str, voice: Voice, lexicon: Lexicon) -> None:
     voice.words += len(words)
     lexicon.words.update(words)
     lexicon.words = prune(lexicon.words)
-    if not batch.isascii():
-        # Hearts with and without the mark that asks for colour are one emoji.
-        emoji = [found.replace("\ufe0f", "") for found in EMOJI.findall(batch)]
+    if emoji := find_emoji(batch):
         voice.emoji += len(emoji)
         lexicon.emoji.update(emoji)
         lexicon.emoji = prune(lexicon.emoji)

@@ -96,6 +96,12 @@ def prune(vocabulary: Counter[str]) -> Counter[str]:
     return Counter(dict(vocabulary.most_common(_VOCABULARY_KEPT)))
 
 
+def find_emoji(text: str) -> list[str]:
+    """The emoji of a text, in order; hearts with and without the mark that asks for colour are
+    one emoji."""
+    return [] if text.isascii() else [one.replace("\ufe0f", "") for one in EMOJI.findall(text)]
+
+
 def shown_emoji(emoji: str) -> str:
     """`emoji`, asking for colour where a font would draw it black: ❤ becomes ❤️."""
     return f"{emoji}\ufe0f" if len(emoji) == 1 and emoji < "\u2800" else emoji

@@ -1,7 +1,7 @@
 """Words that tell groups of messages apart, such as those of two people or of two seasons."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log, sqrt
 
 from pydantic import BaseModel, ConfigDict
@@ -23,18 +23,35 @@ class TellingWord(BaseModel):
     count: int
 
 
-def telling_apart(groups: Sequence[Sequence[str]]) -> list[list[TellingWord]]:
-    """For each group at most WORDS_MAX words that it uses more than the others together.
+def telling_apart(groups: Sequence[Counter[str]]) -> list[list[TellingWord]]:
+    """For each group of counted words at most WORDS_MAX that it uses more than the others together.
 
     The score is the log odds ratio with an informative prior (Monroe, Colaresi & Quinn 2008),
     which neither rare nor everyday words win.
     """
-    counts = [_count(texts) for texts in groups]
-    whole: Counter[str] = Counter()
-    for each in counts:
-        whole.update(each)
+    whole = merged(groups)
     total = whole.total()
-    return [_telling(own, whole, total) for own in counts]
+    return [_telling(own, whole, total) for own in groups]
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """How often each word stands in the texts, in lower case and without those of links."""
+    words: Counter[str] = Counter()
+    for batch in batches(text for text in texts if text):
+        lowered = batch.lower()
+        if "http" in lowered or "www." in lowered:
+            lowered = LINK.sub(" ", lowered)
+        words.update(WORD.findall(lowered))
+        words = prune(words)
+    return words
+
+
+def merged(groups: Iterable[Counter[str]]) -> Counter[str]:
+    """The counts of all groups together."""
+    whole: Counter[str] = Counter()
+    for each in groups:
+        whole.update(each)
+    return whole
 
 
 def _telling(own: Counter[str], whole: Counter[str], total: int) -> list[TellingWord]:
@@ -55,14 +72,3 @@ def _score(own: int, size: int, others: int, others_size: int, prior: float) -> 
     mine, theirs = own + prior, others + prior
     odds = log(mine / max(size - own, 1)) - log(theirs / max(others_size - others, 1))
     return odds / sqrt(1 / mine + 1 / theirs)
-
-
-def _count(texts: Sequence[str]) -> Counter[str]:
-    words: Counter[str] = Counter()
-    for batch in batches(text for text in texts if text):
-        lowered = batch.lower()
-        if "http" in lowered or "www." in lowered:
-            lowered = LINK.sub(" ", lowered)
-        words.update(WORD.findall(lowered))
-        words = prune(words)
-    return words

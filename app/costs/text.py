@@ -1,21 +1,17 @@
 """The bill as a terminal shows it: money in US dollars, to the last micro-dollar."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from app.costs.bill import Bill
+from app.terminal_table import Row, shown_name, table
 
 NOT_HERE = (
     "Not in the tables: results that came after their job had ended or moved to another\n"
     "worker. The workers' "
     'metrics count it: sixfold_llm_wasted_microusd_total{reason="fenced"}.'
 )
-
-MODEL_CHARS_MAX = 60
-
-Row = Sequence[str]
 
 
 @dataclass
@@ -33,7 +29,8 @@ def bill_text(bill: Bill) -> str:
 
     Coins are paid for a category, whichever models wrote its insights.
     """
-    return "\n\n".join([_table(_spending(bill)), _table(_trading(bill)), _totals(bill), NOT_HERE])
+    spending, trading = table(_spending(bill), texts=3), table(_trading(bill), texts=2)
+    return "\n\n".join([spending, trading, _totals(bill), NOT_HERE])
 
 
 def dollars(microusd: int) -> str:
@@ -52,18 +49,13 @@ def _spending(bill: Bill) -> list[Row]:
             (
                 str(one.day),
                 one.category,
-                _shown(one.model or "-"),
+                shown_name(one.model or "-"),
                 *(f"{count:,}" for count in counts),
                 dollars(one.cost_microusd),
                 dollars(one.wasted_microusd),
             )
         )
     return rows
-
-
-def _shown(model: str) -> str:
-    """A name that a provider chose: short, and nothing a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in model[:MODEL_CHARS_MAX])
 
 
 def _trading(bill: Bill) -> list[Row]:
@@ -99,17 +91,4 @@ def _totals(bill: Bill) -> str:
         f" {totals.captured_coins - totals.refunded_coins:,} coins earned"
         f" ({totals.captured_coins:,} captured, {totals.refunded_coins:,} refunded).\n"
         f"Wasted: {dollars(sum(wasted.values()))} US$ ({reasons})."
-    )
-
-
-def _table(rows: Sequence[Row]) -> str:
-    """Texts to the left, numbers to the right; the first row is the head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    texts = rows[0].index("model") + 1 if "model" in rows[0] else rows[0].index("category") + 1
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < texts else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
     )

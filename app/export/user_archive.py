@@ -37,7 +37,7 @@ Everything that is stored of you, as it was at {at} UTC.
 
 account.json      your user id and your coins
 statement.jsonl   every movement of coins, newest first, one a line
-jobs.jsonl        every unlock, newest first, with its insights
+jobs.jsonl        every unlock, newest first, with its insights and what you said of them
 sent.jsonl        every prompt that was sent to a provider of models for an unlock, word for word
 chats/…           a folder for each chat: chat.json describes it, messages.txt has its messages
                   (an older revision that insights quote has a file of its own), and insights.txt

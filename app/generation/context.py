@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, Metric, NothingToSay
 
-_FORM = 6
+_FORM = 7
 """Of what is prepared and of what is left out of it: the rules of redaction, retrieval and fit
 count."""
 VERSION = ".".join(map(str, (_FORM, *(one.prompt_version for one in CATEGORIES.values()))))

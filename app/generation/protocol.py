@@ -130,6 +130,11 @@ class CallGuard(Protocol):
         """
         ...
 
+    def leaves_time(self, call_s: float) -> bool:
+        """Whether a call of `call_s` seconds that begins now ends within the attempt; also if it
+        would in no attempt."""
+        ...
+
     async def confirm(self, permit: Permit) -> None:
         """Returns if the job may still be worked on and `permit` is still good for a call."""
         ...

@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.chats.message import CONVERSATION_SILENCE_S, Message
+from app.generation.postings import TF_BITS, TF_MAX, postings_of
 
 WINDOW_MESSAGES = 8
 STRIDE_MESSAGES = 4
@@ -36,8 +37,6 @@ TALK_MESSAGES_MIN = 100
 STEM_LETTERS_MIN = 4
 WORDS_A_MESSAGE_MIN = 2
 QUERIES_KEPT = 1000
-_TF_BITS = 8
-_TF_MAX = (1 << _TF_BITS) - 1
 
 # Scripts written without spaces are indexed as pairs of characters.
 _UNSPACED = (
@@ -151,31 +150,15 @@ def build_index(
     """
     if tokens is None:
         tokens = [words_of(message.text) for message in messages]
-    keys = {word: _key(word) for word in {word for each in tokens for word in each}}
-    names = {
-        author: [*map(_folded, words_of(author))] for author in {one.author for one in messages}
-    }
-    keyed = [
-        [*map(keys.__getitem__, each), *names[message.author]]
-        for message, each in zip(messages, tokens, strict=True)
-    ]
     placed = list(_windows(messages))
-    postings: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-    lengths: list[int] = []
-    for number, (start, stop, _) in enumerate(placed):
-        bag = list(chain.from_iterable(keyed[start:stop]))
-        lengths.append(len(bag))
-        for term, frequency in Counter(bag).items():
-            # No call of min(): this runs once for each word of a window.
-            packed = frequency if frequency < _TF_MAX else _TF_MAX
-            postings[term].append(number << _TF_BITS | packed)
     windows = [(start, stop) for start, stop, _ in placed]
+    postings, lengths = _postings(messages, tokens, windows)
     stretches = np.array([stretch for _, _, stretch in placed], np.intp)
     words = [_cost(message.text, each) for message, each in zip(messages, tokens, strict=True)]
     return ChatIndex(
         messages=messages,
         windows=windows,
-        postings=dict(postings),
+        postings=postings,
         floors=_floors(lengths),
         stretches=stretches,
         is_talk=_talk(windows, stretches, words),
@@ -184,8 +167,30 @@ def build_index(
     )
 
 
-def _floors(lengths: Sequence[int]) -> Scores:
-    known = np.array(lengths, float)
+def _postings(
+    messages: Sequence[Message],
+    tokens: Sequence[list[str]],
+    windows: Sequence[tuple[int, int]],
+) -> tuple[Mapping[str, "array[int]"], Numbers]:
+    """The windows that hold each term, and how many terms each window holds."""
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    number_of = {word: numbers[_key(word)] for word in dict.fromkeys(chain.from_iterable(tokens))}
+    names = {
+        author: [numbers[_folded(word)] for word in words_of(author)]
+        for author in dict.fromkeys(one.author for one in messages)
+    }
+    said = [
+        [*map(number_of.__getitem__, each), *names[message.author]]
+        for message, each in zip(messages, tokens, strict=True)
+    ]
+    places = np.cumsum([0, *map(len, said)])
+    flat = np.fromiter(chain.from_iterable(said), np.int64, int(places[-1]))
+    bounds = places[np.array(windows, np.intp).reshape(-1, 2)]
+    return postings_of(flat, bounds, terms=list(numbers)), bounds[:, 1] - bounds[:, 0]
+
+
+def _floors(lengths: Numbers) -> Scores:
+    known = lengths.astype(float)
     return K1 * (1 - B + B * known / known.mean()) if known.any() else known
 
 
@@ -279,7 +284,7 @@ def rank_windows(index: ChatIndex, query: str) -> list[int]:
             continue
         idf = log(1 + (count - len(posting) + 0.5) / (len(posting) + 0.5))
         packed = np.frombuffer(posting, np.uint32)
-        window, frequency = packed >> _TF_BITS, (packed & _TF_MAX).astype(float)
+        window, frequency = packed >> TF_BITS, (packed & TF_MAX).astype(float)
         # A window stands at most once in a posting, so each is added to once.
         scores[window] += idf * frequency * (K1 + 1) / (frequency + index.floors[window])
     candidates = _best(np.flatnonzero(scores), scores, CANDIDATES_MAX)

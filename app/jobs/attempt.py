@@ -14,6 +14,8 @@ CALLS_MAX = 3
 """Of one insight in one attempt, repairs included."""
 CALL_BACKOFF_S = 5.0
 ATTEMPT_BACKOFF_S = 5.0
+BEGIN_S = 10.0
+"""Of an attempt, at most, before its first call is sent."""
 
 
 class LeaseLost(Exception):
@@ -35,6 +37,8 @@ class Attempt:
     deadline: float
     lease_deadline: float
     confirmed_at: float
+    has_progressed: bool = False
+    """Whether an insight was done in it."""
     stopped: Stop | None = None
     task: "asyncio.Task[list[InsightOutcome]] | None" = None
     confirming: "asyncio.Future[None] | None" = None
@@ -59,6 +63,10 @@ class Attempt:
     @property
     def remaining_s(self) -> float:
         return self.deadline - time.monotonic()
+
+    def could_hold(self, call_s: float) -> bool:
+        """Whether a call that takes `call_s` fits into an attempt that has just begun."""
+        return self.deadline - self.claim.sent_at - BEGIN_S >= call_s
 
     @property
     def is_lease_over(self) -> bool:

@@ -51,6 +51,11 @@ class JobCallGuard:
             return nullcontext(Permit("", tokens, time.monotonic(), 0))
         return self._limits.slot(claim.user_id, claim.job_id, tokens=tokens)
 
+    def leaves_time(self, call_s: float) -> bool:
+        """Whether a call of `call_s` seconds that begins now ends within the attempt; also if it
+        would in no attempt."""
+        return self.attempt.remaining_s >= call_s or not self.attempt.could_hold(call_s)
+
     async def confirm(self, permit: Permit | None = None) -> None:
         """The lease is this attempt's just now, by the database's word.
 

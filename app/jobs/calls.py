@@ -194,6 +194,7 @@ class InsightCalls:
             tally.is_fenced = True
             raise
         tally.book(result)
+        attempt.has_progressed |= result.state in (InsightState.COMPLETED, InsightState.EMPTY)
 
     async def _book(self, attempt: Attempt, spec: InsightSpec, tally: Tally) -> None:
         """Stores what a cancelled insight has spent, and its result if it had one."""

@@ -180,6 +180,9 @@ class JobEngine:
                 return []
             if failure is not None:
                 raise failure
+            # Another goes first in each attempt: one that is slow must not keep the others from it.
+            turn = (claim.fence - 1) % len(missing)
+            missing = missing[turn:] + missing[:turn]
             context = await self._parts.open_context(claim, key)
             calls = [
                 asyncio.create_task(self._calls.write(attempt, key, spec, context))
@@ -209,7 +212,9 @@ class JobEngine:
             case LeaseLost():
                 raise error
             case TimeoutError():
-                await self._retry_or_fail(attempt, "attempt_timeout")
+                await self._retry_or_fail(
+                    attempt, "attempt_timeout", give_back=attempt.has_progressed
+                )
             case UnknownPromptVersion():
                 await self._requeue(
                     attempt, UNKNOWN_VERSION_DELAY_S, give_back=True, error_code="prompt_version"
@@ -257,10 +262,14 @@ class JobEngine:
         _log_ended(attempt, state)
         await count_uncharged(claim.user_id, claim.job_id, state)
 
-    async def _retry_or_fail(self, attempt: Attempt, error_code: str) -> None:
-        if attempt.claim.attempt < ATTEMPTS_MAX:
+    async def _retry_or_fail(
+        self, attempt: Attempt, error_code: str, *, give_back: bool = False
+    ) -> None:
+        """An attempt to `give_back` is not counted: a slow model has written an insight in each,
+        so that there are six of them at most."""
+        if give_back or attempt.claim.attempt < ATTEMPTS_MAX:
             delay_s = attempt_backoff_s(attempt.claim.attempt)
-            await self._requeue(attempt, delay_s, give_back=False, error_code=error_code)
+            await self._requeue(attempt, delay_s, give_back=give_back, error_code=error_code)
         else:
             await self._fail(attempt, error_code)
 

@@ -50,6 +50,14 @@ class InsightState(StrEnum):
     FAILED = "failed"
 
 
+class Verdict(StrEnum):
+    """What a user thinks of a finding, or of an insight as a whole."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKIND = "unkind"
+
+
 DONE_SQL = "state IN ('completed', 'empty')"
 NOTHING_TO_SAY = "nothing_to_say"
 """Why a job failed whose insights are all empty, and why coins of a charge came back."""
@@ -170,4 +178,27 @@ sent_prompts = Table(
     CheckConstraint(f"ord BETWEEN 0 AND {INSIGHTS_PER_JOB}", name="ord"),
     CheckConstraint("(ord = 0) = (call = 0)", name="shared"),
     CheckConstraint("call BETWEEN 0 AND 9", name="call"),
+)
+
+# Findings count from 0; -1 is the insight as a whole. A trigger deletes it with the chat.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("job_id", Uuid, primary_key=True),
+    Column("ord", SmallInteger, primary_key=True, autoincrement=False),
+    Column("finding", SmallInteger, primary_key=True, autoincrement=False),
+    Column("verdict", Text, nullable=False),
+    # What wrote the insight, as it was then: the prompt's version, and the model or "offline-1".
+    Column("prompt_version", Integer, nullable=False),
+    Column("writer", Text, nullable=False),
+    Column(
+        "given_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+    ),
+    CheckConstraint(f"ord BETWEEN 1 AND {INSIGHTS_PER_JOB}", name="ord"),
+    CheckConstraint("finding >= -1", name="finding"),
+    CheckConstraint(one_of("verdict", Verdict), name="verdict"),
 )

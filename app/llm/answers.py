@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from app.llm.mending import mended
 from app.llm.protocol import AnswerT
 
 ANSWER_CHARS_MAX = 60_000
@@ -15,6 +16,7 @@ OBJECTS_MAX = 40
 """Places in an answer at which a JSON object is looked for."""
 PROBLEMS_MAX = 6
 _KEPT = frozenset({"type", "properties", "items", "enum", "const", "anyOf", "description"})
+_BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
 _THOUGHT = re.compile(
     r"<(think|thinking|thought|reasoning|reflection|analysis)\b[^>]*>.*?</\1\s*>"
     r"|◁think▷.*?◁/think▷|<\|channel\|>analysis.*?<\|end\|>|\[THINK\].*?\[/THINK\]",
@@ -30,14 +32,16 @@ class AnswerUnusable(Exception):
 
 
 @cache
-def strict_schema(form: type[BaseModel]) -> dict[str, Any]:
+def strict_schema(form: type[BaseModel], *, is_bounded: bool = False) -> dict[str, Any]:
     """The JSON schema of `form` in the subset that providers enforce.
 
     Every property is required and no other is allowed; references, which some grammars do not
     know, are written out, and bounds, which some refuse, left out: `read_answer` checks them.
+    `is_bounded`: where they are enforced, they end what a small model would repeat for ever.
     """
     schema = form.model_json_schema()
-    return cast("dict[str, Any]", _strict(schema, schema.get("$defs", {})))
+    kept = _KEPT | _BOUNDS if is_bounded else _KEPT
+    return cast("dict[str, Any]", _strict(schema, schema.get("$defs", {}), kept))
 
 
 def read_answer(text: str, form: type[AnswerT]) -> AnswerT:
@@ -47,13 +51,17 @@ def read_answer(text: str, form: type[AnswerT]) -> AnswerT:
     """
     if len(text) > ANSWER_CHARS_MAX:
         raise AnswerUnusable("The answer is far too long.")
+    said = without_thought(text)
     error: ValidationError | None = None
-    for found in reversed(list(_objects(without_thought(text)))):
-        for candidate in (found, *_wrapped(found)):
-            try:
-                return form.model_validate(candidate)
-            except ValidationError as problem:
-                error = problem if error is None else error
+    for written in (said, mended(said)):
+        errors: list[ValidationError] = []
+        for found in reversed(list(_objects(written))):
+            for candidate in (found, *_wrapped(found)):
+                try:
+                    return form.model_validate(candidate)
+                except ValidationError as problem:
+                    errors.append(problem)
+        error = next(iter(errors), error)
     if error is None:
         raise AnswerUnusable("There is no whole JSON object in the answer.")
     raise AnswerUnusable(_problems(error)) from None  # Its cause would quote the answer.
@@ -96,9 +104,8 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _wrapped(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What stands alone under one name, as in `{"answer": {…}}`."""
-    if len(found) == 1:
-        (inner,) = found.values()
+    """What stands under a name of its own: `{"answer": {…}}`, `{"name": "f", "arguments": {…}}`."""
+    for inner in found.values():
         if isinstance(inner, dict):
             yield cast("dict[str, Any]", inner)
 
@@ -112,22 +119,22 @@ def _problems(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _strict(node: Any, definitions: dict[str, Any]) -> Any:
+def _strict(node: Any, definitions: dict[str, Any], names: frozenset[str]) -> Any:
     if isinstance(node, list):
-        return [_strict(each, definitions) for each in cast("list[Any]", node)]
+        return [_strict(each, definitions, names) for each in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
     schema = cast("dict[str, Any]", node)
     if "$ref" in schema:
-        return _strict(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    kept = {key: value for key, value in schema.items() if key in _KEPT}
+        return _strict(definitions[schema["$ref"].rpartition("/")[2]], definitions, names)
+    kept = {key: value for key, value in schema.items() if key in names}
     if "properties" in kept:
         kept["properties"] = {
-            key: _strict(value, definitions) for key, value in kept["properties"].items()
+            key: _strict(value, definitions, names) for key, value in kept["properties"].items()
         }
     for name in ("items", "anyOf"):
         if name in kept:
-            kept[name] = _strict(kept[name], definitions)
+            kept[name] = _strict(kept[name], definitions, names)
     if kept.get("type") == "object":
         kept["required"] = list(kept.get("properties", {}))
         kept["additionalProperties"] = False

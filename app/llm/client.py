@@ -30,6 +30,7 @@ from app.llm.protocol import (
     Usage,
 )
 from app.llm.shapes import first_of
+from app.llm.streams import body_of
 from app.llm.tokens import estimated_tokens, shared_tokens
 from app.llm.told import told_by
 from app.llm.usage import thought_tokens
@@ -170,7 +171,7 @@ class ModelClient:
             response = await self._client.post(
                 dialect.path, cast_to=httpx2.Response, content=body, options={"headers": headers}
             )
-            told: Any = orjson.loads(response.content)
+            told: Any = body_of(response.content)
         except openai.APIStatusError as error:
             raise self._refused(error.response, error.status_code, ask) from None
         except openai.OpenAIError as error:

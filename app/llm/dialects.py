@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+import orjson
 from pydantic import BaseModel
 
 from app.llm.answers import strict_schema
@@ -15,6 +16,8 @@ from app.llm.messages import Format
 from app.llm.protocol import Message, Usage
 from app.llm.shapes import Json, first_of, object_of
 from app.llm.usage import usage_of
+
+_THOUGHT = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Dialect:
     """Words of a refusal by which the family is known, in lower case."""
     takes_schema_in_object: ClassVar[bool] = False
     """Whether a schema is enforced beside `json_object`, not as `json_schema`."""
+    keeps_bounds: ClassVar[bool] = False
+    """Whether a schema may hold bounds of lengths."""
 
     @classmethod
     def headers(cls, _api_key: str) -> dict[str, str]:
@@ -83,12 +88,16 @@ class Dialect:
             **(ask.extras or {}),
         }
         if ask.format is Format.JSON_SCHEMA:
-            schema = {"name": ask.form.__name__, "strict": True, "schema": strict_schema(ask.form)}
+            schema = {"name": ask.form.__name__, "strict": True, "schema": cls._schema(ask)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif ask.format is Format.JSON_OBJECT:
-            enforced = {"schema": strict_schema(ask.form)} if cls.takes_schema_in_object else {}
+            enforced = {"schema": cls._schema(ask)} if cls.takes_schema_in_object else {}
             body["response_format"] = {"type": "json_object", **enforced}
         return body
+
+    @classmethod
+    def _schema(cls, ask: Ask) -> Json:
+        return strict_schema(ask.form, is_bounded=cls.keeps_bounds)
 
     @classmethod
     def reply(cls, told: Json) -> Reply:
@@ -96,12 +105,14 @@ class Dialect:
         choice = first_of(told.get("choices"))
         message = object_of(choice.get("message"))
         called = object_of(first_of(message.get("tool_calls")).get("function"))
-        text = _text(message.get("content")) or _text(called.get("arguments"))
+        called = called or object_of(message.get("function_call"))
+        said = _text(message.get("content")) or _text(called.get("arguments"))
+        thought = (_text(message.get(name)) for name in _THOUGHT)
         return Reply(
-            text or _text(choice.get("text")),
-            _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+            said or _text(message.get("parsed")) or _text(choice.get("text")),
+            next((each for each in thought if each), ""),
             str(choice.get("finish_reason") or "").lower(),
-            bool(message.get("refusal")),
+            bool(message.get("refusal") or first_of(message.get("content")).get("refusal")),
             _text(told.get("model")),
             usage_of(told),
             is_whole=bool(message) or "text" in choice,
@@ -119,7 +130,7 @@ class LlamaCppPython(Dialect):
 
     name = "llama-cpp-python"
     cached_tokens_min = 256
-    takes_schema_in_object = True
+    takes_schema_in_object = keeps_bounds = True
     headers_seen = ("openai-processing-ms",)
     words_seen = "/llama_cpp/server/"
 
@@ -155,6 +166,7 @@ class Groq(Dialect):
 class LlamaCpp(Dialect):
     name = "llama.cpp"
     cached_tokens_min = 256
+    keeps_bounds = True
     keys_seen = ("timings",)
 
 
@@ -260,9 +272,12 @@ def _block(text: str) -> Json:
 
 
 def _text(value: object) -> str:
-    """Text, also as a list of parts; parts of thought are left out."""
+    """Text, also as a list of parts; parts of thought are left out. JSON that was read already is
+    written again."""
     if isinstance(value, str):
         return value
+    if isinstance(value, dict):
+        return orjson.dumps(cast("Json", value)).decode()
     if not isinstance(value, list):
         return ""
     parts = (_part(each) for each in cast("list[object]", value))

@@ -56,7 +56,7 @@ def _refusal_of(told: Told, headers: Mapping[str, str], *, host: str) -> LLMFail
             return LLMFailed("provider_unavailable", retry_after_s=wait_s, is_outage=True)
         case Cause.REFUSED:
             return LLMFailed("refused", is_final=True)
-        case Cause.CONTEXT:
+        case Cause.CONTEXT | Cause.LIMIT:  # A limit that cannot be lower: the prompt has to be.
             return ContextTooLong(fit=fit_of(told), tokens_max=context_told(told))
         case Cause.UNUSABLE:
             return InvalidAnswer(usage=Usage(), repair=None)

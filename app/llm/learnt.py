@@ -25,7 +25,8 @@ CACHE_MISSES_MAX = 5
 """Calls in a row that should have met a cache and did not, after which none is counted on."""
 _UNKNOWN = (
     r"unsupported|unrecognized|unrecognised|unknown|not supported|not permitted|extra[_ ]|"
-    r"unexpected|no longer supported|cannot find field|not allowed|does not support|invalid param"
+    r"unexpected|no longer supported|cannot find field|not allowed|does not support|invalid param|"
+    r"deprecated|not (?:a )?recogni[sz]ed|not valid|forbidden|disabled|not implemented|not accept"
 )
 _LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 
@@ -79,7 +80,7 @@ class Learnt:
             return
         self._family = family
         log.info("llm.family_met", family=family.name, model=self.model)
-        if family is Anthropic or family.takes_schema_in_object:
+        if family is Anthropic or family.keeps_bounds:
             self.dialect = family
 
     def adapt(self, told: Told, ask: Ask) -> bool:

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, cast
 
+import orjson
 from pydantic import BeforeValidator, Field
 
 NUMBERS_MAX = 200
@@ -34,6 +35,20 @@ def _in_text(told: str) -> list[int]:
     return [int(each) for each in _NUMBER.findall(told)][:NUMBERS_MAX]
 
 
+def _listed(told: object) -> object:
+    """`[{…}]`, also written as `{…}`, `{"1": {…}}`, or a text of either."""
+    if isinstance(told, str) and told.lstrip()[:1] in ("[", "{"):
+        try:
+            told = orjson.loads(told)
+        except ValueError:
+            return told
+    if not isinstance(told, dict):
+        return told
+    one = cast("dict[str, object]", told)
+    values = list(one.values())
+    return values if all(isinstance(value, dict) for value in values) else [one]
+
+
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -55,5 +70,7 @@ def _share(told: object) -> object:
 
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_share)]
 """From 0 to 1, also written as a percentage or a word."""
+AsList = BeforeValidator(_listed)
+"""Of a list of objects."""
 Numbers = Annotated[list[int], Field(max_length=NUMBERS_MAX), BeforeValidator(_numbers)]
 """Numbers of messages, also written as they stand in a prompt (`#17`)."""

@@ -11,6 +11,7 @@ DEPTH_MAX, PARTS_MAX, WORDS_MAX = 8, 60, 1_000
 _NAMES = frozenset(
     {"code", "type", "status", "reason", "reasons", "quotaid", "quotametric", "param", "loc"}
     | {"error_code", "error_type", "errorcode", "limit_source"}
+    | {"blockreason", "block_reason", "finishreason", "finish_reason"}
 )
 _WORDS = frozenset(
     {"message", "msg", "detail", "error", "errors", "error_message", "error_description", "raw"}
@@ -38,12 +39,13 @@ class Told:
 
 
 def told_by(content: bytes, status: int) -> Told:
-    """What an error's body says. A status inside an answer that claims success is the error's."""
+    """What an error's body says. A status inside an answer that claims success, or the failure of
+    a gateway, is the error's."""
     body = _json(content)
     if body is None:  # A gateway's page: its words count, up to a limit.
         return Told(status, content[:WORDS_MAX].decode(errors="replace").lower())
     parts = [part for part, _ in zip(_parts(body, 0), range(PARTS_MAX), strict=False)]
-    if status < 400:
+    if status < 400 or status == 500:
         codes = (int(part) for part in parts if re.fullmatch(r"[45]\d\d", part))
         status = next(codes, status)
     return Told(status, "\n".join(parts), body)

@@ -8,13 +8,14 @@ from app.llm.protocol import Usage
 from app.llm.shapes import object_of
 
 TOKENS_MAX = 2**31
-_IN = ("prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount")
+_IN = ("prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount", "inputTokens")
 _OUT = (
     "completion_tokens",
     "output_tokens",
     "candidates_token_count",
     "candidatesTokenCount",
     "generated_tokens",
+    "outputTokens",
 )
 _CACHED = (
     "cached_tokens",
@@ -26,27 +27,32 @@ _CACHED = (
     "cachedContentTokenCount",
     "cached_input_tokens",
     "cache_read_tokens",
+    "cacheReadInputTokens",
+    "cache_n",
 )
+_TOTAL = ("total_tokens", "total_token_count", "totalTokenCount", "totalTokens")
 _DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_details")
-_WRITTEN = ("cache_creation_input_tokens",)
+_APART = ("input_tokens", "inputTokens")
+_READ = ("cache_read_input_tokens", "cacheReadInputTokens")
+_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens")
 
 
 def usage_of(told: dict[str, Any]) -> Usage | None:
     """What the answer `told` says it used; None when it says nothing.
 
-    Anthropic's own counts leave what was cached out of `input_tokens`; others put it in.
+    Anthropic's own counts, and Bedrock's, leave what was cached out of the input; others put it in.
     """
     counted = object_of(told.get("usage")) or object_of(told.get("usageMetadata"))
     tokens_in = _first(counted, _IN)
     if tokens_in is None:
         return None
-    cached = _cached(counted) or 0
-    if "input_tokens" in counted and "prompt_tokens" not in counted:
-        apart = _first(counted, ("cache_read_input_tokens",)) or 0
+    cached = _cached(counted) or _cached(object_of(told.get("timings"))) or 0
+    if not counted.keys().isdisjoint(_APART) and "prompt_tokens" not in counted:
+        apart = _first(counted, _READ) or 0
         tokens_in += apart + (_first(counted, _WRITTEN) or 0)
     tokens_out = _first(counted, _OUT) or 0
     # Some leave thought out of `completion_tokens`, and bill it: the total has it.
-    total = _first(counted, ("total_tokens", "total_token_count", "totalTokenCount")) or 0
+    total = _first(counted, _TOTAL) or 0
     return Usage(
         tokens_in=tokens_in,
         tokens_cached=min(cached, tokens_in),

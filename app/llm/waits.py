@@ -17,9 +17,12 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _DURATIONS = re.compile(rf"(?:{_DURATION.pattern}\s*)+")
 _WORDS = re.compile(
-    r"(?:try again|retry|wait)[^.\d]{0,24}((?:\d+(?:\.\d+)?\s*(?:ms|s|m|h)[a-z]*\s*)+)"
+    r"(?:try again|retry|wait|available|resets?)[^.\d]{0,24}"
+    r"((?:\d+(?:\.\d+)?\s*(?:ms|s|m|h)[a-z]*\s*)+)"
 )
 _UNIT = re.compile(r"(\d)\s*(ms|h|m|s)[a-z]*\s*")
+_QUOTA_LEFT_IN = re.compile(r";\s*t=(\d{1,9})\b")
+"""Of the header `RateLimit` as the IETF drafts it: `"default";r=0;t=21`."""
 _RESET = re.compile(r"rate-?limit-(?:reset-?(.*)|(.+)-reset)$")
 _BODY_KEYS = frozenset({"retrydelay", "retry_after", "retry_after_seconds", "retryafter"})
 
@@ -36,6 +39,8 @@ def wait_told_s(headers: Mapping[str, str], told: Told) -> float | None:
         found = _duration_s(_UNIT.sub(r"\1\2", match[1])) if match else None
     if found is None:
         found = _reset_s(given)
+    if found is None and (match := _QUOTA_LEFT_IN.search(given.get("ratelimit", ""))):
+        found = float(match[1])
     return None if found is None else min(max(found, 0.0), WAIT_MAX_S)
 
 

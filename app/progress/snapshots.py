@@ -10,27 +10,42 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row
 
 from app import telemetry
 from app.acting import for_users
 from app.catalog.categories import CATEGORIES
 from app.catalog.content import InsightContent, NothingToSay
-from app.chats.key_storage import key_columns, key_join
 from app.credits.models import ReservationState
-from app.credits.sql import ARCHIVED_ROWS, EVERY_ROW
 from app.crypto import ChatKey, KeyRing, SealBroken
 from app.cursors import Position
 from app.db import snapshot
 from app.errors import NotFound
 from app.jobs.leases import JobRef
-from app.jobs.models import ACTIVE, INSIGHTS_PER_JOB, NOTHING_TO_SAY, InsightState, JobState
+from app.jobs.models import (
+    ACTIVE,
+    INSIGHTS_PER_JOB,
+    NOTHING_TO_SAY,
+    InsightState,
+    JobState,
+    Verdict,
+)
 from app.jobs.results import insight_binding
+from app.progress.snapshot_sql import (
+    CHAT_EXISTS,
+    NAMED,
+    NAMED_ARCHIVED,
+    NEWEST,
+    OF_CHAT,
+    POSITIONS,
+)
 
 POSITIONS_MAX = 1_000
 POSITIONS_S = 1.0
 
 REFUNDED = "refunded"
+WHOLE_INSIGHT = -1
+"""In place of the number of a finding, where feedback is stored."""
 _UNSUCCESSFUL = (JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -59,6 +74,13 @@ class ProgressPart(_Part):
     queue_position: int | None
 
 
+class FeedbackPart(_Part):
+    """The user's verdict on a finding, counted from 0; on the whole insight when it is null."""
+
+    finding: int | None
+    verdict: Verdict
+
+
 class InsightPart(_Part):
     """One of the six; `content` is null until the job has succeeded.
 
@@ -75,6 +97,7 @@ class InsightPart(_Part):
     content_deleted: bool
     content_unreadable: bool = False
     empty_reason: str | None = None
+    feedback: tuple[FeedbackPart, ...] = ()
 
 
 class Snapshot(_Part):
@@ -125,7 +148,7 @@ class QueuePositions:
 
     async def _read(self) -> None:
         async with snapshot() as connection:
-            found = await connection.execute(_POSITIONS, {"limit": POSITIONS_MAX})
+            found = await connection.execute(POSITIONS, {"limit": POSITIONS_MAX})
             self._positions = {row.id: place for place, row in enumerate(found, start=1)}
         self._read_at = time.monotonic()
 
@@ -156,9 +179,9 @@ async def load_snapshots(
 async def _read_snapshots(jobs: Sequence[JobRef]) -> list[Row[Any]]:
     asked = {"user_ids": [user for user, _ in jobs], "ids": [job_id for _, job_id in jobs]}
     async with snapshot() as connection:
-        rows = list(await connection.execute(_NAMED, asked))
+        rows = list(await connection.execute(NAMED, asked))
         if len(rows) < len(jobs) * INSIGHTS_PER_JOB:
-            rows += await connection.execute(_NAMED_ARCHIVED, asked)
+            rows += await connection.execute(NAMED_ARCHIVED, asked)
     return rows
 
 
@@ -182,11 +205,11 @@ async def list_snapshots(
         "after_at": after_at,
         "after_id": after_id,
     }
-    statement = _NEWEST
+    statement = NEWEST
     async with snapshot() as connection:
         if succeeded_of_chat is not None:
-            statement, chosen = _OF_CHAT, chosen | {"chat_id": succeeded_of_chat}
-            if (await connection.execute(_CHAT_EXISTS, chosen)).first() is None:
+            statement, chosen = OF_CHAT, chosen | {"chat_id": succeeded_of_chat}
+            if (await connection.execute(CHAT_EXISTS, chosen)).first() is None:
                 raise NotFound
         found = await connection.execute(statement, chosen)
         rows = found.all()
@@ -281,6 +304,15 @@ def _insight(
         content_deleted=row.content_deleted,
         content_unreadable=has_content and opened is None,
         empty_reason=opened.text if isinstance(opened, NothingToSay) else None,
+        feedback=_feedback(row),
+    )
+
+
+def _feedback(row: Row[Any]) -> tuple[FeedbackPart, ...]:
+    given = zip(row.findings or (), row.verdicts or (), strict=True)
+    return tuple(
+        FeedbackPart(finding=None if finding == WHOLE_INSIGHT else finding, verdict=verdict)
+        for finding, verdict in given
     )
 
 
@@ -331,62 +363,3 @@ def _message(settlement: SettlementPart, price_coins: int) -> str:
 
 def _coins(count: int) -> str:
     return "1 coin" if count == 1 else f"{count} coins"
-
-
-_SNAPSHOT = f"""
-    SELECT j.*, r.state AS reservation, {key_columns()},
-           ledger.charged, ledger.released, ledger.refunded,
-           n.key AS insight_key, n.state AS insight_state, n.attempts AS insight_attempts,
-           n.duration_ms, n.content_deleted,
-           CASE WHEN ledger.refunded = 0
-                 AND (j.state = 'succeeded'
-                      OR (j.state = 'failed' AND j.error_code = '{NOTHING_TO_SAY}'))
-                THEN n.sealed END AS sealed
-    FROM picked j
-    JOIN reservations r ON r.user_id = j.user_id AND r.id = j.id
-    JOIN insights n ON n.user_id = j.user_id AND n.job_id = j.id
-    LEFT JOIN chats c ON c.user_id = j.user_id AND c.id = j.chat_id {key_join()}
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0)::bigint AS charged,
-               coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0)::bigint AS released,
-               coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded
-        FROM entries e
-        WHERE e.user_id = j.user_id
-          AND e.op_key IN ('settle:' || j.id, 'settle-rest:' || j.id, 'refund:' || j.id)
-    ) ledger
-    ORDER BY j.created_at DESC, j.id DESC, j.user_id, n.ord
-"""
-"""Six rows for each job in `picked`, all from one statement and so from one moment."""
-
-
-def _picking(condition: str, source: str = "") -> TextClause:
-    return text(f"""
-        WITH {source} picked AS MATERIALIZED (
-            SELECT user_id, id, chat_id, revision, category, state, attempt, price_coins,
-                   prompt_version, version, error_code, created_at, started_at, finished_at
-            FROM jobs WHERE {condition}
-        ) {_SNAPSHOT}
-    """)
-
-
-_PAGE = """
-    (CAST(:after_at AS timestamptz) IS NULL
-     OR (created_at, id) < (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid)))
-    ORDER BY created_at DESC, id DESC LIMIT :limit
-"""
-
-_IS_NAMED = """
-    (user_id, id) IN (SELECT * FROM unnest(CAST(:user_ids AS text[]), CAST(:ids AS uuid[])))
-"""
-_NAMED = _picking(_IS_NAMED)
-_NAMED_ARCHIVED = _picking(_IS_NAMED, f"{ARCHIVED_ROWS},")
-_NEWEST = _picking(f"user_id = :user_id AND {_PAGE}", f"{EVERY_ROW},")
-_OF_CHAT = _picking(
-    f"user_id = :user_id AND chat_id = :chat_id AND state = 'succeeded' AND {_PAGE}"
-)
-
-_CHAT_EXISTS = text("SELECT 1 FROM chats WHERE user_id = :user_id AND id = :chat_id")
-
-_POSITIONS = text("""
-    SELECT id FROM waiting_jobs(CAST(:limit AS integer)) AS id
-""")

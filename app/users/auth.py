@@ -5,7 +5,6 @@ JWKS address. What a token's header says about keys (`jku`, `x5u`, `jwk`) is ign
 """
 
 import asyncio
-import math
 import time
 import unicodedata
 from collections.abc import Iterable
@@ -36,8 +35,8 @@ AHEAD_MAX_S = 60
 GRANT_SCOPE = "credits:grant"
 REFUND_SCOPE = "credits:refund"
 
+PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256")
 _SECRET_ALGORITHMS = ("HS256",)
-_PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256")
 _REQUIRED = ("exp", "iss", "aud", "sub")
 # Control characters, and halves of characters that no UTF-8 text can hold.
 _UNFIT_CATEGORIES = ("Cc", "Cs")
@@ -118,7 +117,7 @@ class JwksVerifier:
         if is_weak(key):
             log.error("auth.weak_key", key_id=key.key_id, bits_min=RSA_BITS_MIN)
             raise Unauthorized
-        return _verified(token, key, _PUBLIC_KEY_ALGORITHMS, self._expected)
+        return _verified(token, key, PUBLIC_KEY_ALGORITHMS, self._expected)
 
     def _signing_key(self, token: str) -> jwt.PyJWK:
         try:
@@ -256,4 +255,4 @@ def _is_time(value: object) -> TypeGuard[float]:
     """Whether it is a NumericDate (RFC 7519) that a clock can show."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) <= TIME_MAX
+    return abs(value) <= TIME_MAX  # No number and infinity are not; a float holds no huge integer.

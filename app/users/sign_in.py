@@ -1,4 +1,5 @@
-"""Signing in on the machine that the product runs on: a one-time code in a link, confirmed there.
+"""Signing in by a one-time code: in a link on the machine that the product runs on, or on the way
+back from an identity provider (`app.users.oidc`). Either is confirmed by a click.
 
 The code has 256 random bits; the database has its hash. A link that another person prepared names
 another user before anything happens, and works once, for ten minutes.
@@ -25,6 +26,8 @@ CODE_LASTS_S = 600
 CODES_KEPT_S = 86_400
 """After its end a code is deleted when another one is made."""
 PAGE = "/sign-in"
+PROVIDER_PREFIX = "oidc."
+"""Begins the codes that a provider's answer has made, and no other."""
 
 
 class SignInCodeInvalid(DomainError):
@@ -45,14 +48,24 @@ async def new_code(user_id: str) -> str:
     """A code that signs the user in, once. Raises ValueError when there can be no such user."""
     check_user_id(user_id)
     code = secrets.token_urlsafe(CODE_BYTES)
-
-    async def store(connection: AsyncConnection) -> None:
-        await connection.execute(_FORGET, {"seconds": CODES_KEPT_S})
-        given = {"code_hash": _hash(code), "user_id": user_id, "seconds": CODE_LASTS_S}
-        await connection.execute(_STORE, given)
-
-    await in_transaction(store, step=Step.ISSUE_CODE)
+    await store_code(user_id, code)
     return code
+
+
+async def store_code(user_id: str, code: str) -> None:
+    """From now on the code signs the user in, once; storing it again changes nothing.
+
+    Raises SignInCodeInvalid when it is another user's.
+    """
+    given = {"code_hash": _hash(code), "user_id": user_id, "seconds": CODE_LASTS_S}
+
+    async def store(connection: AsyncConnection) -> str:
+        await connection.execute(_FORGET, {"seconds": CODES_KEPT_S})
+        await connection.execute(_STORE, given)
+        return (await connection.execute(_OWNER, {"code_hash": given["code_hash"]})).scalar_one()
+
+    if await in_transaction(store, step=Step.ISSUE_CODE) != user_id:
+        raise SignInCodeInvalid
 
 
 def sign_in_link(url: str, code: str) -> str:
@@ -100,6 +113,7 @@ _STORE = text("""
             clock_timestamp() + make_interval(secs => CAST(:seconds AS integer)))
     ON CONFLICT DO NOTHING
 """)
+_OWNER = text("SELECT user_id FROM sign_in_codes WHERE code_hash = :code_hash")
 _READ = text("""
     SELECT user_id, expires_at FROM sign_in_codes
     WHERE code_hash = :code_hash AND used_at IS NULL AND expires_at > clock_timestamp()

@@ -39,17 +39,25 @@ async def test_an_operator_finds_follows_and_refunds_a_job(
     )
     assert (shown["state"], shown["completed"], refused) == ("succeeded", 6, 1)
 
+    judged = await alice.http.post(
+        f"/api/insights/jobs/{job_id}/feedback",
+        headers=alice.headers,
+        json={"insight": last["insights"][0]["key"], "finding": 0, "verdict": "unkind"},
+    )
+    assert judged.status_code == 200
     refund = ("refund", job_id, "--reason", "a present")
     assert (await printed(environment, *refund))["refunded"] is True
     assert (await printed(environment, *refund))["refunded"] is False
     taken = ("adjust", "alice", "--coins", "-20", "--reason", "by hand", "--reference", "one")
     assert (await printed(environment, *taken))["entry"]["available_after"] == 30
 
-    balance, checked, costs, (code, table) = await asyncio.gather(
+    balance, checked, costs, (code, table), feedback, (_, verdicts) = await asyncio.gather(
         printed(environment, "balance", "alice"),
         printed(environment, "check"),
         printed(environment, "costs", "--since", "7d", "--json"),
         run_sixfold(environment, "costs"),
+        printed(environment, "feedback", "--json"),
+        run_sixfold(environment, "feedback"),
     )
     assert balance == {"available": 30, "held": 0}
     assert checked["healthy"] is True
@@ -59,6 +67,11 @@ async def test_an_operator_finds_follows_and_refunds_a_job(
     assert (costs["totals"]["captured_coins"], costs["totals"]["refunded_coins"]) == (50, 50)
     assert code == 0
     assert b"0 coins earned (50 captured, 50 refunded)" in table
+    [said] = feedback["feedback"]
+    assert (said["category"], said["writer"], said["verdict"], said["count"]) == (
+        *("friendship", "offline-1", "unkind", 1),
+    )
+    assert verdicts.splitlines()[1].split()[-4:] == [b"offline-1", b"0", b"0", b"1"]
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-02-30", "9999-01-01", "9999d", "-1d", ""])

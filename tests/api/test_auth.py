@@ -125,14 +125,16 @@ async def test_a_rotation_of_the_secret_logs_nobody_out(settings: Settings) -> N
         await token_verifier(settings.model_copy(update=forgotten)).verify(tokens[0])
 
 
-@pytest.mark.parametrize("iat", [True, "1", float("inf"), float("nan"), 1e300, 4_000_000_000, [1]])
+@pytest.mark.parametrize(
+    "iat", [True, "1", float("inf"), float("nan"), 1e300, 10**400, 4_000_000_000, [1]]
+)
 async def test_a_token_must_say_when_it_was_issued_in_a_way_that_a_sign_out_can_end(
     stranger: Client, settings: Settings, iat: Any
 ) -> None:
     assert refusal(await ask(stranger, signed(settings, iat=iat))) == (401, "unauthorized")
 
 
-@pytest.mark.parametrize("exp", [float("inf"), float("nan"), 1e300, "4000000000", True])
+@pytest.mark.parametrize("exp", [float("inf"), float("nan"), 1e300, 10**400, "4000000000", True])
 async def test_a_token_that_never_ends_is_refused(
     stranger: Client, settings: Settings, exp: Any
 ) -> None:

@@ -22,6 +22,7 @@ from app.logging import configure_logging
 from app.main import create_app
 from app.settings import Settings
 from tests.support.api import Client
+from tests.support.raw_http import Connection
 
 STATIC = Path(__file__).parents[2] / "app" / "web" / "static"
 OWN_SCRIPTS = sorted(
@@ -224,6 +225,41 @@ async def test_metrics_are_served_on_a_loopback_port_of_their_own(settings: Sett
     async with app.router.lifespan_context(app), httpx2.AsyncClient() as client:
         reply = await client.get(f"http://127.0.0.1:{port}/metrics")
     assert "sixfold_http_event_streams" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        (("*",), b"127.0.0.1:9", 200),
+        (("*",), b"localhost", 200),
+        (("*",), b"rebound.example.com", 421),
+        (("*",), b"", 421),
+        (("*",), None, 421),
+        (("*.example.org",), b"a.example.org", 200),
+        (("*.example.org",), b"localhost", 200),
+        (("*.example.org",), b"127.0.0.1.example.com", 421),
+    ],
+)
+async def test_metrics_are_served_for_loopback_and_allowed_hosts_only(
+    settings: Settings, allowed: tuple[str, ...], host: bytes | None, status: int
+) -> None:
+    port = free_port()
+    app = create_app(settings.model_copy(update={"metrics_port": port, "allowed_hosts": allowed}))
+    header = b"" if host is None else b"Host: " + host + b"\r\n"
+    async with app.router.lifespan_context(app), Connection(port) as connection:
+        await connection.send(b"GET /metrics HTTP/1.1\r\n" + header + b"\r\n")
+        answer = await connection.everything()
+    assert int(answer.split()[1]) == status
+    assert (b"sixfold_" in answer) == (status == 200)
+
+
+async def test_a_page_cannot_add_a_host_that_is_allowed(settings: Settings) -> None:
+    port = free_port()
+    app = create_app(settings.model_copy(update={"metrics_port": port}))
+    twice = b"GET /metrics HTTP/1.1\r\nHost: a.example.com\r\nHost: localhost\r\n\r\n"
+    async with app.router.lifespan_context(app), Connection(port) as connection:
+        await connection.send(twice)
+        assert b"sixfold_" not in await connection.everything()
 
 
 def test_streams_say_every_fifteen_seconds_that_they_live() -> None:

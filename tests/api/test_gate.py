@@ -158,6 +158,7 @@ async def test_every_answer_carries_a_request_id_and_security_headers(
     for reply in replies:
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in reply.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
     assert replies[0].headers["cache-control"] == "no-store"
 
 

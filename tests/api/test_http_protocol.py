@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,6 +15,7 @@ from tests.support.raw_http import (
     HELLO,
     Answer,
     Connection,
+    answer,
     echo,
     hasty,
     reached,
@@ -31,6 +35,10 @@ LENGTHS = b"POST /twice HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Leng
 BOTH_LENGTHS = CHUNKED[:-2] + b"Content-Length: 3\r\n\r\n0\r\n\r\n"
 NO_REQUEST = b"\x16\x03\x01 not at all\r\n\r\n"
 BAD_CHUNK = CHUNKED + b"2\r\nhi\r\nzz\r\n"
+NO_HOST = b"GET / HTTP/1.1\r\nX: y\r\n\r\n"
+EMPTY_HOST = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
+BLANK_HOST = b"GET http://a/ HTTP/1.1\r\nHost:  \t\r\n\r\n"
+NO_NAME = b"GET / HTTP/1.1\r\nHost: a@b/c\r\n\r\n"
 BAD_TARGET = b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -74,8 +82,15 @@ def padded(size: int) -> bytes:
         (NO_REQUEST, "malformed_request"),
         (BAD_CHUNK, "malformed_request"),
         (BAD_TARGET, "malformed_request"),
+        (NO_HOST, "malformed_request"),
+        (EMPTY_HOST, "malformed_request"),
+        (BLANK_HOST, "malformed_request"),
+        (NO_NAME, "malformed_request"),
     ],
-    ids=["tokens", "hosts", "lengths", "both", "noise", "chunk", "target"],
+    ids=[
+        *("tokens", "hosts", "lengths", "both", "noise", "chunk", "target"),
+        *("no host", "empty host", "blank host", "no name"),
+    ],
 )
 async def test_what_is_ambiguous_is_refused_wherever_it_is_split(
     port: int, before: bytes, attack: bytes, code: str
@@ -88,6 +103,18 @@ async def test_what_is_ambiguous_is_refused_wherever_it_is_split(
         assert refused["connection"] == "close"
         assert refused["x-content-type-options"] == "nosniff"
         assert refused["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "host", ["a:80", "a.example.org", "[::1]:8000", "127.0.0.1", "a:", "xn--bcher-kva.example"]
+)
+async def test_every_form_of_a_host_is_taken(port: int, host: str) -> None:
+    sent = LAST.replace(b"Host: a", b"Host: " + host.encode())
+    assert outcome(await told(port, sent)) == [(200, "/last")]
+
+
+async def test_before_http_1_1_a_request_needs_no_host(port: int) -> None:
+    assert outcome(await told(port, b"GET /old HTTP/1.0\r\n\r\n")) == [(200, "/old")]
 
 
 async def test_trailers_never_become_headers_wherever_they_are_split(port: int) -> None:
@@ -220,3 +247,67 @@ async def test_a_request_may_take_longer_than_its_head() -> None:
         assert await told(port) == []  # The time for a head is over.
         release.set()
         assert outcome(await connection.answers()) == [(200, "/hello"), (200, "/last")]
+
+
+class Lost(BoundedHttpProtocol):
+    """Cuts unread answers soon; tells when its one connection has ended."""
+
+    write_s_max = 0.3
+    ended: ClassVar[asyncio.Event]
+    unread: ClassVar[list[int]]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.ended.set()
+
+    def _cut_unread(self) -> None:
+        self.unread.append(self.transport.get_write_buffer_size())
+        super()._cut_unread()
+
+
+MEGABYTE = b"m" * 1_000_000
+
+
+async def endless(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while not Lost.ended.is_set():
+        await send({"type": "http.response.body", "body": MEGABYTE, "more_body": True})
+
+
+async def whole(_scope: Any, _receive: Any, send: Any) -> None:
+    await answer(send, MEGABYTE * 20)
+
+
+@pytest.fixture
+def lost() -> type[Lost]:
+    Lost.ended, Lost.unread = asyncio.Event(), []
+    return Lost
+
+
+@pytest.mark.parametrize("asked", [HELLO, LAST, HELLO + HELLO, HELLO + NO_REQUEST])
+@pytest.mark.parametrize("app", [endless, whole], ids=["stream", "whole"])
+async def test_a_client_that_does_not_read_its_answer_is_cut_off(
+    lost: type[Lost], app: Any, asked: bytes
+) -> None:
+    async with serving(app, lost) as port, stubborn(port, asked):
+        await lost.ended.wait()
+    assert lost.unread
+    assert max(lost.unread) <= 20 * len(MEGABYTE) + 1_000
+    if app is endless:
+        assert max(lost.unread) <= 2 * len(MEGABYTE)  # One message beyond what made it wait.
+
+
+async def test_a_client_that_reads_gets_all_of_a_large_answer(lost: type[Lost]) -> None:
+    async with serving(whole, lost) as port, Connection(port) as connection:
+        await connection.send(LAST)
+        answered = await connection.answer()
+    assert answered is not None
+    assert answered.body == MEGABYTE * 20
+
+
+@asynccontextmanager
+async def stubborn(port: int, sent: bytes) -> AsyncGenerator[None]:
+    """A client that sends, and reads nothing."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(sent)
+        yield

@@ -22,6 +22,10 @@ async def test_pictures_agree_with_the_statistics(alice: Client, chat_id: str) -
         assert one["median_s"] == author["reply_median_s"]
         assert one["p90_s"] == author["reply_p90_s"]
         assert sum(one["spans"]) == one["count"] == author["replies"]
+    for person, one in enumerate(told["by_person"]):
+        days = [bucket["counts"][person] for bucket in told["buckets"] if bucket["counts"][person]]
+        assert (one["active_days"], one["busiest_day"]["messages"]) == (len(days), max(days))
+        assert one["longest_streak"]["days"] <= len(days)
     assert [sum(row) for row in told["answers"]] == [one["replies"] for one in authors]
 
 

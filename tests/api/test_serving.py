@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from app.local.embedded.data_dir import free_port
-from app.settings import Settings
+from app.main import serve
+from app.settings import Settings, SettingsError
 from app.users.auth import issue_token
 from tests.support.api import CHAT, unlock, upload
 from tests.support.raw_http import told
@@ -21,7 +22,7 @@ DEADLINE_S = 60
 NO_REDIS = "redis://127.0.0.1:1/0"
 SERVE = (
     "import sys; from app.main import serve; from app.settings import load_settings;"
-    " serve(load_settings(), host='127.0.0.1', port=int(sys.argv[1]))"
+    " serve(load_settings(), port=int(sys.argv[1]), host=sys.argv[2])"
 )
 
 
@@ -30,7 +31,7 @@ async def served(environment: dict[str, str]) -> AsyncGenerator[tuple[Process, i
     """The API process and its port; ended at the latest when the block is left."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVE, str(port), env=environment, stderr=PIPE
+        sys.executable, "-c", SERVE, str(port), "127.0.0.1", env=environment, stderr=PIPE
     )
     try:
         async with asyncio.timeout(DEADLINE_S), httpx2.AsyncClient() as client:
@@ -81,6 +82,31 @@ async def test_sixty_megabytes_without_a_token_are_refused_unread(
     assert "connection: close" in head.lower()
     assert "server:" not in head.lower()
     assert json.loads(body)["code"] == "unauthorized"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "::", "", "sixfold.example.org"])
+def test_beyond_loopback_the_process_does_not_start_without_its_hosts(
+    settings: Settings, address: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        serve(settings, host=address, port=free_port())
+    said = str(refused.value)
+    assert said.startswith("sixfold cannot start: SIXFOLD_ALLOWED_HOSTS: must be set where")
+    assert len(said.splitlines()) == 1
+
+
+async def test_beyond_loopback_the_process_starts_with_its_hosts(
+    environment_without_redis: dict[str, str],
+) -> None:
+    allowed = environment_without_redis | {"SIXFOLD_ALLOWED_HOSTS": '["sixfold.example.org"]'}
+    # An address of documents, which no machine has.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVE, str(free_port()), "192.0.2.1"), env=allowed, stderr=PIPE
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        said = (await process.communicate())[1].decode()
+    assert "SIXFOLD_ALLOWED_HOSTS" not in said
+    assert "attempting to bind on address" in said
 
 
 async def test_the_process_refuses_what_its_parser_would_let_through(

@@ -14,8 +14,8 @@ import tracemalloc
 
 from app.chats.formats.format import ReadingOptions
 from app.chats.formats.registry import find_format
+from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.phrase_table import phrases, table
-from app.chats.formats.whatsapp.tables import rows
 from app.chats.reading import ReadingOrder, read_chat
 from app.chats.transcript import DateOrder
 from app.errors import DomainError
@@ -41,7 +41,7 @@ _PIECES = (
     "<sms ", "&#55357;", "PK\3\4", "\ufeff", "POLL:\n", "https://", "null", "é", "😀" * 9,
 )  # fmt: skip
 _PHRASES = phrases(*{kind for _, kind, _ in table()})
-_PERIODS = [row[1] for row in rows("day_periods.tsv")]
+_PERIODS = [row[1] for row in rows("whatsapp/day_periods.tsv")]
 
 
 def make(seed: int) -> bytes:

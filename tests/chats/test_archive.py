@@ -135,7 +135,9 @@ def test_any_damage_raises_nothing_but_refusals(changes):
 @pytest.mark.parametrize(
     "name",
     ["_chat.txt", "_CHAT.TXT", "Chat de WhatsApp con Ana.txt", "WhatsApp Chat mit Ana.txt",
-     "Čat WhatsApp s uživatelem Ana.txt", "folder/_chat.txt", "anything.txt"],
+     "Čat WhatsApp s uživatelem Ana.txt", "folder/_chat.txt", "anything.txt", "a/b/c/_Chat.Txt",
+     "Чат WhatsApp с Аней.txt", "與安娜的 WhatsApp 對話.txt", "🏖️ tutto.TXT", "a\\b\\_chat.txt",
+     "_chat (1).txt", "chat.text", "chat.log", "chat", "transcript.md"],
 )  # fmt: skip
 def test_the_chat_is_found_in_any_language_beside_notes_and_attributes(name):
     archive = io.BytesIO()
@@ -146,6 +148,28 @@ def test_the_chat_is_found_in_any_language_beside_notes_and_attributes(name):
         writer.writestr("photo.jpg", "x")
         writer.writestr(name, CHAT)
     assert read_transcript(archive.getvalue(), "a.zip", is_chat=is_chat) == CHAT
+
+
+@pytest.mark.parametrize(
+    ("other", "content"),
+    [("_chat.txt", b""), ("_chat.txt", b"Dear diary"), ("WhatsApp readme.txt", b"Dear diary")],
+)
+def test_a_file_that_is_named_as_the_chat_and_holds_none_is_passed_over(other, content):
+    raw = packed((other, content), ("x.txt", CHAT))
+    assert read_transcript(raw, "a.zip", is_chat=is_chat) == CHAT
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("_chat.rtf", "plain text"), ("chat.rtfd/TXT.rtf", "plain text"), ("a.docx", "plain text"),
+        ("Index/Document.iwa", "plain text"), ("export/messages.html", "text or JSON"),
+        ("WhatsApp.zip", "another archive"), ("chat.PDF", "PDF"), ("__MACOSX/._a.rtf", "no trans"),
+    ],
+)  # fmt: skip
+def test_what_an_archive_holds_in_place_of_a_chat_is_told(name, told):
+    with pytest.raises(BadArchive, match=told):
+        read_transcript(packed((name, b"x"), ("a.jpg", b"x")), "a.zip", is_chat=is_chat)
 
 
 def test_of_two_chats_in_one_archive_the_one_that_is_named_is_read():

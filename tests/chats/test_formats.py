@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.chats.formats.format import HEAD_BYTES
-from app.chats.formats.registry import FORMATS, find_format
+from app.chats.formats.registry import FORMATS, find_format, is_chat
 from app.chats.transcript import EmptyChat, UnrecognisedFormat
 
 
@@ -19,7 +19,7 @@ def test_a_blank_file_is_an_empty_chat(raw):
         find_format(raw)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_a_whatsapp_export_is_told_by_its_content(encoding):
     assert find_format("30/12/22, 22:15 - Ann: grüß".encode(encoding)).name == "whatsapp"
 
@@ -39,7 +39,12 @@ def test_no_format_stumbles_over_bytes_it_does_not_know(raw):
     ("head", "told"),
     [
         (b"{\\rtf1\\ansi 13/02/24", "save it as plain text"),
+        (b"\xef\xbb\xbf \n{\\RTF1 x\n13/02/24, 10:15 - Nia: hi\\\n", "save it as plain text"),
+        ("{\\urtf1 [13/02/24, 10:15:01] Nia: hi\\".encode("utf-16"), "save it as plain text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "save it as plain text"),
         (b"%PDF-1.7", "PDF"),
+        (b"\xef\xbb\xbf%PDF-1.7", "PDF"),
+        (b"<HTML><br>\n13/02/24, 10:15 - Nia: hi<br>\n", "looks like a web page"),
         (b"\xff\xd8\xff\xe0", "picture"),
         (b"\x1f\x8b\x08", "unpack"),
         (b"<!DOCTYPE html><html><div class=\"chatlog__message\">", "looks like Discord"),
@@ -54,3 +59,4 @@ def test_a_stranger_is_named_with_what_is_read(head, told):
     if "looks like" in told:
         assert "here is what is read: " in refusal.value.detail
         assert "WhatsApp" in refusal.value.detail
+    assert not is_chat(head)

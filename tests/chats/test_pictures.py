@@ -7,7 +7,7 @@ import pytest
 from app.chats.message import Message
 from app.chats.pictures import PEOPLE_MAX, Bucket, EmptyPeriod, draw
 from app.chats.quantiles import median, quantile
-from app.chats.telling_words import TellingWord, telling_apart
+from app.chats.telling_words import TellingWord, count_words, telling_apart
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -63,6 +63,39 @@ def test_the_first_week_of_the_calendar_begins_with_its_first_day() -> None:
     assert draw(messages, None, None).buckets[0].day == date(1, 1, 1)
 
 
+def test_of_one_person_everything_is_counted_anew() -> None:
+    day = 1440
+    told = draw(
+        said(
+            (0, "A", "cat ❤"), (1, "B", "dog 😂 😂"), (day, "A", "cat"), (day + 1, "B", "dog"),
+            (2 * day, "B", "dog"), (2 * day + 1, "B", "dog"), (9 * day, "A", "bird ❤️"),
+        ),
+        None,
+        None,
+    )  # fmt: skip
+    assert told.people == ["B", "A"]
+    ben, ana = told.by_person
+    assert (ana.active_days, ben.active_days) == (3, 3)
+    assert (ana.longest_streak.days, ben.longest_streak.days) == (2, 3)
+    assert ana.longest_silence is not None
+    assert ana.longest_silence.seconds == 8 * 24 * 3600
+    assert ben.busiest_day.day == date(2024, 1, 3)
+    assert [(one.word, one.count) for one in ana.top_words] == [("cat", 2), ("bird", 1)]
+    assert [(one.emoji, one.count) for one in ana.top_emoji] == [("❤️", 2)]
+    assert [(one.emoji, one.count) for one in ben.top_emoji] == [("😂", 2)]
+
+
+def test_seasons_of_one_person_are_told_by_their_own_words() -> None:
+    ana = [(n * 60, "A", "spring" if n < 50 else "autumn") for n in range(100)]
+    ben = [(n * 60 + 1, "B", "rain falls softly") for n in range(100)]
+    told = draw(said(*sorted(ana + ben)), None, None)
+    of_ana = told.by_person[told.people.index("A")].seasons
+    of_ben = told.by_person[told.people.index("B")].seasons
+    assert [[one.word for one in season.items] for season in of_ana] == [["spring"], ["autumn"]]
+    assert [season.items for season in of_ben] == [[], []]
+    assert [one.first_day for one in of_ana] == [one.first_day for one in told.seasons]
+
+
 def test_an_empty_time_is_refused() -> None:
     with pytest.raises(EmptyPeriod):
         draw(said((0, "A", "x")), date(2025, 1, 1), None)
@@ -71,7 +104,7 @@ def test_an_empty_time_is_refused() -> None:
 def test_words_tell_people_apart_that_one_uses_more_than_the_others() -> None:
     ana = ["the cat sleeps"] * 20 + ["garden"] * 5
     ben = ["the dog sleeps"] * 20 + ["see https://cat.example/cat"] * 30
-    told = telling_apart([ana, ben])
+    told = telling_apart([count_words(ana), count_words(ben)])
     assert TellingWord(word="cat", count=20) in told[0]
     assert TellingWord(word="dog", count=20) in told[1]
     words = {one.word for one in told[0] + told[1]}
@@ -79,8 +112,9 @@ def test_words_tell_people_apart_that_one_uses_more_than_the_others() -> None:
 
 
 def test_one_alone_is_told_from_nobody() -> None:
-    assert telling_apart([["cat"] * 50, []]) == [[], []]
-    assert telling_apart([["rare rare"], ["x"] * 50])[0] == []
+    assert telling_apart([count_words(["cat"] * 50), count_words([])]) == [[], []]
+    rare, common = count_words(["rare rare"]), count_words(["x"] * 50)
+    assert telling_apart([rare, common])[0] == []
 
 
 def test_the_median_is_a_value_that_occurs_the_lower_of_two() -> None:

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.formats.whatsapp.clocks import read_clock
 from app.chats.formats.whatsapp.export import parse_export
-from app.chats.formats.whatsapp.tables import rows
 from app.chats.transcript import AmbiguousDates, UnrecognisedFormat
 
 
@@ -24,7 +24,7 @@ def hours(ranges):
 
 def test_every_word_for_a_part_of_the_day_means_its_hours():
     wrong = []
-    for language, word, ranges in rows("day_periods.tsv"):
+    for language, word, ranges in rows("whatsapp/day_periods.tsv"):
         meant = set(hours(ranges))
         for hour in meant:
             if (hour + 12) % 24 in meant:
@@ -39,7 +39,7 @@ def test_every_word_for_a_part_of_the_day_means_its_hours():
 @pytest.mark.parametrize("header", ["13/3/24 {} - ", "13/3/24, {} - ", "[13/3/24, {}] "])
 def test_every_word_for_a_part_of_the_day_stands_in_headers(header):
     words = {}
-    for _, word, ranges in rows("day_periods.tsv"):
+    for _, word, ranges in rows("whatsapp/day_periods.tsv"):
         words.setdefault(word, set()).update(hours(ranges))
     for word, meant in words.items():
         for clock in (f"9:05 {word}", f"{word} 9:05"):
@@ -82,6 +82,19 @@ def test_parts_of_the_day_are_read_as_people_mean_them(written, hour):
         ("13. März 2024", date(2024, 3, 13)), ("13 de mar. de 2024", date(2024, 3, 13)),
         ("13 mars 2024", date(2024, 3, 13)), ("13 мар. 2024 г.", date(2024, 3, 13)),
         ("13 مارس 2024", date(2024, 3, 13)), ("13 मार्च 2024", date(2024, 3, 13)),
+        ("R6/3/13", date(2024, 3, 13)), ("令和6年3月13日", date(2024, 3, 13)),
+        ("平成31年4月3日", date(2019, 4, 3)), ("民國113/3/13", date(2024, 3, 13)),
+        ("民國113年3月13日", date(2024, 3, 13)), ("13 במרץ 2024", date(2024, 3, 13)),
+        ("13 בפברואר 2024", date(2024, 2, 13)), ("13 फरवरी 2024", date(2024, 2, 13)),
+        ("13 फ़र॰ 2024", date(2024, 2, 13)), ("13 Şub 2024", date(2024, 2, 13)),
+        ("13 กุมภาพันธ์ 2567", date(2024, 2, 13)), ("3 رمضان 1445", date(2024, 3, 13)),
+        ("24 بهمن 1402", date(2024, 2, 13)), ("13 de febrer del 2024", date(2024, 2, 13)),
+        ("13 février 2024", date(2024, 2, 13)), ("13 lutego 2024", date(2024, 2, 13)),
+        ("13 лютого 2024 р.", date(2024, 2, 13)), ("2024. február 13.", date(2024, 2, 13)),
+        ("13. helmikuuta 2024", date(2024, 2, 13)), ("13 Φεβρουαρίου 2024", date(2024, 2, 13)),
+        ("13 veljače 2024", date(2024, 2, 13)), ("13 Feabhra 2024", date(2024, 2, 13)),
+        ("13 ফেব্রুয়ারি 2024", date(2024, 2, 13)), ("১৩/২/২৪", date(2024, 2, 13)),
+        ("13 பிப்ரவரி 2024", date(2024, 2, 13)), ("13-Feb-24", date(2024, 2, 13)),
         ("2024 mar 13", date(2024, 3, 13)), ("2024年3月13日", date(2024, 3, 13)),
     ],
 )  # fmt: skip

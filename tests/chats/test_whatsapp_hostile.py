@@ -1,3 +1,4 @@
+import codecs
 import contextlib
 
 import pytest
@@ -30,10 +31,42 @@ def test_other_text_is_not_recognised(text):
         parse_export(text)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_encodings_of_exports_are_read(encoding):
-    export = "30/12/22, 22:15 - Ann: grüß 😀"
-    assert parse_export(read_text(export.encode(encoding))).messages[0].text == "grüß 😀"
+TWO = "30/12/22, 22:15 - Ann: grüß 😀\n30/12/22, 22:16 - Bob: hi\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *map(TWO.encode, ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")),
+        codecs.BOM_UTF16_BE + TWO.encode("utf-16-be"),
+        codecs.BOM_UTF32_BE + TWO.encode("utf-32-be"),
+        codecs.BOM_UTF8 * 2 + TWO.encode(),
+        codecs.BOM_UTF8 + TWO.encode("utf-16-le"),
+        codecs.BOM_UTF16_LE + TWO.encode(),
+        TWO.encode() + b"\0" * 900,
+        TWO.encode("utf-16") + b"\0" * 900,
+        TWO.encode() + b"\x1a",
+    ],
+)
+def test_the_encodings_of_exports_and_of_what_spoils_them_are_read(raw):
+    chat = find_format(raw).read(raw, ReadingOptions())
+    assert [m.text for m in chat.messages] == ["grüß 😀", "hi"]
+    assert chat.report.replaced_bytes == 0
+
+
+@pytest.mark.parametrize(
+    "newline", ["\n", "\r\n", "\r", "\r\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"]
+)
+def test_lines_end_as_editors_end_them(newline):
+    raw = TWO.replace("\n", newline).encode()
+    chat = find_format(raw).read(raw, ReadingOptions())
+    assert [m.text for m in chat.messages] == ["grüß 😀", "hi"]
+
+
+def test_lines_may_end_in_several_ways_in_one_file():
+    header = "30/12/22, 22:15 - Ann: "
+    chat = parse_export(f"{header}a\r\n{header}b\r{header}c\n{header}d\u2028e")
+    assert [m.text for m in chat.messages] == ["a", "b", "c", "d\u2028e"]
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xd8\xff\xe0 jpeg" * 9, b"\0\1\2" * 50, b"caf\xe9 " * 50])

@@ -51,6 +51,30 @@ def test_what_stands_under_the_name_of_the_encryption_notice_is_a_notice():
     assert (chat.report.notices, chat.report.unknown_notices) == (2, 0)
 
 
+TITLES = [
+    "🏖️ Lago 🎉", "Lago: trip", "Lago: a: b", "12:30: x", '"Lago"', "[Lago]", "Lago ] x", "<Lago>",
+    "Lago - 2", "13/02/24", "A, B & C", "Media omitted", "(Lago)", "+49 170 1", "Nia left",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_group_may_have_any_title(title):
+    chat = read(
+        f"{I}{title}: \u200eI messaggi e le chiamate sono crittografati end-to-end.",
+        f"{I}{title}: \u200eNia ha attivato i messaggi effimeri.",
+        f"{I}Nia: ciao",
+        f"{I}Olo: ehi",
+    )
+    assert (chat.title, chat.participants) == (title, {"Nia": 1, "Olo": 1})
+    assert (chat.report.notices, chat.report.unknown_notices) == (2, 0)
+
+
+@pytest.mark.parametrize("title", [*TITLES, 'A "B" C', "“x” y"])
+def test_a_new_group_s_whole_title_is_told_by_its_notice(title):
+    chat = read(f'{A}Nia created group "{title}"', f"{A}Nia: ciao", f"{A}Olo: ehi")
+    assert (chat.title, chat.participants) == (title, {"Nia": 1, "Olo": 1})
+
+
 def test_a_group_is_no_participant_even_where_its_notices_are_in_unknown_words():
     chat = read(
         f"{I}Lago: \u200eMessages and calls are end-to-end encrypted.",
@@ -103,6 +127,12 @@ def test_unsigned_notices_may_hold_a_colon():
         "您和 ACME: Support 的安全代码已更改。 点击了解更多。",
         'Nia changed the subject from "Rome: trip" to "Roma: trip"',
         "Nia hat Olo zur Gruppe hinzugefügt: Seeleute",
+        "Nia hat dich zu einer Gruppe in der Community hinzugefügt: Seeleute",
+        "Olo a été ajouté à la communauté : Gens du lac",
+        "Nia adicionou você a um grupo na comunidade: Lago",
+        "Du hast ACME: Support blockiert",
+        "Hai bloccato ACME: Support",
+        "ACME: Support ile güvenlik kodunuz değişti. Daha fazla bilgi için dokunun.",
         "Eine ganz und gar unbekannte Zeile von sehr vielen Wörtern: und noch mehr",
     ],
 )
@@ -177,6 +207,11 @@ def test_a_known_name_ends_at_a_colon_without_a_space_on_android():
         ("\u200e<attached: >", ""),
         ("‹Media omitted›", ""),
         ("<Media omitted>", ""),
+        ("file.jpg\u200e (file attached)", ""),
+        ("file.jpg\u200e\u200f  (archivo adjunto)\nlook here", "look here"),
+        ("<attached: a>b.jpg>", ""),
+        ("<adjunto: 00000001-no dot>", ""),
+        ("look\n<Anhang: a<b.jpg>", "look"),
         ("View once voice message omitted", ""),
         ("<View once voice message omitted>", ""),
     ],
@@ -217,9 +252,47 @@ def test_a_marked_body_is_a_person_s_where_something_proves_it(body):
     assert len(read(f"{I}Nia: {body}", f"{I}Olo: ho").messages) == 2
 
 
-def test_marks_of_no_width_may_stand_before_a_header():
-    chat = read(f"\u200b{I}Nia: one", f"\ufeff{I}Olo: two", f"\u2060{I}Nia: three")
-    assert [m.text for m in chat.messages] == ["one", "two", "three"]
+def unseen():
+    """Characters without a width, or of no meaning, that editors and copying leave behind."""
+    yield from "\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2066\u206a\u061c\u00ad\u034f"
+    yield from "\u115f\u180e\u3164\ufe0f\ufeff\ufffb\ufffd\x01\x1b\x7f\0"
+    yield from ("\u200b" * 6, "\u2068\u2069", "\ufeff\u200e\u200f")
+
+
+@pytest.mark.parametrize("char", list(unseen()))
+@pytest.mark.parametrize("header", [A, I])
+def test_characters_without_a_width_may_stand_before_a_header(header, char):
+    chat = read(f"{header}Nia: one", f"{char}{header}Olo: two", f"{header}Nia: three ❤\ufe0f")
+    assert [m.text for m in chat.messages] == ["one", "two", "three ❤\ufe0f"]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "    ", "\u00a0", "\u2003", "\u3000", "\u2800"])
+@pytest.mark.parametrize("header", [A, I])
+def test_a_file_whose_lines_are_indented_is_read_and_a_lone_indented_header_is_counted(
+    header, blank
+):
+    whole = read(f"{blank}{header}Nia: one", f"{blank}{header}Olo: two")
+    assert [m.text for m in whole.messages] == ["one", "two"]
+    lone = read(f"{header}Nia: one", f"{blank}{header}Olo: two", f"{header}Nia: three")
+    assert lone.report.unparsed_lines == 1
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1e"])
+def test_a_header_behind_what_is_a_newline_elsewhere_is_counted(separator):
+    chat = read(f"{A}Nia: one", f"{separator}{A}Olo: two", f"{A}Nia: three")
+    assert chat.report.unparsed_lines == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["[13/02/24,10:15:01] ", "[13/02/24, 10:15:01\u200e] ", "13/02/24, 10:15 − ",
+     "13/02/24, 10:15 ‐ ", "13/02/24, 10:15 ‑ ", "13/02/24, 10:15 -\u200e ",
+     "13/02/24, 10:15 h - ", "[13/02/24, 10:15 Uhr] ", "13/02/24, 10:15 น. - "],
+)  # fmt: skip
+def test_headers_are_read_as_they_are_spelled_elsewhere(header):
+    chat = read(f"{header}Nia: one", f"{header}Olo: two")
+    assert said(chat) == [("Nia", "one"), ("Olo", "two")]
+    assert (chat.messages[0].at.hour, chat.messages[0].at.minute) == (10, 15)
 
 
 def test_a_sentence_that_begins_like_a_notice_is_kept():
@@ -236,6 +309,37 @@ def test_a_name_may_hold_a_colon(header):
     assert said(chat) == [
         ("ACME: Support", "hello"), ("ACME: Support", "your bill"), ("Nia", "a: b"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", [A, I])
+@pytest.mark.parametrize("name", ["a: b: c", "🌸: x", "Dr.: Nia", "Nia (ACME): Help: Line 2"])
+def test_a_name_may_hold_several_colons(header, name):
+    chat = read(*[f"{header}{name}: {n}" for n in range(3)], f"{header}Olo: x: y: z")
+    assert chat.participants == {name: 3, "Olo": 1}
+
+
+@pytest.mark.parametrize("name", ["a: b: c", "Lake: 2024", "x: y: z: 1"])
+def test_a_mark_proves_a_name_with_any_colons(name):
+    chat = read(f"{I}{name}: \u200eimage omitted", f"{I}{name}: hi: ho", f"{I}Nia: hi")
+    assert told(chat)[0] == (name, "", "media")
+    assert (chat.messages[1].author, chat.messages[1].text) == (name, "hi: ho")
+
+
+def test_a_name_with_a_colon_may_come_and_go():
+    chat = read(
+        f"{A}ACME: Support joined using this group's invite link",
+        f"{A}ACME: Support: hi",
+        f"{A}Nia: yo",
+        f"{A}ACME: Support left",
+    )
+    assert chat.participants == {"ACME: Support": 1, "Nia": 1}
+    assert [n.people for n in chat.notices] == [("ACME: Support",), ("ACME: Support",)]
+
+
+@pytest.mark.parametrize("name", ["Left", "added", "Nia added", "Nia left", "Removed"])
+def test_a_name_in_the_words_of_events_is_a_person(name):
+    chat = read(f"{A}{name}: hi", f"{A}Olo: ho")
+    assert chat.participants == {name: 1, "Olo": 1}
 
 
 def test_a_notice_proves_a_name_with_a_colon():
@@ -361,6 +465,25 @@ def test_joins_and_leaves_are_kept_as_data():
 def test_an_export_of_ios_without_its_marks_still_has_its_events():
     chat = read(f"{I}Nia: Nia added Olo", f"{I}Nia: Nia, are you there?", f"{I}Olo: Olo left it?")
     assert said(chat) == [("Nia", "Nia, are you there?"), ("Olo", "Olo left it?")]
+
+
+@pytest.mark.parametrize(
+    "body", ["Nia left the keys at home", "Nia added sugar to it", "Nia changed the tyres",
+             "Nia removed her shoes.", "Nia hat gestern Salz hinzugefügt", "Nia left early"],
+)  # fmt: skip
+def test_in_an_export_without_marks_a_sentence_about_oneself_is_kept(body):
+    chat = read(f"{I}Nia: {body}", f"{I}Olo: hi")
+    assert said(chat)[0] == ("Nia", body)
+
+
+@pytest.mark.parametrize(
+    "event", ["Nia left", "Nia added Olo and Pia", "Nia changed the subject to “x”",
+              "Nia hat Olo hinzugefügt", "Nia a quitté le groupe", "Nia が参加しました"],
+)  # fmt: skip
+def test_in_an_export_without_marks_an_event_is_a_notice(event):
+    chat = read(f"{I}Nia: {event}", f"{I}Olo: hi")
+    assert chat.report.notices == 1
+    assert chat.participants == {"Olo": 1}
 
 
 def test_the_same_export_twice_in_one_file_is_said():

@@ -21,7 +21,10 @@ SECRETS = {
 }
 MARGIN_S = 5
 DELAY = Settings.model_fields["shutdown_delay_s"]
-OF_THE_API = {"SIXFOLD_ALLOWED_HOSTS", "SIXFOLD_SHUTDOWN_DELAY_S"}
+OF_THE_API = {"SIXFOLD_ALLOWED_HOSTS", "SIXFOLD_SHUTDOWN_DELAY_S", "SIXFOLD_PUBLIC_URL"} | {
+    f"SIXFOLD_OIDC_{name}"
+    for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "USER_CLAIM", "NAME")
+}
 OF_WORKERS = {"SIXFOLD_LLM_API_KEY", "SIXFOLD_LLM_API_KEY_FILE"}
 ONLY_BY_HAND = {"local_sign_in", "migration_database_url"}
 """For one machine; for `sixfold archive`."""

@@ -154,6 +154,31 @@ async def test_a_worker_sees_all_users(owner: asyncpg.Connection, database_url: 
     await worker.close()
 
 
+async def test_feedback_is_written_by_the_api_for_its_user_and_read_by_workers(
+    owner: asyncpg.Connection, database_url: str
+) -> None:
+    said = "INSERT INTO feedback VALUES ($1, gen_random_uuid(), 1, 0, 'right', 1, 'offline-1')"
+    await owner.execute(said, "alice")
+    worker = await asyncpg.connect(as_role(database_url, WORKER))
+    assert await worker.fetchval("SELECT count(*) FROM feedback") == 1
+    for change in (
+        "UPDATE feedback SET verdict = 'wrong'",
+        "DELETE FROM feedback",
+        said.replace("$1", "'bob'"),
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await worker.execute(change)
+    api = await asyncpg.connect(as_role(database_url, API))
+    await api.execute("SELECT set_config('sixfold.user_ids', 'bob', false)")
+    await api.execute(said, "bob")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await api.execute(said, "alice")
+    assert await api.execute("DELETE FROM feedback") == "DELETE 1"
+    assert await owner.fetchval("SELECT user_id FROM feedback") == "alice"
+    for connection in (worker, api):
+        await connection.close()
+
+
 async def test_the_place_in_the_queue_counts_jobs_of_others_and_names_no_user(
     owner: asyncpg.Connection, database_url: str
 ) -> None:

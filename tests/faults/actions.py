@@ -22,7 +22,7 @@ from app.generation.protocol import GenerationFailed
 from app.jobs.archive import archive_jobs
 from app.jobs.cancel import cancel_job
 from app.jobs.chat_deletion import delete_chat
-from app.jobs.models import INSIGHTS_PER_JOB
+from app.jobs.models import INSIGHTS_PER_JOB, Verdict
 from app.jobs.operations import release_job, requeue_job
 from app.jobs.prepared_chats import seal_parts, store_prepared
 from app.jobs.refund import refund_job
@@ -35,6 +35,8 @@ from app.jobs.sweeps import (
 from app.jobs.user_deletion import delete_user
 from app.llm.protocol import Prompt
 from app.master_keys import parse_master_key
+from app.progress.feedback import give_feedback
+from app.progress.snapshots import QueuePositions
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import job_id_of, unlock_category
 from app.users.deleted import digest_of
@@ -224,6 +226,19 @@ async def refund(world: World) -> None:
     await refund_job(world.user_id, world.job_id, reason="it was poor", actor="ops")
 
 
+async def judge(world: World) -> None:
+    spec = CATEGORIES[CATEGORY].insights[0]
+    await give_feedback(
+        world.user_id,
+        world.job_id,
+        insight=spec.key,
+        finding=0,
+        verdict=Verdict.WRONG,
+        keyring=world.keyring,
+        positions=QueuePositions(),
+    )
+
+
 async def release(world: World) -> None:
     await release_job(world.job_id, reason="agreed with the user")
 
@@ -332,6 +347,13 @@ async def code(world: World) -> str:
     issued = "SELECT used_at IS NOT NULL FROM sign_in_codes WHERE user_id = $1"
     is_used = await world.sql.fetchval(issued, world.user_id)
     return {None: "no code", False: "code", True: "used code"}[is_used]
+
+
+async def verdict(world: World) -> str:
+    found = await world.sql.fetchval(
+        "SELECT verdict FROM feedback WHERE user_id = $1", world.user_id
+    )
+    return "verdict" if found == "wrong" else "no verdict"
 
 
 async def account(world: World) -> str:

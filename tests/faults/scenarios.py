@@ -342,6 +342,17 @@ SCENARIOS: Mapping[Step | Spot, Scenario] = {
         (*JOB, do.run_job),
         {**SOLD, "refund": 1},
     ),
+    Step.FEEDBACK: Scenario(
+        "a verdict on a finding",
+        CLIENT,
+        do.judge,
+        do.verdict,
+        "no verdict",
+        "verdict",
+        "verdict",
+        (*JOB, do.run_job),
+        SOLD,
+    ),
     Step.START_NOW: Scenario(
         "an operator starts a job now",
         CLIENT,

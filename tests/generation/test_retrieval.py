@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from app.chats.message import Message
+from app.generation import postings
 from app.generation.retrieval import (
     ChatIndex,
     build_index,
@@ -48,6 +49,16 @@ def test_chunks_are_consecutive_in_file_order_and_never_overlap():
     for chunk in chunks:
         inside = [message.number for message in chunk.messages]
         assert inside == list(range(chunk.first, chunk.last + 1))
+
+
+def test_a_long_chat_is_indexed_in_blocks_as_if_at_once(monkeypatch: pytest.MonkeyPatch):
+    messages = chat([f"{line} sailing" for line in filler(150)] + ["sailing sailing café"] * 50)
+    whole = build_index(messages)
+    monkeypatch.setattr(postings, "BLOCK_WINDOWS", 7)
+    blocks = build_index(messages)
+    assert blocks.postings == whole.postings
+    assert {place >> 8 for place in whole.postings["sail"]} == set(range(len(whole.windows)))
+    assert max(place & 255 for place in whole.postings["cafe"]) == 8
 
 
 def test_the_budget_of_words_is_kept():

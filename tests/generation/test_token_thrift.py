@@ -5,16 +5,20 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from app.catalog.categories import CATEGORIES
 from app.chats.message import Message
 from app.crypto import ChatKey
 from app.generation.context import InsightContext
 from app.generation.model.briefing import brief
-from app.generation.model.generator import ModelGenerator
+from app.generation.model.generator import SHORTENINGS_MAX, ModelGenerator
 from app.generation.preparation import build_context
 from app.generation.protocol import GenerationFailed
+from app.llm.limits import CallLimits
+from app.llm.shared import Bounds
 from tests.provider_stub import ProviderStub
+from tests.provider_stub.answers import written
 from tests.support.models import OpenGuard
 from tests.support.waiting import until
 
@@ -36,11 +40,13 @@ def long_context() -> InsightContext:
     return build_context(messages, FRIENDSHIP)
 
 
-async def write_all(model: ModelGenerator, context: InsightContext) -> None:
+async def write_all(
+    model: ModelGenerator, context: InsightContext, limits: CallLimits | None = None
+) -> None:
     job = uuid4()
     await asyncio.gather(
         *(
-            model.write(spec, context, language=None, guard=OpenGuard(job_id=job))
+            model.write(spec, context, language=None, guard=OpenGuard(limits, job_id=job))
             for spec in FRIENDSHIP.insights
         )
     )
@@ -117,12 +123,64 @@ async def test_a_context_that_is_too_long_is_halved_and_remembered_for_the_model
 ) -> None:
     stub.behaviour.context_tokens = 2_000
     first, second, *_ = FRIENDSHIP.insights
-    guard = OpenGuard()
-    with pytest.raises(GenerationFailed) as failed:
-        await model.write(first, long_context, language=None, guard=guard)
-    assert (failed.value.code, failed.value.is_final) == ("context_too_long", False)
-    await model.write(first, long_context, language=None, guard=guard)
+    await model.write(first, long_context, language=None, guard=OpenGuard())
     await model.write(second, long_context, language=None, guard=OpenGuard())
-    whole, half, next_jobs = (len(sent.text) for sent in stub.received)
-    assert half <= 2_000 * 4 < whole
+    whole, *halves, next_jobs = (len(sent.text) for sent in stub.received)
+    assert whole > 2_000 * 4 >= halves[-1]
+    assert sorted(halves, reverse=True) == halves
     assert next_jobs < 2_000 * 4
+
+
+async def test_of_six_calls_in_turn_one_finds_out_how_much_fits(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext, redis: Redis
+) -> None:
+    stub.behaviour.context_tokens = 2_000
+    limits = CallLimits(redis, model="gpt-test", bounds=Bounds(concurrency=1))
+    await write_all(model, long_context, limits)
+    await limits.close()
+    too_long = [sent for sent in stub.received if len(sent.text) > 2_000 * 4]
+    assert list(stub.received)[: len(too_long)] == too_long
+    assert len(stub.received) == len(too_long) + 6
+    assert stub.meter.under_way_max == 1
+
+
+async def test_an_answer_to_be_repaired_is_left_out_before_the_chat_is_shortened(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    guard, spec = OpenGuard(), FRIENDSHIP.insights[0]
+    stub.write = lambda request, fault: "no JSON " * 1_000
+    with pytest.raises(GenerationFailed):
+        await model.write(spec, long_context, language=None, guard=guard)
+    stub.write = written
+    stub.behaviour.context_tokens = len(stub.received[0].text) // 4
+    await model.write(spec, long_context, language=None, guard=guard)
+    first, repaired, anew = (len(sent.text) for sent in stub.received)
+    assert repaired > first == anew
+
+
+async def test_a_chat_of_which_too_little_fits_ends_the_job(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    stub.behaviour.context_tokens = 50
+    with pytest.raises(GenerationFailed) as failed:
+        await model.write(FRIENDSHIP.insights[0], long_context, language=None, guard=OpenGuard())
+    assert (failed.value.code, failed.value.is_final) == ("context_too_long", True)
+    assert len(stub.received) <= SHORTENINGS_MAX
+
+
+async def test_a_call_that_the_attempts_end_would_cut_is_not_begun(
+    model: ModelGenerator, stub: ProviderStub, long_context: InsightContext
+) -> None:
+    class Late(OpenGuard):
+        def leaves_time(self, call_s: float) -> bool:
+            return call_s < 20
+
+    first, second, *_ = FRIENDSHIP.insights
+    await model.write(first, long_context, language=None, guard=Late())
+    assert 0 < model.call_s < 20
+    model.pace(200.0)
+    with pytest.raises(GenerationFailed) as failed:
+        await model.write(second, long_context, language=None, guard=Late())
+    assert failed.value.gives_back
+    assert not failed.value.was_sent
+    assert stub.meter.calls == 1

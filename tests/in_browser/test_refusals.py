@@ -62,7 +62,7 @@ async def test_nobody_is_signed_in_by_an_address(blank, token):
     assert blank.evaluate("localStorage.length") == 0
 
 
-async def test_a_code_signs_in_only_after_a_click_that_names_the_user(blank, token):
+async def test_a_code_signs_in_only_after_a_click_that_names_the_user(blank, token, tmp_path):
     expires = "2030-01-01T00:00:00Z"
     told = {"user_id": "alice", "expires_at": expires}
     stub(blank, "/api/sign-in/preview", 200, told)
@@ -73,7 +73,14 @@ async def test_a_code_signs_in_only_after_a_click_that_names_the_user(blank, tok
     assert blank.evaluate("localStorage.length") == 0
     await blank.click("#confirm-sign-in", "Sign in as alice")
     await blank.shows(".who", "alice")
-    assert blank.evaluate("location.pathname") == "/"
+    await blank.shows("h1", "Begin with a chat")
+    (tmp_path / "WhatsApp Chat with Ana.txt").write_text(CHAT)
+    blank.choose_file("#file", tmp_path / "WhatsApp Chat with Ana.txt")
+    await blank.shows("#chat-title", "Ana")
+    blank.evaluate("localStorage.clear()")
+    blank.goto(blank.evaluate("location.origin") + "/sign-in?code=another")
+    await blank.click("#confirm-sign-in", "Sign in as alice")
+    await blank.shows("#chat-title", "Ana")  # Who has a chat comes to it.
 
 
 async def test_a_code_that_is_used_up_is_said(blank):

@@ -20,10 +20,14 @@ def chat_of(people, count, *, text="hello there", days=40):
 
 
 async def test_everybody_of_a_group_is_shown_and_who_answers_whom(page, upload):
-    await upload("WhatsApp Chat with All.txt", chat_of(MANY, 600))
+    people = [*MANY, "Donaudampfschifffahrt" * 4]
+    await upload("WhatsApp Chat with All.txt", chat_of(people, 640))
     await page.shows(".picture .people")
     shown = " ".join(page.texts(".picture .people b"))
-    assert all(name in shown for name in MANY)
+    assert all(name in shown for name in people)
+    for width in (1280, 390, 320):
+        page.show_at(width, 800)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     await page.shows(".matrix th", "Person 00")
     await page.click(".filter .chip", "Person 03")
     await page.shows(".filter .chip[aria-pressed=true]", "Person 03")
@@ -48,6 +52,50 @@ async def test_a_part_of_the_time_is_shown_everywhere(page, upload):
     await page.shows(".tile", "600")
 
 
+async def test_one_person_is_shown_everywhere(page, upload):
+    lines = []
+    for n in range(120):
+        at = f"{1 + n % 28:02}/{1 + n // 28:02}/2024, 10:{n % 60:02}"
+        lines.append(f"{at} - Ana: {'garden' if n < 60 else 'harbour'} ❤️\n")
+        if n < 40:
+            lines.append(f"{at} - Ben: mountain 😂\n")
+            lines.append(f"{at} - Cem: mountain\n")
+    await upload("WhatsApp Chat with All.txt", "".join(lines).encode())
+    await page.shows(".calendar")
+    await page.shows(".tile", "200")
+    page.evaluate("document.querySelectorAll('.behind').forEach((one) => { one.open = true; })")
+    await page.click(".filter .chip", "Ben")
+    await page.shows(".tile", "28 days")
+    assert [text for text in page.texts(".tile") if "days with messages" in text and "40" in text]
+    shown = {text.splitlines()[0]: text for text in page.texts(".picture")}
+    assert set(shown) == {
+        "Messages over time", "Who writes", "When you write", "Day by day",
+        "How quickly you answer", "Who starts", "Who answers whom",
+        "Words that tell you apart", "Favourite words", "Emoji",
+    }  # fmt: skip
+    assert "20% of all messages are by Ben." in shown["Who writes"]
+    assert "the longest streak was 28 days" in shown["Day by day"]
+    assert "“mountain” leads, 40 times." in shown["Favourite words"]
+    assert "😂 leads, 40 times." in shown["Emoji"]
+    for title in ("Messages over time", "Who writes", "How quickly you answer", "Who starts"):
+        assert "Cem" not in shown[title], title
+    assert not [text for text in page.texts(".picture") if "garden" in text or "❤️" in text]
+    await page.click(".filter .chip", "Ana")
+    await page.shows(".picture h4", "2024")
+    seasons = [text for text in page.texts(".word-group") if "garden" in text]
+    assert "harbour" not in seasons[-1]
+    await page.click(".filter .chip", "Ben")
+    page.evaluate(
+        "(() => { const field = document.querySelectorAll('.filter input')[0];"
+        " field.value = '2024-03-01';"
+        " field.dispatchEvent(new Event('change', { bubbles: true })); })()"
+    )
+    await page.shows(".absent", "Ben is not among those who wrote most in this time.")
+    await page.shows(".filter .chip[aria-pressed=true]", "Ben")
+    await page.click(".filter .chip", "Everybody")
+    await page.shows(".tile", "64")
+
+
 async def test_every_picture_has_a_sentence_and_a_table_behind_it(page, upload):
     await upload("WhatsApp Chat with Ana.txt", CHAT.encode())
     await page.shows(".calendar")
@@ -57,6 +105,10 @@ async def test_every_picture_has_a_sentence_and_a_table_behind_it(page, upload):
     page.evaluate("document.querySelectorAll('.behind').forEach((one) => { one.open = true; })")
     await until(lambda: len(page.texts(".behind tbody")) >= 6)
     assert all(page.texts(".behind tbody"))
+    pictures = page.evaluate("document.querySelectorAll('.picture').length")
+    said = page.texts(".picture figcaption")
+    assert len(said) == len(page.texts(".behind table")) == pictures
+    assert all(text.endswith(".") for text in said)
     await page.shows(".picture figcaption", "Half of the answers come within 1 h 1 min")
     median = [text for text in page.texts(".people small") if "answers in" in text]
     assert "answers in 1 h 1 min" in median[0]

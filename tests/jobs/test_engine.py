@@ -1,5 +1,7 @@
 import asyncio
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,7 +12,8 @@ from app.credits.accounts import opened_balance, read_statement
 from app.credits.service import Balance
 from app.crypto import KeyRing
 from app.generation.offline.generator import OfflineGenerator
-from app.generation.protocol import GenerationFailed
+from app.generation.protocol import CallGuard, Draft, GenerationFailed
+from app.jobs.call_guard import JobCallGuard
 from app.jobs.leases import REQUEUE_MAX_S
 from tests.support.clock_jumps import jump_clock
 from tests.support.jobs import (
@@ -199,6 +202,69 @@ async def test_an_attempt_that_takes_too_long_is_cut_and_tried_again(
     row = await job_row("alice", unlocked.job_id)
     assert (row.state, row.attempt, row.error_code) == ("queued", 1, "attempt_timeout")
     await assert_healthy()
+
+
+async def test_a_slow_model_that_writes_an_insight_an_attempt_costs_no_attempt(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    job_id = (await unlock("alice", chat)).job_id
+    never = asyncio.Event()
+
+    def hang_after_this(spec: InsightSpec) -> None:
+        generator.gate = never
+
+    async def run_out_of_time(*, calls: int, done: int) -> tuple[str, int, str]:
+        async def is_stored() -> bool:
+            return (await job_row("alice", job_id)).insight_states.count("completed") == done
+
+        generator.calls.clear()
+        await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+        running = asyncio.create_task(make_engine().run_job("alice", job_id))
+        await until(lambda: len(generator.calls) == calls)
+        await until(is_stored)
+        jump_clock(ATTEMPT_S)
+        await running
+        row = await job_row("alice", job_id)
+        return row.state, row.attempt, row.error_code
+
+    generator.script = hang_after_this
+    assert await run_out_of_time(calls=6, done=1) == ("queued", 0, "attempt_timeout")
+    generator.gate = None
+    assert await run_out_of_time(calls=5, done=2) == ("queued", 0, "attempt_timeout")
+    assert await run_out_of_time(calls=4, done=2) == ("queued", 1, "attempt_timeout")
+    await assert_healthy()
+
+
+async def test_another_insight_goes_first_in_each_attempt(
+    chat: UUID, make_engine: MakeEngine, generator: ScriptedGenerator
+) -> None:
+    generator.script = lambda spec: GenerationFailed("provider_busy", retry_after_s=600)
+    job_id = (await unlock("alice", chat)).job_id
+    for _ in range(3):
+        await execute("UPDATE jobs SET next_run_at = clock_timestamp()")
+        await make_engine().run_job("alice", job_id)
+    assert generator.calls[::6] == FRIENDSHIP[:3]
+    assert sorted(generator.calls[6:12]) == sorted(FRIENDSHIP)
+
+
+async def test_time_is_left_for_a_call_that_ends_within_the_attempt_or_in_none(
+    chat: UUID, make_engine: MakeEngine
+) -> None:
+    told = list[list[bool]]()
+
+    class Watching(ScriptedGenerator):
+        async def write(self, *given: Any, guard: CallGuard, **more: Any) -> Draft:
+            assert isinstance(guard, JobCallGuard)
+            told.append([guard.leaves_time(call_s) for call_s in (30, 90, 300)])
+            attempt = guard.attempt  # Each begins ten seconds after the one before.
+            attempt.claim = replace(attempt.claim, sent_at=attempt.claim.sent_at - 10)
+            attempt.deadline -= 10
+            return await super().write(*given, guard=guard, **more)
+
+    unlocked = await unlock("alice", chat)
+    await make_engine(generator=Watching()).run_job("alice", unlocked.job_id)
+    assert told[0] == [True, True, True]
+    assert told[-1] == [True, False, True]
 
 
 async def test_a_frozen_worker_that_wakes_up_writes_nothing(

@@ -3,14 +3,14 @@
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field
 from structlog.testing import capture_logs
 
 from app.llm.client import ModelClient
-from app.llm.lenient import Numbers, Share
+from app.llm.lenient import AsList, Numbers, Share
 from app.llm.protocol import ContextTooLong, InvalidAnswer, LLMFailed, Prompt
 from tests.providers.server import Exchange, TableServer
 
@@ -26,7 +26,7 @@ class Claim(BaseModel):
 
 class Report(BaseModel):
     headline: str = Field(min_length=1)
-    findings: list[Claim]
+    findings: Annotated[list[Claim], AsList]
     confidence: Share
 
 

@@ -158,11 +158,18 @@ class Page:
             f" && (one.innerText ?? one.textContent).includes({json.dumps(text)})).click()"
         )
 
-    def show_at(self, width: int, height: int) -> None:
-        """Gives the page a size."""
+    async def follow(self, selector: str, text: str = "") -> None:
+        """Clicks what leads to another page, and waits until that is loaded."""
+        before = self._loads()
+        await self.click(selector, text)
+        self._wait_for_load(before)
+
+    def show_at(self, width: int, height: int, *, zoom: float = 1) -> None:
+        """Gives the page a window of this many pixels, each part of it enlarged by `zoom`."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=False,
+            width=round(width / zoom), height=round(height / zoom), deviceScaleFactor=zoom,
+            mobile=False,
         )  # fmt: skip
 
     def look(self, *, dark: bool = False, calm: bool = True) -> None:

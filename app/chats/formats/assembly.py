@@ -57,7 +57,7 @@ class Assembly:
     notice_lines: int = 0
     unparsed_lines: int = 0
     blank_lines: int = 0
-    _unsaid: set[str] = field(default_factory=set[str])
+    unsaid: set[str] = field(default_factory=set[str])
     _examples: list[Example] = field(default_factory=list[Example])
     _shown: dict[ExampleKind, int] = field(default_factory=dict[ExampleKind, int])
     _owners: dict[str, Hashable] = field(default_factory=dict[str, Hashable])
@@ -69,6 +69,11 @@ class Assembly:
         """
         known = self.names.get(key)
         return self._new_author(key, name if name is not None else key) if known is None else known
+
+    def namesake(self, name: str) -> str:
+        """The person of this name, whose id is not told this time."""
+        shown = " ".join(name.split())[:AUTHOR_CHARS_MAX].strip()
+        return self.author(self._owners.get(shown, name), name)
 
     def say(
         self,
@@ -114,7 +119,7 @@ class Assembly:
 
     def lacks(self, *told: str) -> None:
         """The format does not say this: `time_zone`, `author`, `year`."""
-        self._unsaid.update(told)
+        self.unsaid.update(told)
 
     def read_elements(
         self, elements: Iterable[list[Any]], read: Callable[["Assembly", Any], None]
@@ -138,6 +143,7 @@ class Assembly:
         for beginning in elements.unread:
             self.leave_out(0, beginning.decode("utf-8", "ignore"))
         self.is_cut |= elements.is_cut
+        self.replaced_bytes += elements.replaced
 
     def transcript(self) -> Transcript:
         """All of it, in order of time. Raises EmptyChat and TooManyParticipants."""
@@ -165,7 +171,7 @@ class Assembly:
             notices=len(self.notices),
             unknown_notices=sum(n.kind is NoticeKind.UNKNOWN for n in self.notices),
             replaced_bytes=self.replaced_bytes,
-            unsaid=tuple(sorted(self._unsaid)),
+            unsaid=tuple(sorted(self.unsaid)),
             examples=tuple(self._examples),
             message_lines=self.message_lines,
             notice_lines=self.notice_lines,

@@ -14,13 +14,20 @@ _PART_BYTES = 1 << 16
 def header_of(text: str) -> list[str]:
     """The names of the columns, in the first line."""
     first = text.partition("\n")[0]
-    return [name.strip() for row in csv.reader([first]) for name in row]
+    rows = csv.reader([first], delimiter=_delimiter_of(first))
+    return [name.strip() for row in rows for name in row]
+
+
+def _delimiter_of(header: str) -> str:
+    """What stands between the columns: spreadsheets write a comma, a semicolon or a tab."""
+    return max(",;\t", key=header.count)
 
 
 def rows_of(text: Text) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and rows behind the header; an empty row for one that no CSV has."""
     parts = text.parts(least_bytes=_PART_BYTES)
-    reader = csv.reader(chain.from_iterable(map(_lines, parts)))
+    delimiter = _delimiter_of(text.beginning()[1:].partition("\n")[0])
+    reader = csv.reader(chain.from_iterable(map(_lines, parts)), delimiter=delimiter)
     next(reader, None)
     while True:
         try:

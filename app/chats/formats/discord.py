@@ -8,10 +8,11 @@ from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
 from app.chats.formats.times import IsoTimes
-from app.chats.message import MessageKind
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import NoticeKind, Transcript
 
 _MARKS = (re.compile(rb'"guild"\s*:\s*\{'), re.compile(rb'"channel"\s*:\s*\{'))
+_GREENWICH = "+00:00"
 _CHANNEL = re.compile(rb'"channel"\s*:\s*\{')
 _WRITTEN = frozenset({"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "20", "23"})
 _JOINS = frozenset({"RecipientAdd", "GuildMemberJoin"})
@@ -40,23 +41,39 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 
 
 def _read_batch(times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
-    say, names, read = chat.say, chat.names, times.read
+    # The hot loop of an import.
+    say, names = chat.say, chat.names
+    begins, steps = times.begins, times.steps
+    messages, text_kind, make = chat.messages, MessageKind.TEXT, make_message
     for told in batch:
         try:
-            at, _ = read(told["timestamp"])
+            written = told["timestamp"]
+            if written[-6:] == _GREENWICH:
+                at = begins[written[:10]] + steps[written[11:19]]
+            else:
+                at, _ = times.read(written)
             person = told["author"]
             key = person["id"]
             author = names.get(key) or chat.author(key, person.get("nickname") or person["name"])
-            text = told["content"]
+            text = told["content"] or _forwarded(told)
             if told["type"] not in _WRITTEN:
                 _read_event(chat, at, author, told)
                 continue
-            kind = MessageKind.TEXT
+            edited = told.get("timestampEdited") is not None
             if told.get("attachments") or told.get("stickers") or (not text and told.get("embeds")):
-                kind = MessageKind.MEDIA
-            say(at, author, text, kind, told.get("timestampEdited") is not None)
+                say(at, author, text, MessageKind.MEDIA, edited)
+            elif text and text.__class__ is str:
+                messages.append(make((len(messages) + 1, at, author, text, text_kind, edited)))
+            else:
+                say(at, author, text, text_kind, edited)
         except OTHER_FORM:
             chat.leave_out_element(told)
+
+
+def _forwarded(told: Any) -> Any:
+    """The text of a message that was forwarded and has none of its own."""
+    forwarded = told.get("forwardedMessage")
+    return forwarded["content"] if forwarded else told["content"]
 
 
 def _read_event(chat: Assembly, at: datetime, author: str, told: Any) -> None:
@@ -64,7 +81,7 @@ def _read_event(chat: Assembly, at: datetime, author: str, told: Any) -> None:
     if kind == "Call":
         chat.say(at, author, "", MessageKind.CALL)
     else:
-        mentioned = [chat.author(p["id"], p["name"]) for p in told.get("mentions", ())]
+        mentioned = [chat.author(p["id"], p["name"]) for p in told.get("mentions") or ()]
         moved = _moved(kind, author, mentioned)
         chat.note(at, _event(kind), f"{author}: {told['content']}", moved)
 

@@ -2,32 +2,28 @@
 between. A reply stands twice, indented under what it answers: it counts where it is not."""
 
 import re
-from datetime import date, time, tzinfo
+from datetime import time, tzinfo
 from functools import partial
 
 from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import Entry, Grammar, Words, english_day, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import WallTimes, clock_of, day_of
+from app.chats.formats.times import WallTimes, clock_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n(?<![^\n]\n)(?P<day>[A-Z][a-z]{2} \d{2}, \d{4})  ?"
+    r"\n(?<![^\n]\n)(?P<day>[A-Z]\w{2,4}\.? \d{1,2}, \d{4})  ?"
     r"(?P<clock>\d{1,2}:\d{2}:\d{2} [AP]M)(?: \(Read by [^()\n]{1,100}\))?"
     r"(?: (?=\S)|\n(?P<who>\S[^\n]{0,254})|(?=\n|\Z))"
 )
 _ATTACHMENT = re.compile(
-    r"(?:/|~|attachments/|[\w.~+-]+/)[^\n]{1,400}\.\w{2,5}|Attachment missing!"
-    r"|[\w .()+-]{1,120}\.(?:jpe?g|heic|png|gif|mov|mp4|m4a|caf|pdf|vcf|pluginPayloadAttachment)"
+    r"(?:(?:/|~|attachments/)[^\n]{1,400}|[\w.~+-]+/\S{1,400})\.(?:\w{2,5}|pluginPayloadAttachment)"
+    r"|Attachment missing!"
+    # What is typed may end in a file's name, too; those of screenshots hold blanks.
+    r"|(?:[\w.()+-]{1,120}|(?-i:[A-Z\d])[\w .()+-]{1,120}\d[\w ()+-]{0,9})"
+    r"\.(?:jpe?g|heic|png|gif|mov|mp4|m4a|caf|pdf|vcf|pluginPayloadAttachment)"
     r"|(?:\w+ )?Sticker from .+",
     re.IGNORECASE,
 )
@@ -46,7 +42,8 @@ _EDITED = re.compile(
 )
 _SENT_WITH = re.compile(r"Sent with .{1,40}")
 _SHARED_LOCATION = re.compile(r"(?:Started|Stopped) sharing location!")
-_CALLED = frozenset({"SharePlay Message", "Ended"})
+_SHARE_PLAY = "SharePlay Message"
+_CALLED = frozenset({_SHARE_PLAY, "Ended"})
 _LEFT = re.compile(r"(?P<who>.+?) left the conversation|removed (?P<out>.+?) from the conversation")
 _JOINED = re.compile(r"added (?P<who>.+?) to the conversation")
 _SETTING = re.compile(
@@ -66,7 +63,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("imessage-exporter", "imessage")
     chat.lacks("time_zone")
-    times = WallTimes(_day, partial(_clock, options.tz))
+    times = WallTimes(english_day, partial(_clock, options.tz))
 
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who = met.groups()
@@ -77,12 +74,6 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     if ME in chat.names:
         chat.lacks("author")
     return chat.transcript()
-
-
-def _day(written: str) -> date | None:
-    """`Feb 13, 2024`."""
-    month, day, year = written.split(" ")
-    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
 
 
 def _clock(tz: tzinfo, written: str) -> time | None:
@@ -106,7 +97,7 @@ def _words(text: str) -> Words | str:
         return Words("", MessageKind.DELETED)
     if any(map(_SHARED_LOCATION.fullmatch, texts)):
         return Words("", MessageKind.LOCATION)
-    if texts and set(texts) <= _CALLED:
+    if _SHARE_PLAY in texts and set(texts) <= _CALLED:
         return Words("", MessageKind.CALL)
     kind = MessageKind.MEDIA if len(texts) < len(kept) else MessageKind.TEXT
     said, edited = _last_version([t for t in texts if not _SENT_WITH.fullmatch(t)])

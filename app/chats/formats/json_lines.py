@@ -10,7 +10,7 @@ from typing import Any
 from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
-from app.chats.formats.times import IsoTimes, from_seconds
+from app.chats.formats.times import IsoTimes, from_seconds, number_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -45,12 +45,12 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def _read_one(tz: tzinfo, times: IsoTimes, chat: Assembly, number: int, told: Any) -> None:
     written, text = told["at"], told["text"]
-    if isinstance(written, str):
+    if isinstance(written, str) and not written.strip().isdigit():
         at, is_absolute = times.read(written)
         if not is_absolute:
             chat.lacks("time_zone")
     else:
-        at = from_seconds(written, tz)
+        at = from_seconds(number_of(written), tz)
     if told["author"] is None:
         chat.note(at, NoticeKind.UNKNOWN, text, line=number)
         chat.notice_lines += 1

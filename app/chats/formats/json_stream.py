@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from app.chats.formats.text import encoding_of, utf8_of
+
 WINDOW_BYTES = 64 * 1024
 ELEMENT_BYTES_MAX = 1 << 18  # Parsing takes twelve times as much.
 _SHOWN_BYTES_MAX = 400
@@ -34,7 +36,7 @@ class Elements:
     """The elements of an array, of which `start` is the first byte inside, in order and in lists.
 
     Afterwards `end` is behind the array, `unread` holds the beginnings of elements that are no
-    JSON, and `is_cut` says that the text ends inside.
+    JSON, `replaced` counts bytes that mean nothing, and `is_cut` says that the text ends inside.
     """
 
     def __init__(self, raw: bytes, start: int) -> None:
@@ -42,6 +44,7 @@ class Elements:
         self._at = start
         self._separator = b""
         self.unread: list[bytes] = []
+        self.replaced = 0
         self.is_cut = False
 
     @property
@@ -83,6 +86,7 @@ class Elements:
                 self._separator = raw[ends - 1 : opening.end()]
             ends = self._at = end
             element = raw[start : min(end, start + ELEMENT_BYTES_MAX + 1)]
+            self.replaced += _meaningless(element)
             if (parsed := _parsed(element)) is None:
                 self.unread.append(element[:_SHOWN_BYTES_MAX])
             else:
@@ -149,16 +153,19 @@ def _elements_of(window: bytes, number: int, lines: int) -> Iterator[tuple[int, 
             yield from enumerate(elements, number)
             return
     for at, line in enumerate(window.split(b"\n"), number):
-        if line := line.strip():
+        if line := line.strip().removesuffix(b","):
             yield at, _parsed(line)
 
 
 def plain_json(raw: bytes) -> bytes:
     """`raw` as UTF-8 without a byte order mark and without NUL."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raw = raw.decode("utf-16", "replace").encode()
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
-    return raw.replace(_NUL, b"\\ufffd") if _NUL in raw else raw
+    encoding, skip = encoding_of(raw)
+    if encoding != "utf-8":
+        raw = raw[skip:].decode(encoding, "replace").encode()
+    elif skip:
+        raw = raw[skip:]
+    # Searching from the end takes a quarter of the time of `in`.
+    return raw.replace(_NUL, b"\\ufffd") if raw.rfind(_NUL) >= 0 else raw
 
 
 def json_head(head: bytes) -> bytes:
@@ -185,6 +192,15 @@ def _parsed(element: bytes) -> Any:
         except orjson.JSONDecodeError:
             continue
     return None
+
+
+def _meaningless(element: bytes) -> int:
+    """How many bytes, or runs of them, of `element` are no UTF-8."""
+    try:
+        element.decode()
+    except UnicodeDecodeError:
+        return utf8_of(element)[1]
+    return 0
 
 
 def _repaired(element: bytes) -> bytes:

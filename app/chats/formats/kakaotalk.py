@@ -7,15 +7,7 @@ from functools import partial
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    FRAME,
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import FRAME, MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
 from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of
 from app.chats.message import MessageKind
@@ -54,7 +46,7 @@ _PC = re.compile(
 _PC_DAYS = re.compile(rf"(?m)\n{_PC_DAY}$")
 _PHONE = re.compile(
     rf"(?m)\n(?P<day>{_KO_DAY}|{_EN_DAY})"
-    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) : )?|$)"
+    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) :(?: |$))?|$)"
     r"|(?: [월화수목금토일]요일)?$)"
 )
 _MOVED = re.compile(

@@ -8,14 +8,7 @@ from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import (
-    FRAME,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import FRAME, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
 from app.chats.formats.times import Remembered, clock_of
 from app.chats.formats.whatsapp.calendars import to_date
@@ -35,18 +28,20 @@ _TITLE = re.compile(
 )
 _YEAR_FIRST = (
     r"(?:(?P<era>令和|平成|[RH](?=\d)) ?(?P<of_era>\d{1,2}|元)|(?:พ\.ศ\. ?)?(?P<y>\d{4}))"
-    r"(?:[./年] ?|-)(?P<m>\d{1,2})(?:[./月] ?|-)(?P<d>\d{1,2})日?"
+    r"(?:[./年] ?|-)(?P<m>\d{1,2})(?:[./月] ?|-)(?P<d>\d{1,2})[日.]?"
     r"(?: ?[(（]?[^\d\s)）]{1,12}[)）]?)?[ \t]*"
 )
 _YEAR_LAST = (
-    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?:พ\.ศ\. ?)?"
-    r"(?P<year>\d{4})(?: ?(?:B\.?E\.?|พ\.ศ\.))?[ \t]*"
+    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})(?P<between>[/.])(?P<b>\d{1,2})[/.]"
+    r"(?:พ\.ศ\. ?)?(?P<year>\d{4})(?: ?(?:B\.?E\.?|พ\.ศ\.))?[ \t]*"
 )
 _DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
 _DAYS = re.compile(rf"(?m)\n(?:{_YEAR_FIRST}|{_YEAR_LAST})$")
-_PERIODS = {"上午": 0, "午前": 0, "am": 0, "下午": 12, "午後": 12, "pm": 12}
-_TIME = r"(?P<clock>(?:(?:[上下]午|午[前後]) ?)?\d{1,2}:\d{2}(?: ?[AaPp][Mm])?)"
-_CLOCK = re.compile(r"(?P<before>\D*)(?P<h>\d+):(?P<n>\d+)(?P<after>\D*)")
+_PERIODS = {
+    "上午": 0, "午前": 0, "오전": 0, "am": 0, "下午": 12, "午後": 12, "오후": 12, "pm": 12,
+}  # fmt: skip
+_TIME = r"(?P<clock>(?:(?:[上下]午|午[前後]|오[전후]) ?)?\d{1,2}[:.]\d{2}(?: ?[AaPp][Mm])?)"
+_CLOCK = re.compile(r"(?P<before>\D*)(?P<h>\d+)[:.](?P<n>\d+)(?P<after>\D*)")
 _FRAME = rf"(?:{_YEAR_FIRST}|{_YEAR_LAST})$"
 # A header has a time and an author, a frame neither.
 _TABBED = re.compile(rf"(?m)\n(?:{_TIME}\t(?:(?P<who>[^\t\n]*)\t)?|{_FRAME})")
@@ -137,7 +132,8 @@ def _order_of(text: str, options: ReadingOptions) -> _Order:
 
 def _fits(met: re.Match[str], order: DateOrder) -> bool:
     day = _day_of(met, order)
-    if day is None:
+    # With dots between no locale puts the month first.
+    if day is None or (order is DateOrder.MDY and met["between"] == "."):
         return False
     weekday = met["weekday"][:3].casefold()
     return weekday not in _WEEKDAYS or _WEEKDAYS[day.weekday()] == weekday

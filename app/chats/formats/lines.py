@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.text import read_text
+from app.chats.formats.times import day_of
 from app.chats.message import MessageKind, make_message
-from app.chats.transcript import NoticeKind
+from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, NoticeKind
 
 MONTHS: Mapping[str, int] = {
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
@@ -45,6 +46,12 @@ class Grammar(NamedTuple):
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
 
 
+def english_day(written: str) -> date | None:
+    """`Feb 13, 2024`; None if there is no such day."""
+    month, day, year = written.split(" ")
+    return day_of(int(year), MONTHS.get(month[:3].lower(), 0), int(day.rstrip(",")))
+
+
 def text_of(assembly: Assembly, raw: bytes) -> str:
     """The text of a file behind a newline; bytes that mean nothing are replaced and counted."""
     text = read_text(raw)
@@ -61,7 +68,8 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
     # The hot loop of all formats of lines.
     words, names, messages = grammar.words, assembly.names, assembly.messages
     text_kind, make = MessageKind.TEXT, make_message
-    for entry, start, body_at, end in _entries(text, grammar):
+    refused: list[tuple[int, bool]] = []
+    for entry, start, body_at, end in _entries(text, grammar, refused):
         if entry is None:
             others.read_preface(end, preface_lines)
             continue
@@ -80,17 +88,25 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
         else:
             others.read_said(at, author, Words(said) if isinstance(said, str) else said, start, end)
     others.end()
+    others.tell_refused(refused)
 
 
-def _entries(text: str, grammar: Grammar) -> Iterator[tuple[Entry | None, int, int, int]]:
+def _entries(
+    text: str, grammar: Grammar, refused: list[tuple[int, bool]]
+) -> Iterator[tuple[Entry | None, int, int, int]]:
     """Each entry, where it begins, where its text begins, and where that ends; first, None for
-    what stands before the first header."""
+    what stands before the first header. `refused` gets where a header stands that has no time, and
+    whether that is in a notice."""
     read = grammar.read
     entry: Entry | None = None
     begins, body_at, until = 0, 0, 0
     for met in grammar.header.finditer(text):
         start = met.start()
-        if start < until or (begun := read(met)) is None:
+        if start < until:
+            continue
+        if (begun := read(met)) is None:
+            if entry is not None and entry[0] is not None:
+                refused.append((start, entry[1] is None))
             continue
         yield entry, begins, body_at, start
         entry, begins, body_at, until = begun, start, met.end(), begun[2]
@@ -140,6 +156,18 @@ class _Others:
     def end(self) -> None:
         """To be called behind the last entry."""
         self._assembly.message_lines += self._take(len(self._text))
+
+    def tell_refused(self, refused: list[tuple[int, bool]]) -> None:
+        """Headers with a time that does not exist: text of what stands above them, and told."""
+        for at, is_of_notice in refused:
+            is_shown = self._assembly.unparsed_lines < EXAMPLES_MAX
+            line = self._text.count("\n", 0, at + 1) if is_shown else 0
+            shown = self._text[at + 1 : at + 1 + EXAMPLE_CHARS_MAX].partition("\n")[0]
+            self._assembly.leave_out(line, shown)
+            if is_of_notice:
+                self._assembly.notice_lines -= 1
+            else:
+                self._assembly.message_lines -= 1
 
     def _take(self, end: int) -> int:
         """How many lines there are up to `end` that are not counted yet."""

@@ -8,17 +8,22 @@ from itertools import chain, islice
 from typing import Any
 
 from app.chats.formats.assembly import Assembly
-from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.format import HEAD_BYTES, Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
 from app.chats.formats.meta_sentences import Sentence, Sentences
-from app.chats.formats.times import from_seconds
-from app.chats.message import MessageKind
+from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import NoticeKind, Transcript
 
 _DOWNLOADED = re.compile(rb'"sender_name"\s*:')
 _ENCRYPTED = re.compile(rb'"senderName"\s*:')
 _PARTICIPANTS = re.compile(rb'"participants"\s*:\s*\[')
 _MEDIA = frozenset({"photos", "videos", "audio_files", "gifs", "files", "sticker", "media"})
+_BYTES_OF_ONE = re.compile(
+    "[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_TEXT = MessageKind.TEXT
+_MARKED = _MEDIA | {"is_unsent", "type", "users", "call_duration", "share"}
 _FULL_STOPS = (".", "。", "।", "۔")
 _TEXT_TYPES = frozenset({"Generic", "Share", "Call", "Payment", "text", "media", "link"})
 
@@ -34,17 +39,32 @@ def _recognises(head: bytes) -> bool:
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     raw = plain_json(raw)
-    is_encrypted = _DOWNLOADED.search(raw) is None
+    is_encrypted = _DOWNLOADED.search(raw, 0, HEAD_BYTES) is None
     assembly = Assembly("meta-encrypted-json" if is_encrypted else "meta-json", "meta")
     read = _read_encrypted if is_encrypted else _read_downloaded
+    times = _Times(options.tz)
     sentences = Sentences(_people(raw))
     told = field_of(raw, "title")
     for head, elements in arrays(raw, "messages"):
         told = told or field_of(head, "threadName")
-        assembly.read_elements(elements, partial(read, options.tz, sentences))
+        assembly.read_elements(elements, partial(read, times, sentences))
         assembly.take_unread(elements)
     assembly.title = repaired(told) if isinstance(told, str) else None
     return assembly.transcript()
+
+
+class _Times(Instants):
+    """Times by milliseconds since 1970."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        super().__init__(tz)
+        self._tz = tz
+
+    def read(self, written: Any) -> datetime:
+        """Raises ValueError or TypeError."""
+        if written.__class__ is int and written in MILLISECONDS:
+            return self.days[written // DAY_MS] + self.steps[written % DAY_MS // 1000]
+        return from_milliseconds(written, self._tz)
 
 
 def _people(raw: bytes) -> list[str]:
@@ -67,31 +87,40 @@ def repaired(text: str) -> str:
         return text
     try:
         return text.encode("latin-1").decode()
-    except UnicodeError:
+    except UnicodeDecodeError:  # Cut inside a character, or mis-encoded in part.
+        return _BYTES_OF_ONE.sub(
+            lambda met: met[0].encode("latin-1").decode("utf-8", "replace"), text
+        )
+    except UnicodeEncodeError:
         return text
 
 
-def _read_downloaded(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at = from_seconds(told["timestamp_ms"] // 1000, tz)
-    name = told["sender_name"]
+def _read_downloaded(times: _Times, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at, name = times.read(told["timestamp_ms"]), told["sender_name"]
     author = chat.names.get(name) or chat.author(name, repaired(name))
-    text = repaired(told.get("content", ""))
+    text = told.get("content") or ""
+    if not text.isascii():
+        text = repaired(text)
+    if text and _MARKED.isdisjoint(told) and not sentences.may_be(author, text):
+        said = chat.messages
+        said.append(make_message((len(said) + 1, at, author, text, _TEXT, False)))
+        return
     kind = told.get("type", "Generic")
     if told.get("is_unsent"):
         chat.say(at, author, "", MessageKind.DELETED)
     elif kind in ("Subscribe", "Unsubscribe"):
-        people = [repaired(user["name"]) for user in told.get("users", ())]
+        people = [repaired(user["name"]) for user in told.get("users") or ()]
         joined = kind == "Subscribe"
         chat.note(at, NoticeKind.JOINED if joined else NoticeKind.LEFT, text, people or [author])
-    elif "call_duration" in told or kind == "Call":
+    elif told.get("call_duration") is not None or kind == "Call":
         chat.say(at, author, "", MessageKind.CALL)
     elif kind not in _TEXT_TYPES:
         chat.note(at, NoticeKind.UNKNOWN, f"{kind}: {text}")
     elif sentence := sentences.read(author, text):
         _tell(chat, at, author, sentence, _link_of(told))
-    elif "share" in told:
+    elif told.get("share"):
         _say_shared(chat, at, author, text, _link_of(told))
-    elif not _MEDIA.isdisjoint(told):
+    elif not _MEDIA.isdisjoint(told) and any(map(told.get, _MEDIA.intersection(told))):
         chat.say(at, author, text, MessageKind.MEDIA)
     else:
         chat.say(at, author, text)
@@ -111,16 +140,22 @@ def _say_shared(chat: Assembly, at: datetime, author: str, text: str, link: str)
         # "Nia sent an attachment.", in any language.
         chat.say(at, author, link, MessageKind.MEDIA)
     else:
-        chat.say(at, author, link if not link or link in text else f"{text}\n{link}".strip())
+        chat.say(at, author, text if not link or link in text else f"{text}\n{link}".strip())
 
 
 def _link_of(told: Any) -> str:
-    return told.get("share", {}).get("link") or ""
+    share: Any = told.get("share")
+    return (share.get("link") or "") if share else ""
 
 
-def _read_encrypted(tz: tzinfo, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at, name = from_seconds(told["timestamp"] // 1000, tz), told["senderName"]
+def _read_encrypted(times: _Times, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at, name = times.read(told["timestamp"]), told["senderName"]
     author, text = chat.names.get(name) or chat.author(name), told.get("text") or ""
+    is_plain = told.get("type") == "text" and not (told.get("isUnsent") or told.get("media"))
+    if is_plain and text.__class__ is str and text and not sentences.may_be(author, text):
+        said = chat.messages
+        said.append(make_message((len(said) + 1, at, author, text, _TEXT, False)))
+        return
     if told.get("isUnsent"):
         chat.say(at, author, "", MessageKind.DELETED)
     elif told.get("type", "text") not in _TEXT_TYPES:

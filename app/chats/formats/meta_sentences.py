@@ -8,9 +8,9 @@ write of each other.
 
 import re
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import NamedTuple
 
+from app.chats.formats.tables import rows
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind
 
@@ -129,9 +129,7 @@ _KINDS: dict[str, MessageKind | NoticeKind] = {
 
 def translated() -> dict[str, str]:
     """What stands behind an author's name in other languages: a sentence and its kind."""
-    table = files("app.chats.formats").joinpath("meta_sentences.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    return {sentence: kind for _, kind, sentence in rows}
+    return {sentence: kind for _, kind, sentence in rows("meta_sentences.tsv")}
 
 
 _TRANSLATED = translated()
@@ -146,12 +144,16 @@ class Sentences:
         for name in people:
             self._names_of(name)
 
+    def may_be(self, author: str, text: str) -> bool:
+        """`text` begins as a sentence of the messenger does: most do not."""
+        if author not in self._known:
+            self._names_of(author)
+        return text.partition(" ")[0] in self._firsts
+
     def read(self, author: str, text: str) -> Sentence | None:
         """What the messenger itself tells; None if a person wrote it. `author` is whom the export
         names: it is who did something, or who called."""
-        if author not in self._known:
-            self._names_of(author)
-        if text.partition(" ")[0] not in self._firsts or len(text) > SENTENCE_CHARS_MAX:
+        if not self.may_be(author, text) or len(text) > SENTENCE_CHARS_MAX:
             return None
         names = self._known[author]
         if met := _BY_NOBODY.fullmatch(text):

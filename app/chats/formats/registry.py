@@ -12,7 +12,7 @@ from app.chats.formats.signal.signal_export import SIGNAL_EXPORT_JSON, SIGNAL_EX
 from app.chats.formats.signal.signalbackup_tools import SIGNAL_ANDROID
 from app.chats.formats.signal.sigtop import SIGTOP_JSON, SIGTOP_SHORT, SIGTOP_TEXT
 from app.chats.formats.sms import SMS
-from app.chats.formats.strangers import about
+from app.chats.formats.strangers import about, is_document
 from app.chats.formats.telegram import TELEGRAM
 from app.chats.formats.wechat import WECHAT
 from app.chats.formats.whatsapp.format import WHATSAPP
@@ -48,9 +48,10 @@ def find_format(raw: bytes) -> Format:
     head = raw[:HEAD_BYTES]
     if not head.strip(_BLANK):
         raise EmptyChat
-    for known in FORMATS:
-        if known.recognises(head):
-            return known
+    if not is_document(head):
+        for known in FORMATS:
+            if known.recognises(head):
+                return known
     titles = [known.title for known in FORMATS]
     raise UnrecognisedFormat(about(head, titles), formats=titles)
 
@@ -65,4 +66,4 @@ def read_export(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def is_chat(head: bytes) -> bool:
     """Some format recognises a file that begins so."""
-    return any(known.recognises(head) for known in FORMATS)
+    return not is_document(head) and any(known.recognises(head) for known in FORMATS)

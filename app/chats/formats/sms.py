@@ -8,12 +8,13 @@ import html
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
+from operator import itemgetter
 
 from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import Text, clean_text, head_text, read_text
-from app.chats.formats.times import from_seconds
+from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
 from app.chats.message import MessageKind
 from app.chats.transcript import Transcript
 
@@ -24,7 +25,7 @@ _ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(\"[^\"]*\"|'[^']*')\s*")
 _WANTED = ("address", "date", "type", "body", "contact_name")
 _FORMS_MAX, _ATTRIBUTES_MAX, _LOOKED_AT_MAX = 8, 64, 1_000
 _PAIR = re.compile(r"&#(5529[6-9]|55[3-9]\d\d|56[0-2]\d\d|563[01]\d);&#(5632\d|56[3-9]\d\d|57[0-2]\d\d|573[0-3]\d|5734[0-3]);")  # fmt: skip  # noqa: E501
-_RECEIVED = "1"
+_RECEIVED, _DRAFT = "1", "3"
 _FROM_TYPE = "137"
 _NO_VALUES = frozenset({"", "null", "(Unknown)"})
 _LAYOUT = re.compile(r"[\d()\s./-]+")
@@ -81,6 +82,7 @@ class _Reader:
         self.chats = SeveralAssemblies("sms-backup-restore", "sms")
         self.unread = 0
         self._tz = tz
+        self._instants = Instants(tz)
         self._names: dict[str, str] = {}
         # By number and name: the chat, and the names of the other and of the owner in it.
         self._known: dict[tuple[str, str], tuple[Assembly, str, str]] = {}
@@ -108,17 +110,27 @@ class _Reader:
         """Reads what follows in one form, and returns where that ends."""
         # The hot loop of an import.
         match, tz, known = form.match, self._tz, self._known
+        days, steps = self._instants.days, self._instants.steps
+        pick = itemgetter(*(form.groupindex[name] - 1 for name in _WANTED))
         while met := match(text, at):
             at = met.end()
-            self.end()
-            address, date, kind, body, contact = met.group(*_WANTED)
+            if self._mms is not None:
+                self.end()
+            address, date, kind, body, contact = pick(met.groups())
             chat = known.get((address, contact))
             if chat is None:
                 self._read_sms(address, date, kind, body, contact)
                 continue
             told, other, own = chat
+            if kind == _DRAFT:
+                self.unread += 1
+                continue
             try:
-                when = from_seconds(int(date) // 1000, tz)
+                number = int(date)
+                if number in MILLISECONDS:
+                    when = days[number // DAY_MS] + steps[number % DAY_MS // 1000]
+                else:
+                    when = from_milliseconds(number, tz)
             except ValueError:
                 self.unread += 1
                 continue
@@ -146,6 +158,9 @@ class _Reader:
             self._forms.append(_form_of(attributes))
 
     def _read_sms(self, address: str, date: str, kind: str, body: str, contact: str) -> None:
+        if kind == _DRAFT:
+            self.unread += 1
+            return
         chat, title = self._chat(address, contact)
         self._say(chat, title, date, title if kind == _RECEIVED else ME, _plain(body))
         told = self.chats.by_chat.get(chat)
@@ -153,6 +168,9 @@ class _Reader:
             self._known[address, contact] = told, told.author(title), told.author(ME)
 
     def _read_mms(self, fields: Fields, parts: list[Fields]) -> None:
+        if fields.get("msg_box") == _DRAFT:
+            self.unread += 1
+            return
         address = fields.get("address", "")
         chat, title = self._chat(address, fields.get("contact_name", ""))
         texts = [_plain(part.get("text", "")) for part in parts if part.get("ct") == "text/plain"]
@@ -175,7 +193,7 @@ class _Reader:
         kind: MessageKind = MessageKind.TEXT,
     ) -> None:
         try:
-            at = from_seconds(int(milliseconds) // 1000, self._tz)
+            at = from_milliseconds(milliseconds, self._tz)
             told = self.chats.by_chat.get(chat) or self.chats.of(chat)
             told.say(at, told.names.get(sender) or told.author(sender), text, kind)
             told.title = title

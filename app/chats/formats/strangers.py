@@ -1,14 +1,19 @@
 """Files that are no chat in a format that is read here, and what their owner can do about it."""
 
+import codecs
 import re
 
-_RTF, _PDF, _ZIP = b"{\\rtf", b"%PDF-", b"PK\x03\x04"
+from app.chats.formats.text import head_text
+
+_PDF, _ZIP = b"%PDF-", b"PK\x03\x04"
+_RICH_TEXT, _WEB_PAGE = ("{\\rtf", "{\\urtf"), ("<!doctype html", "<html")
+_BEGINNING_BYTES = 400
 _OFFICE = b"[Content_Types].xml"
 _IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 _PLAIN = "open it and save it as plain text (.txt, UTF-8)"
 
 _BINARIES: tuple[tuple[tuple[bytes, ...], str], ...] = (
-    ((_RTF,), f"This is a rich text file: {_PLAIN}."),
+    ((b"\xd0\xcf\x11\xe0",), f"This is an office document: {_PLAIN}."),
     ((_PDF,), "This is a PDF: export the chat from the messenger itself."),
     (_IMAGES, "This is a picture or a sound: upload the export of a chat."),
     ((b"SQLite format 3",), "This is a database: export the chat from the messenger itself."),
@@ -35,11 +40,20 @@ _MESSENGERS: tuple[tuple[re.Pattern[bytes], str], ...] = (
 )
 
 
+def is_document(head: bytes) -> bool:
+    """A file that holds text amid the marks of a program: no format reads it, whatever lines of
+    a chat stand in it."""
+    return _beginning(head).startswith((*_RICH_TEXT, *_WEB_PAGE))
+
+
 def about(head: bytes, titles: list[str]) -> str | None:
     """What a file looks like whose beginning is `head` and that no format recognised, and which
     formats, `titles`, are read; None if it looks like nothing that is known."""
+    if _beginning(head).startswith(_RICH_TEXT):
+        return f"This is a rich text file: {_PLAIN}."
+    bare = head.removeprefix(codecs.BOM_UTF8).lstrip()
     for beginnings, told in _BINARIES:
-        if head.startswith(beginnings):
+        if bare.startswith(beginnings):
             return told
     if head.startswith(_ZIP) and _OFFICE in head:
         return f"This is an office document: {_PLAIN}."
@@ -47,3 +61,7 @@ def about(head: bytes, titles: list[str]) -> str | None:
         if pattern.search(head):
             return f"This looks like {title}; here is what is read: {', '.join(titles)}."
     return None
+
+
+def _beginning(head: bytes) -> str:
+    return head_text(head[:_BEGINNING_BYTES]).lstrip().casefold()

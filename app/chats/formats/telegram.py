@@ -9,18 +9,30 @@ from app.chats.formats.assembly import OTHER_FORM, Assembly
 from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
-from app.chats.formats.times import IsoTimes, from_seconds
-from app.chats.message import MessageKind
+from app.chats.formats.tables import known_events
+from app.chats.formats.times import DAY_S, SECONDS, Instants, IsoTimes, from_seconds
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
 _JOINS = frozenset({"invite_members", "join_group_by_link", "join_group_by_request"})
 _LEAVES = frozenset({"remove_members"})
+_SETTINGS = known_events("telegram")
 _CALLS = frozenset({"phone_call", "group_call", "conference_call"})
 _LOCATIONS = frozenset({"location_information", "place_name"})
 _MEDIA = frozenset(
     {"photo", "file", "media_type", "contact_information", "game_title", "invoice_information"}
 )
 _MARKED = _LOCATIONS | _MEDIA | {"poll"}
+# What says nothing of a message's content; one without a text that has more is a medium: a dice,
+# a story, whatever comes.
+_PLAIN = frozenset(
+    {
+        "id", "type", "date", "date_unixtime", "edited", "edited_unixtime", "from", "from_id",
+        "author", "text", "text_entities", "reply_to_message_id", "reply_to_peer_id", "via_bot",
+        "forwarded_from", "forwarded_from_id", "saved_from", "saved_from_id", "reactions",
+        "inline_bot_buttons", "signature",
+    }
+)  # fmt: skip
 _SAVED_MESSAGES = "Saved Messages"
 _CHAT_TYPES = (
     rb"personal_chat|bot_chat|saved_messages|replies|verification_codes|private_group|"
@@ -43,7 +55,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     choices: list[ChatChoice] = []
     assembly: Assembly | None = None
-    times = IsoTimes(options.tz)
+    times, instants = IsoTimes(options.tz), Instants(options.tz)
     for chat, title, elements in _chats(plain_json(raw)):
         if len(choices) >= CHATS_MAX:
             raise TooManyChats(chats_max=CHATS_MAX)
@@ -53,7 +65,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         # The chat that was asked for; or the first, which is the only one or none is chosen.
         met = Assembly("telegram-json", "telegram", title=title)
         for batch in elements:
-            _read_batch(options.tz, times, met, batch)
+            _read_batch(options.tz, instants, times, met, batch)
         met.take_unread(elements)
         choices.append(ChatChoice(chat, title, len(met.messages)))
         if met.messages:
@@ -83,36 +95,46 @@ def _count(elements: Elements) -> int:
     )
 
 
-def _read_batch(tz: tzinfo, times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
-    say, names = chat.say, chat.names
+def _read_batch(
+    tz: tzinfo, instants: Instants, times: IsoTimes, chat: Assembly, batch: list[Any]
+) -> None:
+    # The hot loop of an import.
+    say, names, days, steps = chat.say, chat.names, instants.days, instants.steps
+    messages, text_kind, make = chat.messages, MessageKind.TEXT, make_message
     for told in batch:
         try:
-            if (seconds := told.get("date_unixtime")) is not None:
-                at = from_seconds(int(seconds), tz)
-            else:
+            if (written := told.get("date_unixtime")) is None:
                 at, _ = times.read(told["date"])
                 chat.lacks("time_zone")
+            elif (seconds := int(written)) in SECONDS:
+                at = days[seconds // DAY_S] + steps[seconds % DAY_S]
+            else:
+                at = from_seconds(seconds, tz)
             if told["type"] != "message":
                 _read_event(chat, at, told)
                 continue
-            text, kind = told["text"], MessageKind.TEXT
+            key, text = told.get("from_id"), told["text"]
+            author = names.get(key) or _author(chat, told.get("from"), key)
             if text.__class__ is not str:
                 text = _joined(text)
-            if not _MARKED.isdisjoint(told):
+            edited = "edited_unixtime" in told or "edited" in told
+            if text and _MARKED.isdisjoint(told):
+                messages.append(make((len(messages) + 1, at, author, text, text_kind, edited)))
+            else:
                 kind, text = _kind_of(told, text)
-            key = told.get("from_id")
-            author = names.get(key) or _author(chat, told.get("from"), key)
-            say(at, author, text, kind, "edited_unixtime" in told or "edited" in told)
+                say(at, author, text, kind, edited)
         except OTHER_FORM:
             chat.leave_out_element(told)
 
 
 def _author(chat: Assembly, name: Any, key: Any) -> str:
-    if name is None and key is None:
+    if key is None:
+        if name is not None:
+            return chat.namesake(name)
         chat.lacks("author")
         return chat.author("")
     # A deleted account keeps its id and loses its name.
-    return chat.author(key if key is not None else name, name if name is not None else key)
+    return chat.author(key, name if name is not None else key)
 
 
 def _joined(parts: Any) -> str:
@@ -121,6 +143,8 @@ def _joined(parts: Any) -> str:
 
 
 def _kind_of(told: Any, text: str) -> tuple[MessageKind, str]:
+    if told.keys() <= _PLAIN:
+        return MessageKind.TEXT, text
     if "poll" in told:
         return MessageKind.POLL, _poll(told["poll"])
     if not _LOCATIONS.isdisjoint(told):
@@ -134,23 +158,31 @@ def _poll(poll: Any) -> str:
 
 
 def _text(told: Any) -> str:
-    return told if isinstance(told, str) else _joined(told)
+    """Of a poll: a text, one with entities, or in newer versions an object that holds one."""
+    match told:
+        case {"text": text}:
+            return _text(text)
+        case str():
+            return told
+        case _:
+            return _joined(told)
 
 
 def _read_event(chat: Assembly, at: datetime, told: Any) -> None:
-    action = str(told.get("action", told["type"]))
+    action = str(told.get("action") or told["type"])
     if action in _CALLS and told.get("actor"):
         author = _author(chat, told["actor"], told.get("actor_id"))
         chat.say(at, author, "", MessageKind.CALL)
         return
-    members = [name for name in told.get("members", ()) if isinstance(name, str)]
+    members = [name for name in told.get("members") or () if isinstance(name, str)]
     actor = told.get("actor") or ""
-    kind = NoticeKind.SETTING
+    kind = NoticeKind.SETTING if action in _SETTINGS else NoticeKind.UNKNOWN
     if action in _JOINS:
         kind = NoticeKind.JOINED
     elif action in _LEAVES:
         kind = NoticeKind.LEFT
-    people = members or ([actor] if actor and kind is not NoticeKind.SETTING else [])
+    # Who joins by a link is the actor; of those who were removed the names are told, or not.
+    people = members or ([actor] if actor and kind is NoticeKind.JOINED else [])
     words = " ".join(filter(None, (actor, action.replace("_", " "), ", ".join(members))))
     chat.note(at, kind, words, people)
 

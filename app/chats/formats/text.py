@@ -18,7 +18,18 @@ _CONTROLS_SHARE_MAX = 0.01
 _REPLACED_SHARE_MAX = 0.01
 _REPLACED_FLOOR = 16
 _REPLACEMENT = "\ufffd"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # Begins as the mark of UTF-16 does.
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BEGINNING_BYTES, _BEGINNING_NULS = 64, 8
+# What editors and old file systems put behind a text.
+_PADDING = b"\0\x1a"
+# What ends a line in a file without a newline.
+_ODD_NEWLINES = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -48,18 +59,19 @@ class Text:
 
 
 def read_text(raw: bytes) -> Text:
-    """The text of `raw`, in UTF-8 or with its byte order mark UTF-16.
+    """The text of `raw`, in the encoding that `encoding_of` tells.
 
     Raises UnrecognisedFormat for a binary, and where more than a few bytes and one in a hundred
     are replaced.
     """
-    plain, replaced = _utf8(raw)
+    plain, replaced = utf8_of(raw)
+    plain = plain.rstrip(_PADDING)
     if replaced > max(_REPLACED_FLOOR, len(raw) * _REPLACED_SHARE_MAX):
-        raise UnrecognisedFormat("The file is not text in UTF-8 or UTF-16.")
+        raise UnrecognisedFormat("The file is not text in UTF-8, UTF-16 or UTF-32.")
     nuls = plain.count(b"\0", 0, _SAMPLE_BYTES)
-    if nuls > min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX:
+    if nuls > max(_REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX):
         raise UnrecognisedFormat("The file is binary, not text.")
-    return Text(_lines(plain), replaced)
+    return Text(_lines(plain), replaced + plain.count(b"\0"))
 
 
 def as_text(written: str) -> Text:
@@ -71,27 +83,53 @@ def clean_text(text: str) -> str:
     """`text` without a byte order mark, with plain newlines, fit for storage as UTF-8."""
     text = text.removeprefix("\ufeff")
     if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" not in text:
+        text = _ODD_NEWLINES.sub("\n", text)
     return text if _is_storable(text) else _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def encoding_of(raw: bytes) -> tuple[str, int]:
+    """The encoding of a text, and how many bytes its byte order mark takes.
+
+    A text begins in ASCII, of which UTF-16 writes every other byte as NUL: that tells it without
+    a mark, and under a wrong one.
+    """
+    encoding, skip = next(
+        ((name, len(mark)) for mark, name in _MARKS if raw.startswith(mark)), ("utf-8", 0)
+    )
+    if encoding.startswith("utf-32"):
+        return encoding, skip
+    beginning = raw[skip : skip + _BEGINNING_BYTES]
+    evens, odds = beginning[::2].count(0), beginning[1::2].count(0)
+    if odds >= max(_BEGINNING_NULS, evens * 4):
+        return "utf-16-le", skip
+    if evens >= max(_BEGINNING_NULS, odds * 4):
+        return "utf-16-be", skip
+    if encoding != "utf-8" and b"\0" not in raw[skip : skip + _SAMPLE_BYTES]:
+        return "utf-8", skip
+    return encoding, skip
 
 
 def head_text(head: bytes) -> str:
     """The text of a file's beginning, which may end inside a character, as `read_text` reads it;
     never raises."""
-    encoding = "utf-16" if head.startswith(_UTF16) else "utf-8"
-    return clean_text(codecs.getincrementaldecoder(encoding)("replace").decode(head))
+    encoding, skip = encoding_of(head)
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    return clean_text(decoder.decode(head[skip:]))
 
 
-def _utf8(raw: bytes) -> tuple[bytes, int]:
-    """`raw` in UTF-8, and how many of its bytes were replaced."""
-    encoding = "utf-16" if raw.startswith(_UTF16) else "utf-8"
-    if encoding == "utf-8" and _is_utf8(raw):
-        return raw, 0
+def utf8_of(raw: bytes) -> tuple[bytes, int]:
+    """`raw` in UTF-8 without a byte order mark, and how many of its bytes were replaced."""
+    encoding, skip = encoding_of(raw)
+    bare = raw[skip:] if skip else raw
+    if encoding == "utf-8" and _is_utf8(bare):
+        return bare, 0
     try:
-        return raw.decode(encoding).encode(), 0
+        return bare.decode(encoding).encode(), 0
     except UnicodeDecodeError:
-        text = raw.decode(encoding, "replace")
-        meant = raw.decode(encoding, "ignore").count(_REPLACEMENT)
+        text = bare.decode(encoding, "replace")
+        meant = bare.decode(encoding, "ignore").count(_REPLACEMENT)
         return text.encode(), text.count(_REPLACEMENT) - meant
 
 
@@ -116,7 +154,11 @@ def _line_end(encoded: bytes, at: int) -> int:
 def _lines(encoded: bytes) -> bytes:
     encoded = encoded.removeprefix(codecs.BOM_UTF8)
     if b"\r" in encoded:
-        encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        encoded = encoded.replace(b"\r\n", b"\n")
+        if b"\r" in encoded:  # Of two for each line, and of lines that end in it alone.
+            encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\n" not in encoded:
+        encoded = _ODD_NEWLINES.sub("\n", encoded.decode()).encode()
     if b"\0" in encoded:
         encoded = encoded.replace(b"\0", _REPLACEMENT.encode())
     return b"\n" + encoded.removesuffix(b"\n")

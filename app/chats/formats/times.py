@@ -2,14 +2,22 @@
 over, and `datetime.replace` takes longer than all else that is done to a message."""
 
 from collections.abc import Callable, Hashable
-from datetime import UTC, date, datetime, time, tzinfo
-from typing import Generic, TypeVar
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """No message was written outside of these."""
 
-_FIRST_S = datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp()
-_END_S = datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp()
+_FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
+_END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
+SECONDS, MILLISECONDS = range(_FIRST_S, _END_S), range(_FIRST_S * 1000, _END_S * 1000)
+"""The numbers of seconds and of milliseconds at which a message can have been written."""
+DAY_S, DAY_MS = 86_400, 86_400_000
+_EPOCH = date(1970, 1, 1).toordinal()
+_NO_SEPARATORS = str.maketrans("", "", ",'’_ \u00a0\u202f")
+# Of milliseconds and microseconds: no number is a time in two units.
+_UNITS = (1e-3, 1e-6)
 # Of "2024-02-13T10:15:07.123+01:00".
 _DAY_CHARS, _SECONDS_END, _OFFSET_CHARS = 10, 19, 6
 
@@ -27,6 +35,49 @@ class Remembered(dict[Written, Meant], Generic[Written, Meant]):
     def __missing__(self, written: Written) -> Meant:
         meant = self[written] = self._read(written)
         return meant
+
+
+class Instants:
+    """Times by seconds since 1970, for hot loops: `days[seconds // DAY_S] + steps[seconds %
+    DAY_S]` takes a third of what `datetime.fromtimestamp` does. Only for those in SECONDS."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        self.days = Remembered(partial(_begin_of, tz))
+        self.steps = Remembered(_step)
+
+
+class _ChangingDay:
+    """A day in which the clocks change: what is added to its begin cannot be added to a wall."""
+
+    def __init__(self, tz: tzinfo, begin_s: int) -> None:
+        self._tz, self._begin_s = tz, begin_s
+
+    def __add__(self, step: timedelta) -> datetime:
+        return datetime.fromtimestamp(self._begin_s + step.seconds, self._tz)
+
+
+def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingDay:
+    """When a day since 1970 begins in Greenwich."""
+    begin, end = (datetime.fromtimestamp(day * DAY_S + s, tz) for s in (0, DAY_S))
+    is_even = begin.utcoffset() == end.utcoffset() and not begin.fold and not end.fold
+    return begin if is_even else _ChangingDay(tz, day * DAY_S)
+
+
+def _step(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _begin_of_day(instants: Instants, written: str) -> datetime | _ChangingDay:
+    """When a day of Greenwich begins, `2024-02-13`. Raises ValueError."""
+    if (day := _iso_day(written)) is None:
+        raise ValueError("no day on which a message was written")
+    return instants.days[day.toordinal() - _EPOCH]
+
+
+def _step_of_clock(written: str) -> timedelta:
+    """`10:15:07`. Raises ValueError."""
+    at = time.fromisoformat(written)
+    return timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
 
 
 class WallTimes:
@@ -49,6 +100,10 @@ class IsoTimes:
     """Times in ISO 8601; those that name no zone are of `tz`."""
 
     def __init__(self, tz: tzinfo) -> None:
+        instants = Instants(tz)
+        # Of a time of Greenwich, for hot loops: `begins[its day] + steps[its time of day]`.
+        self.begins = Remembered(partial(_begin_of_day, instants))
+        self.steps = Remembered(_step_of_clock)
         self._tz = tz
         self._walls = WallTimes(_iso_day, self.clock)
 
@@ -67,7 +122,11 @@ class IsoTimes:
             if (at := self._walls.at(written[:_DAY_CHARS], clock)) is not None:
                 return at, is_of_greenwich
         fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
-        if offset[:1] in ("+", "-") and (not fraction or fraction[1:].isdigit()):
+        if (
+            offset[:1] in ("+", "-")
+            and offset[3] == ":"
+            and (not fraction or fraction[1:].isdigit())
+        ):
             written = written[:_SECONDS_END] + offset
         at = datetime.fromisoformat(written)
         if at.tzinfo is None:
@@ -88,11 +147,34 @@ class IsoTimes:
 
 
 def from_seconds(seconds: float, tz: tzinfo) -> datetime:
-    """The time of so many seconds since 1970. Raises ValueError where no message was written
-    then, and TypeError for what is no number."""
+    """The time of so many seconds since 1970; of another unit, where that alone makes a time at
+    which a message can have been written. Raises ValueError where none was, and TypeError for
+    what is no number."""
     if not _FIRST_S <= seconds < _END_S:
-        raise ValueError("no time at which a message was written")
+        seconds = _in_seconds(seconds)
     return datetime.fromtimestamp(seconds, tz)
+
+
+def from_milliseconds(written: Any, tz: tzinfo) -> datetime:
+    """The same of milliseconds, without their fraction; a number may be written as a text."""
+    number = written if written.__class__ is int else number_of(written)
+    seconds = number // 1000
+    return from_seconds(seconds if _FIRST_S <= seconds < _END_S else number, tz)
+
+
+def number_of(written: Any) -> float:
+    """A number, be it written as a text, with separators of thousands. Raises ValueError or
+    TypeError."""
+    if isinstance(written, bool) or not isinstance(written, (int, float, str)):
+        raise TypeError("no number")
+    return float(written.translate(_NO_SEPARATORS)) if isinstance(written, str) else written
+
+
+def _in_seconds(number: float) -> float:
+    for unit in _UNITS:
+        if _FIRST_S <= number * unit < _END_S:
+            return number * unit // 1
+    raise ValueError("no time at which a message was written")
 
 
 def day_of(year: int, month: int, day: int) -> date | None:

@@ -3,7 +3,7 @@ one, and chatlog's. What the columns mean, their names tell."""
 
 import re
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
@@ -12,9 +12,18 @@ from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
+from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
-from app.chats.formats.times import IsoTimes, Remembered, from_seconds
-from app.chats.message import MessageKind
+from app.chats.formats.times import (
+    DAY_S,
+    SECONDS,
+    Instants,
+    IsoTimes,
+    Remembered,
+    from_seconds,
+    number_of,
+)
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
@@ -32,20 +41,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 _OWN = ("seconds", "time", "text")
 _SHARED = ("type", "is_own", "chat", "chat_name", "remark", "nickname", "sender")
-_KINDS: dict[str, MessageKind] = {
-    "1": MessageKind.TEXT, "3": MessageKind.MEDIA, "34": MessageKind.MEDIA,
-    "42": MessageKind.MEDIA, "43": MessageKind.MEDIA, "47": MessageKind.MEDIA,
-    "48": MessageKind.LOCATION, "49": MessageKind.MEDIA, "50": MessageKind.CALL,
-    "文本": MessageKind.TEXT, "图片": MessageKind.MEDIA, "语音": MessageKind.MEDIA,
-    "视频": MessageKind.MEDIA, "表情包": MessageKind.MEDIA, "文件": MessageKind.MEDIA,
-    "分享链接": MessageKind.MEDIA, "名片": MessageKind.MEDIA, "位置": MessageKind.LOCATION,
-    "音视频通话": MessageKind.CALL, "引用消息": MessageKind.TEXT,
-}  # fmt: skip
+_KINDS = {written: MessageKind(kind) for written, kind in rows("wechat_kinds.tsv")}
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
 _ODD_BEGINNINGS = frozenset("[!<")
 _WORDLESS = frozenset({"3", "34", "43", "47"})
 _COLUMNS_LEAST = 3
+_TEXT = MessageKind.TEXT
+_WALL_CHARS = len("2024-02-13 10:15:07")
 _LAST = -1  # An empty column is put behind the others.
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
@@ -78,7 +81,7 @@ def _columns(header: str) -> _Columns | None:
 
 def _recognises(head: bytes) -> bool:
     first = head_text(head).partition("\n")[0]
-    return len(first) < 2_000 and "," in first and _columns(first) is not None
+    return len(first) < 2_000 and _columns(first) is not None
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
@@ -86,7 +89,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     columns = _columns(text.beginning()[1:].partition("\n")[0])
     if columns is None:
         raise UnrecognisedFormat
-    chats = SeveralAssemblies("wechat-csv", "wechat")
+    chats, instants = SeveralAssemblies("wechat-csv", "wechat"), Instants(options.tz)
     unread: list[tuple[int, str]] = []
     # Who, where and what kind: the same few over and over.
     known = Remembered(partial(_frame_of, chats))
@@ -94,7 +97,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     for number, row in rows_of(text):
         row += padding if len(row) < columns.width else empty
         try:
-            _read_row(known[columns.shared(row)], columns.own(row), options.tz, times)
+            _read_row(known[columns.shared(row)], columns.own(row), options.tz, times, instants)
         except OTHER_FORM:
             unread.append((number, ",".join(row).rstrip(",")))
     chosen = chats.chosen(options.chat)
@@ -126,15 +129,21 @@ def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
     return _Frame(chat, said, author, is_wordless, "" if is_own == "1" else chat_name or remark)
 
 
-def _read_row(frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes) -> None:
+def _read_row(
+    frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes, instants: Instants
+) -> None:
     chat, kind, author, is_wordless, title = frame
     seconds, written, text = own
     if seconds.isdigit():
-        at = from_seconds(int(seconds), tz)
-    else:
-        at, is_absolute = times.read(written.strip())
-        if not is_absolute:
-            chat.lacks("time_zone")
+        number = int(seconds)
+        if number in SECONDS:
+            at = instants.days[number // DAY_S] + instants.steps[number % DAY_S]
+        else:
+            at = from_seconds(number, tz)
+    elif len(written) != _WALL_CHARS or (at := times.wall(written)) is None:
+        at = _odd_time(chat, seconds, written.strip(), tz, times)
+    elif "time_zone" not in chat.unsaid:
+        chat.lacks("time_zone")
     text = text.strip()
     if kind is None:
         chat.note(at, _event(text), text)
@@ -144,10 +153,23 @@ def _read_row(frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes) 
     if is_wordless:
         text = ""
     elif text[:1] in _ODD_BEGINNINGS and (
-        _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg"))
+        _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg", "<location"))
     ):
         kind, text = (MessageKind.MEDIA if kind is MessageKind.TEXT else kind), ""
-    chat.say(at, author, text, kind)
+    if text and kind is _TEXT:
+        said = chat.messages
+        said.append(make_message((len(said) + 1, at, author, text, _TEXT, False)))
+    else:
+        chat.say(at, author, text, kind)
+
+
+def _odd_time(chat: Assembly, seconds: str, written: str, tz: tzinfo, times: IsoTimes) -> datetime:
+    if not written:
+        return from_seconds(number_of(seconds), tz)
+    at, is_absolute = times.read(written)
+    if not is_absolute:
+        chat.lacks("time_zone")
+    return at
 
 
 def _author(chat: Assembly, sender: str, name: str, *, is_own: bool) -> str:

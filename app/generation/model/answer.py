@@ -1,9 +1,9 @@
 """A model's answer: the form it is asked for, and the insight that it is turned into."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, model_validator
 
 from app.catalog.categories import InsightSpec
 from app.catalog.content import (
@@ -17,7 +17,7 @@ from app.catalog.content import (
 from app.generation.model.briefing import Briefing
 from app.generation.model.evidence import Shown, carriers
 from app.generation.model.redaction import visible
-from app.llm.lenient import Numbers, Share
+from app.llm.lenient import AsList, Numbers, Share
 
 HEADLINE_MAX, SUMMARY_MAX, CLAIM_MAX, REASON_MAX = 200, 1500, 600, 300
 _OTHER_BREAKS = re.compile(r"[\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -31,15 +31,30 @@ NO_EVIDENCE = (
     " cite numbers that stand after # at the beginning of a line of the chat: of messages that"
     f" hold its names, numbers and quotes. {IF_NOTHING}"
 )
-_NO_REASON = frozenset({"", "none", "null", "n/a", "no", "false", "-"})
-"""What models write into a field that they leave out."""
+_NO_REASON = frozenset(
+    {"", "none", "null", "n/a", "no", "false", "-", "string", "reason", "empty", "empty string"}
+    | {"an empty string", "one sentence", "one sentence that says why"}
+)
+"""What models write into a field that they leave out; small ones the words that ask for it."""
+_CITED: dict[str, JsonValue] = {"minItems": 1, "maxItems": EVIDENCE_MAX}
+"""Where a schema is enforced with its bounds."""
+
+
+def _text(chars_max: int, *, chars_min: int = 0) -> Any:
+    """Of `chars_max` where a schema is enforced with its bounds; twice as long is cut."""
+    told: dict[str, JsonValue] = {"maxLength": chars_max}
+    return Field(min_length=chars_min, max_length=2 * chars_max, json_schema_extra=told)
+
+
+def _list(most: int) -> Any:
+    return Field(max_length=3 * most, json_schema_extra={"maxItems": most})
 
 
 class AnswerFinding(BaseModel):
     """One claim of a model."""
 
-    claim: Annotated[str, Field(min_length=1, max_length=2 * CLAIM_MAX)]
-    evidence: Numbers
+    claim: Annotated[str, _text(CLAIM_MAX, chars_min=1)]
+    evidence: Annotated[Numbers, Field(json_schema_extra=_CITED)]
 
 
 def _or_empty(told: object) -> object:
@@ -53,13 +68,11 @@ class InsightAnswer(BaseModel):
     Either there are findings, or `nothing_to_say` is why there are none.
     """
 
-    headline: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * HEADLINE_MAX)] = ""
-    summary: Annotated[str, BeforeValidator(_or_empty), Field(max_length=2 * SUMMARY_MAX)] = ""
-    findings: Annotated[list[AnswerFinding], Field(max_length=3 * FINDINGS_MAX)] = []
+    headline: Annotated[str, BeforeValidator(_or_empty), _text(HEADLINE_MAX)] = ""
+    summary: Annotated[str, BeforeValidator(_or_empty), _text(SUMMARY_MAX)] = ""
+    findings: Annotated[list[AnswerFinding], AsList, _list(FINDINGS_MAX)] = []
     confidence: Share = 0.0
-    nothing_to_say: Annotated[str, BeforeValidator(_or_empty), Field(max_length=4 * REASON_MAX)] = (
-        ""
-    )
+    nothing_to_say: Annotated[str, BeforeValidator(_or_empty), _text(2 * REASON_MAX)] = ""
 
     @property
     def says_nothing(self) -> bool:

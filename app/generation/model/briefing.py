@@ -74,6 +74,10 @@ class Briefing:
     """What aliases and placeholders stand for."""
     measured: dict[str, dict[str, Metric]] = field(repr=False)
     """For each insight."""
+    chars_max: int
+    """Characters of messages that it was allowed."""
+    message_chars: int
+    """Characters of messages that it holds."""
 
     def prompt(self, spec: InsightSpec, *, language: str | None) -> Prompt:
         """The prompt of one insight."""
@@ -121,6 +125,8 @@ def brief(
         shared_lines=len(lines),
         originals=disclosure.originals,
         measured=disclosure.metrics,
+        chars_max=chars_max,
+        message_chars=min(chars_max, sum(map(len, shown))),
     )
 
 

@@ -6,6 +6,7 @@ turned back into the words of the chat before it is stored.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,6 +53,10 @@ UNANSWERED_MAX, TIMED_OUT_MAX = 3, 2
 """Calls of an attempt that were not answered, after which it is given back. Of calls that took
 too long a third would not fit into the attempt."""
 UNANSWERED_WAIT_S = 10.0
+SHORTENINGS_MAX = 9
+"""From the longest briefing to the shortest, half by half, and one without a repair."""
+_PACE_SHARE = 0.3
+"""Of the newest answer in what is known of how long one takes."""
 
 log = structlog.get_logger()
 
@@ -80,6 +85,8 @@ class ModelGenerator:
         self._bill = Spent(model=llm.name[:MODEL_CHARS_MAX], price=known)
         self.answers = 0
         """How often the model answered, usable or not."""
+        self.call_s = 0.0
+        """How long a call takes, of late."""
         self._chars_max = chars_max
         self._briefings = WeakKeyDictionary[InsightContext, asyncio.Task[Briefing]]()
         if known is None:
@@ -106,17 +113,22 @@ class ModelGenerator:
         is_known = self._bill.price is not None
         return not is_known or tokens * (fresh - cached) // MILLION >= WARM_SAVES_MICROUSD
 
-    def shorten(self, briefing: Briefing, failure: ContextTooLong) -> None:
-        """Of now on no prompt of this model is longer than what may fit."""
-        shorter = max(CHARS_MIN, round(len(briefing.shared) * failure.fit))
-        if shorter < self._chars_max:
+    def shorten(self, briefing: Briefing, failure: ContextTooLong) -> bool:
+        """From now on prompts of this model hold no more messages than may fit; False if
+        `briefing` held the fewest already."""
+        if briefing.chars_max <= CHARS_MIN:
+            return False
+        shorter = max(CHARS_MIN, round(briefing.message_chars * failure.fit))
+        if shorter < self._chars_max:  # Of six calls at once, the first shortens for all.
             self._chars_max = shorter
             self._briefings.clear()
             log.warning("llm.context_too_long", chars_max=shorter, tokens_max=failure.tokens_max)
+        return True
 
-    def is_shortest(self, failure: LLMFailed) -> bool:
-        """Whether even the shortest briefing was too long."""
-        return isinstance(failure, ContextTooLong) and self._chars_max <= CHARS_MIN
+    def pace(self, call_s: float) -> None:
+        """A call was answered within `call_s`, or was not."""
+        weight = _PACE_SHARE if self.call_s else 1.0
+        self.call_s += weight * (call_s - self.call_s)
 
     def tokens(self, prompt: Prompt) -> int:
         """About how many tokens a call with `prompt` will be billed for, its answer included."""
@@ -153,6 +165,10 @@ class ModelGenerator:
             tokens_cached=spent.tokens_cached + usage.tokens_cached,
             cost_microusd=spent.cost_microusd + self._price.cost_microusd(usage),
         )
+
+
+class _Shortened(Exception):
+    """The prompt was too long; the next one is shorter."""
 
 
 @dataclass(slots=True)
@@ -193,17 +209,10 @@ class _Call:
     async def _write(
         self, spec: InsightSpec, context: InsightContext, *, language: str | None
     ) -> Draft:
-        mark = self.guard.mark
-        briefing = await self.generator.briefing(context, mark)
+        briefing = await self.generator.briefing(context, self.guard.mark)
         if self.generator.warms(briefing):
             await self.calls.take_turn(self.key)
-            # By now it may have to be shorter.
-            briefing = await self.generator.briefing(context, mark)
-        history = self.guard.history
-        prompt = replace(
-            briefing.prompt(spec, language=language), repair=history.repair, cache_key=mark[:16]
-        )
-        tokens = self.generator.tokens(prompt)
+        tokens = self.generator.tokens(self._prompt(briefing, spec, language))
         try:
             async with (
                 self.generator.breaker.passage() as passage,
@@ -211,16 +220,46 @@ class _Call:
             ):
                 await self.guard.confirm(permit)
                 passage.check()
-                history.repair = None
-                completion = await self._ask(prompt, briefing, passage, permit)
+                if not self.guard.leaves_time(self.generator.call_s):
+                    raise NoSlot(0.0)  # The next attempt begins with it; this one would cut it.
+                briefing, completion = await self._ask_fitting(
+                    spec, context, language, passage, permit
+                )
         except (CircuitOpen, NoSlot) as wait:
             raise self._waits(wait) from None
         content = content_of(completion.answer, briefing, spec)
         if content is None:
             self.problem = NO_EVIDENCE
             self._repair_next(Repair(completion.text, NO_EVIDENCE))
-            raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=history.spent)
+            spent = self.guard.history.spent
+            raise GenerationFailed("evidence_missing", retry_after_s=0.0, spent=spent)
         return self._draft(content, completion.model)
+
+    def _prompt(self, briefing: Briefing, spec: InsightSpec, language: str | None) -> Prompt:
+        prompt = briefing.prompt(spec, language=language)
+        cache_key = self.guard.mark[:16]
+        return replace(prompt, repair=self.guard.history.repair, cache_key=cache_key)
+
+    async def _ask_fitting(
+        self,
+        spec: InsightSpec,
+        context: InsightContext,
+        language: str | None,
+        passage: Passage,
+        permit: Permit,
+    ) -> tuple[Briefing, Completion[InsightAnswer]]:
+        """The call, again with less while it is too long, which no provider bills; and what the
+        model was shown. Raises GenerationFailed, and what the guard raises."""
+        for _ in range(SHORTENINGS_MAX):
+            # Made anew if another call has found out meanwhile how much fits.
+            briefing = await self.generator.briefing(context, self.guard.mark)
+            prompt = self._prompt(briefing, spec, language)
+            self.guard.history.repair = None
+            try:
+                return briefing, await self._ask(prompt, briefing, passage, permit)
+            except _Shortened:
+                continue
+        raise GenerationFailed("context_too_long", is_final=True, spent=self.guard.history.spent)
 
     def _draft(self, content: InsightContent | NothingToSay, model: str) -> Draft:
         spent = self.guard.history.spent
@@ -238,25 +277,36 @@ class _Call:
     async def _ask(
         self, prompt: Prompt, briefing: Briefing, passage: Passage, permit: Permit
     ) -> Completion[InsightAnswer]:
-        """The call itself, and what is learnt from it. Raises GenerationFailed."""
+        """The call itself, and what is learnt from it. Raises GenerationFailed, or _Shortened."""
+        started = time.monotonic()
         try:
             completion = await self.generator.ask(prompt, self.guard.note, self.calls.warm)
         except LLMFailed as failure:
             self._learn(failure, passage, permit)
             self._spend(failure.usage, permit)
+            if isinstance(failure, InvalidAnswer) or failure.code == "provider_timeout":
+                self.generator.pace(time.monotonic() - started)
             if isinstance(failure, InvalidAnswer):
                 self.problem = failure.repair.problem if failure.repair else failure.code
                 self._repair_next(failure.repair)
-            if isinstance(failure, ContextTooLong):
-                self.generator.shorten(briefing, failure)
+            if isinstance(failure, ContextTooLong) and self._is_shortened(
+                prompt, briefing, failure
+            ):
+                raise _Shortened from None
             if failure.rejection is not None:
                 await self.generator.rejected.report(failure.rejection)
             raise self._failed(failure) from None
         passage.succeeded()
         await self.generator.rejected.accept()
         self.generator.answers += 1
+        self.generator.pace(time.monotonic() - started)
         self._spend(completion.usage, permit)
         return completion
+
+    def _is_shortened(self, prompt: Prompt, briefing: Briefing, failure: ContextTooLong) -> bool:
+        """Whether the next prompt is shorter: without the answer to be repaired, or with less of
+        the chat."""
+        return prompt.repair is not None or self.generator.shorten(briefing, failure)
 
     def _learn(self, failure: LLMFailed, passage: Passage, permit: Permit) -> None:
         if failure.is_outage:
@@ -299,7 +349,7 @@ class _Call:
         return GenerationFailed(
             failure.code,
             retry_after_s=failure.retry_after_s,
-            is_final=failure.is_final or self.generator.is_shortest(failure),
+            is_final=failure.is_final or isinstance(failure, ContextTooLong),
             spent=self.guard.history.spent,
         )
 

@@ -1,18 +1,17 @@
 """signalbackup-tools' text of a chat in a backup of Signal for Android."""
 
 import re
-from datetime import date
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
-from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
+from app.chats.formats.lines import Entry, Grammar, Words, english_day, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import IsoTimes, WallTimes, day_of
+from app.chats.formats.times import IsoTimes, WallTimes
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
 _HEADER = re.compile(
-    r"\n\[(?P<day>[A-Z][a-z]{2} \d{2}, \d{4})(?P<clock> \d{2}:\d{2}:\d{2})\] "
+    r"\n\[(?P<day>[A-Z]\w{2,4}\.? \d{1,2}, \d{4})(?P<clock> \d{2}:\d{2}:\d{2})\] "
     r"(?:<(?P<who>[^\n]{1,255}?)> |\*\*\* (?:<(?P<sender>[^\n]{1,255}?)> (?=sent file))?)"
 )
 _FILE = re.compile(r'sent file(?: ".*"| of type \S+)?(?: \(.*\))?')
@@ -33,7 +32,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signalbackup-tools-txt", "signal")
     chat.lacks("time_zone")
-    times = WallTimes(_day, IsoTimes(options.tz).clock)
+    times = WallTimes(english_day, IsoTimes(options.tz).clock)
 
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who, sender = met.groups()
@@ -42,12 +41,6 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     return chat.transcript()
-
-
-def _day(written: str) -> date | None:
-    """`Feb 13, 2024`."""
-    month, day, year = written.split(" ")
-    return day_of(int(year), MONTHS.get(month.lower(), 0), int(day.rstrip(",")))
 
 
 def _words(text: str) -> Words | str:

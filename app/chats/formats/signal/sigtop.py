@@ -2,23 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, json_head, plain_json
-from app.chats.formats.lines import (
-    MONTHS,
-    Entry,
-    Grammar,
-    Words,
-    read_lines,
-    text_of,
-)
+from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
+from app.chats.formats.tables import known_events
 from app.chats.formats.text import head_text
-from app.chats.formats.times import IsoTimes, Remembered, day_of, from_seconds
+from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of, from_milliseconds
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -51,10 +45,12 @@ _LAST_QUOTED = re.compile(r"\n(?!>)")
 _VERSION = re.compile(r"(?m)^\| Version: \d+\n")
 _HISTORY_MARK = re.compile(r"(?m)^\| ?")
 _CLOCK_CHARS = len(" 10:15:07 +0100")
-_DAY_S, _EPOCH = 86_400, date(1970, 1, 1).toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
+_SETTING_TYPES = known_events("signal")
+_TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
 _RECIPIENT = re.compile(r"(?P<name>.+?) \([^()]*\)")
 
 
@@ -74,10 +70,10 @@ def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
 
 def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
     milliseconds = told.get("sent_at") or told["timestamp"]
-    at = from_seconds(milliseconds // 1000, options.tz)
+    at = from_milliseconds(milliseconds, options.tz)
     kind, text = told.get("type"), told.get("body") or ""
     if kind not in _TYPES and kind != _CALL_TYPE:
-        settled = NoticeKind.UNKNOWN if kind is None else NoticeKind.SETTING
+        settled = NoticeKind.SETTING if kind in _SETTING_TYPES else NoticeKind.UNKNOWN
         chat.note(at, settled, f"{kind}: {text}" if text else str(kind))
         return
     chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
@@ -133,7 +129,9 @@ def _words(text: str) -> Words | str:
 
 
 def _notice(text: str) -> tuple[NoticeKind, tuple[str, ...]]:
-    return NoticeKind.SETTING, ()
+    met = _TYPE.search(text)
+    is_known = met is not None and (met["full"] or met["short"]) in _SETTING_TYPES
+    return (NoticeKind.SETTING if is_known else NoticeKind.UNKNOWN), ()
 
 
 def _recognises_full(head: bytes) -> bool:
@@ -149,7 +147,7 @@ def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
     chat.title = _name(text[1:].partition("\n")[0].partition(": ")[2])
 
     names = Remembered(_name)
-    time_of = partial(_time_of, options.tz, Remembered(_day_s), Remembered(_clock_s))
+    time_of = partial(_time_of, Instants(options.tz), Remembered(_day_s), Remembered(_clock_s))
 
     def read(met: re.Match[str]) -> Entry | None:
         who, plain, kind, sent, received = met.groups()
@@ -166,20 +164,24 @@ def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
 
 
 def _time_of(
-    tz: tzinfo, days: Mapping[str, int | None], clocks: Mapping[str, int | None], written: str
+    instants: Instants,
+    days: Mapping[str, int | None],
+    clocks: Mapping[str, int | None],
+    written: str,
 ) -> datetime | None:
     """The time in `Tue, 13 Feb 2024 10:15:07 +0100`; None if it is none."""
     day_s, clock_s = days[written[:-_CLOCK_CHARS]], clocks[written[-_CLOCK_CHARS:]]
     if day_s is None or clock_s is None:
         return None
-    return from_seconds(day_s + clock_s, tz)
+    seconds = day_s + clock_s
+    return instants.days[seconds // DAY_S] + instants.steps[seconds % DAY_S]
 
 
 def _day_s(written: str) -> int | None:
     met = _WRITTEN_DAY.fullmatch(written)
     month = met and MONTHS.get(met["month"].lower())
     day = met and month and day_of(int(met["year"]), month, int(met["day"]))
-    return (day.toordinal() - _EPOCH) * _DAY_S if day else None
+    return (day.toordinal() - _EPOCH) * DAY_S if day else None
 
 
 def _clock_s(written: str) -> int | None:
@@ -190,7 +192,7 @@ def _clock_s(written: str) -> int | None:
         at = datetime.fromisoformat(f"1970-01-02 {written.strip().replace(' ', '')}")
     except ValueError:
         return None
-    return int(at.timestamp()) - _DAY_S
+    return int(at.timestamp()) - DAY_S
 
 
 def _full_words(text: str) -> Words | str:

@@ -59,7 +59,12 @@ _ATTACHED_BRACKETS = re.compile(
     rf"(?:^|(?<=\n)|(?<=[{MARKS}]))[ \u00a0]?{_OPEN}[ \u00a0]?[^<>‹›:：\n]{{2,40}}[ \u00a0]?[:：]"
     rf"[ \u00a0]?(?:[^<>\n]{{1,300}}\.\w{{2,5}}[ \u00a0]?)?{_CLOSE}"
 )
-_FILE = r"(?P<mark>[\u200e\u200f]?)(?P<file>[^\n]{1,300}\.\w{2,5})"
+# A name of a file that holds brackets, or ends without a dot: known by its label alone.
+_ATTACHED_LABEL = re.compile(
+    rf"(?:^|\n)[{MARKS}]{{0,3}}{_OPEN}[ \u00a0]?(?P<word>[^<>‹›:：\n]{{2,40}}?)[ \u00a0]?[:：]"
+    rf"[^\n]{{1,300}}{_CLOSE}[{MARKS}]{{0,3}}$"
+)
+_FILE = rf"(?P<mark>[\u200e\u200f]?)(?P<file>[^\n]{{1,300}}\.\w{{2,5}})[{MARKS}]{{0,3}}"
 _ATTACHED_AFTER = re.compile(
     rf"{_FILE}[ \u00a0]{{1,3}}(?:[(（][ \u00a0]?(?P<word>[^()（）\n]{{2,40}}?)[ \u00a0]?[)）]"
     rf"|{_OPEN}[ \u00a0]?(?P<angled>[^<>‹›\n]{{2,40}}?)[ \u00a0]?{_CLOSE})[{MARKS} ]{{0,3}}$"
@@ -170,6 +175,12 @@ def _read_medium(body: str, bare: str, shared: Set[str]) -> Body | None:
             return _medium(rest)
     if found := _ATTACHED_BRACKETS.search(bare):
         return _medium(f"{bare[: found.start()].strip(MARKS)}{bare[found.end() :]}")
+    if (
+        bare[-1] in ">›"
+        and (found := _ATTACHED_LABEL.search(bare))
+        and key(found["word"]) in _ATTACHED
+    ):
+        return _medium(bare[: found.start()])
     first, _, caption = body.partition("\n")
     if (found := _ATTACHED_AFTER.match(first)) and _is_attached(found):
         return _medium(caption)

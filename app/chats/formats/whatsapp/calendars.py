@@ -1,18 +1,19 @@
 """Years and months of other calendars than the Gregorian, and the names of months."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, timedelta
 from functools import cache
 
+from app.chats.formats.tables import rows
 from app.chats.formats.times import YEAR_MAX, YEAR_MIN, day_of
-from app.chats.formats.whatsapp.tables import rows
 
 # 52 in two digits is 2552 of the Buddhist calendar, the year 2009; no export is from 2052 yet.
 _BUDDHIST_SHORT_MIN = 52
 _BUDDHIST_OFFSET = 543
 _BUDDHIST_YEARS = range(YEAR_MIN + _BUDDHIST_OFFSET, YEAR_MAX + _BUDDHIST_OFFSET + 1)
-_ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988}
+_ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "民國": 1911, "民国": 1911}
 
 # In a year of four digits these two cannot be mistaken: 1419 is 2040 and 1999.
 _JALALI_YEARS = range(1378, 1420)
@@ -76,18 +77,22 @@ def _day_in(new_year: date, lengths: tuple[int, ...], month: int, day: int) -> d
     return new_year + timedelta(sum(lengths[: month - 1]) + day - 1)
 
 
+# Full stops, the dot of the Turkish i, the nukta of Hindi, which few type.
+_DOTS = dict.fromkeys(map(ord, ".॰\u0307\u093c"))
+
+
 @cache
 def _months() -> dict[str, dict[str, int]]:
     """Language -> name -> number."""
     names: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for language, number, name in rows("months.tsv"):
-        names[language][name] = int(number)
+    for language, number, name in rows("whatsapp/months.tsv"):
+        names[language][spoken_month(name)] = int(number)
     return dict(names)
 
 
 def spoken_month(word: str) -> str:
-    """The name of a month as it stands in the table."""
-    return word.strip(".").casefold().replace("\u0307", "")
+    """The name of a month as it is compared: without dots, and without the Hebrew "in"."""
+    return unicodedata.normalize("NFD", word.casefold()).translate(_DOTS).removeprefix("ב")
 
 
 def is_month(word: str) -> bool:

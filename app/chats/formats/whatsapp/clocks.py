@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from datetime import time, tzinfo
 
-from app.chats.formats.whatsapp.tables import rows
+from app.chats.formats.tables import rows
 
 SPACES = " \u00a0\u202f\u2009\u2007"
 _SPACE = f"[{SPACES}]"
@@ -36,7 +36,7 @@ def _load() -> tuple[dict[str, frozenset[int]], dict[str, list[str]], dict[str, 
     hours: defaultdict[str, frozenset[int]] = defaultdict(frozenset)
     of_language: defaultdict[str, list[str]] = defaultdict(list)
     languages: defaultdict[str, list[str]] = defaultdict(list)
-    for language, word, ranges in rows("day_periods.tsv"):
+    for language, word, ranges in rows("whatsapp/day_periods.tsv"):
         spoken = _spoken(word)
         hours[spoken] |= _hours(ranges)
         of_language[language.partition("-")[0]].append(word)

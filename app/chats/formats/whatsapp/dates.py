@@ -76,7 +76,10 @@ class _Candidate:
 
 
 # A number with the letter of a Japanese era before it, or the name of a month.
-_PART = re.compile(r"(?P<era>令和|平成|[RH](?=\d))?(?P<number>\d+)|(?P<word>[^\W\d_][^\d\s,/\-]+)")
+_PART = re.compile(
+    r"(?:(?P<era>令和|平成|民國|民国|[RH](?=\d))\s?)?(?P<number>\d+)|(?P<word>[^\W\d_][^\d\s,/\-]+)"
+)
+_YEAR_WORDS = re.compile("[年년]")
 
 
 def read_dates(
@@ -97,9 +100,7 @@ def read_dates(
     months = month_numbers(
         {word for each in parted.values() for word in each.parts if _is_name(word)}
     )
-    if parted and all(
-        len(each.parts[0]) == 4 and each.parts[0].isdigit() for each in parted.values()
-    ):
+    if parted and all(_is_year_first(day, each) for day, each in parted.items()):
         days = {day: each.day(DateOrder.YMD, months) for day, each in parted.items()}
         return DateReading(DateOrder.YMD, "certain", days)
     weighed = [_weigh(order, parted, months, runs, today) for order in DateOrder]
@@ -114,6 +115,12 @@ def read_dates(
     if decided is None:
         raise _ambiguous(candidates, written, line_of)
     return decided
+
+
+def _is_year_first(written: str, parted: _Written) -> bool:
+    year = parted.parts[0]
+    is_told = len(year) == 4 or parted.eras[0] or _YEAR_WORDS.search(written)
+    return year.isdigit() and bool(is_told)
 
 
 def _is_name(part: str) -> bool:

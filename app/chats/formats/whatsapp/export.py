@@ -27,7 +27,12 @@ from app.chats.formats.whatsapp.bodies import (
 from app.chats.formats.whatsapp.entries import Entries, read_entries
 from app.chats.formats.whatsapp.headers import Layout, foreign_headers, sniff
 from app.chats.formats.whatsapp.names import Names
-from app.chats.formats.whatsapp.notices import group_name, kind_of, people_of
+from app.chats.formats.whatsapp.notices import (
+    group_name,
+    is_whole_event,
+    kind_of,
+    people_of,
+)
 from app.chats.formats.whatsapp.titles import shared_bodies, suspects, titles
 from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import (
@@ -266,6 +271,7 @@ class _Reader:
             and "\n" not in body
             and not body.endswith("?")
             and kind_of(body) is not NoticeKind.UNKNOWN
+            and is_whole_event(body[len(author) + 1 :])
         )
 
     def _note(self, index: int, at: datetime, text: str) -> None:

@@ -16,11 +16,21 @@ from app.chats.formats.whatsapp.clocks import SPACES, is_period, periods_beside
 # pass an export on sprinkle them over headers.
 MARKS = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u200b\u2060"
 
+# Before a header and inside it any other character without a width may stand, too; in bodies
+# they belong to emoji and to letters.
+_UNSEEN = (
+    MARKS + "\u00ad\u034f\u115f\u1160\u180b-\u180f\u200c\u200d\u2061-\u2064\u206a-\u206f\u3164"
+    "\ufe00-\ufe0f\uffa0\ufff9-\ufffb\ufffd\x01-\x08\x0e-\x1b\x7f"
+)
+_BLANKS = f"{SPACES}\t\u2002\u2003\u2800\u3000"
+
 _SAMPLE_CHARS_MAX = 1_000_000
 _SAMPLE_HEADERS_MAX = 1_000
 
 # Every repetition is bounded, so that no file makes an expression backtrack for long.
-_MARK = f"[{MARKS}]{{0,3}}"
+_MARK = f"[{_UNSEEN}]{{0,3}}"
+_LEAD = f"[{_UNSEEN}]{{0,9}}"
+_INDENT = f"[{_UNSEEN}{_BLANKS}]{{0,16}}"
 _SPACE = f"[{SPACES}]"
 
 # Words some locales put between the date and the time.
@@ -29,7 +39,7 @@ _JOIN_WORDS = (
     "lúc", "a las", "o godz", "საათზე",
 )  # fmt: skip
 
-_YEAR = r"(?:令和|平成|[RH])?\d{1,4}"
+_YEAR = rf"(?:(?:令和|平成|民國|民国|[RH]){_SPACE}?)?\d{{1,4}}"
 # 2567 BE, 1445 هـ, 1402 of the Persian calendar, and the "year" of Bulgarian and Russian.
 _AFTER_DATE = (
     rf"(?:\.(?=[,{SPACES}\]])|日|일|{_SPACE}?(?:г\.?|р\.?|г\.в\.)(?=[,{SPACES}\]])"
@@ -50,27 +60,28 @@ _NAMED_DATE = (
 _DATE = rf"(?:{_NUMERIC_DATE}|{_NAMED_DATE})"
 _CLOCK = (
     rf"\d{{1,2}}(?:[:.]|{_SPACE}?h{_SPACE}?)\d{{2}}(?:(?:[:.]|{_SPACE}?min{_SPACE}?)\d{{2}})?"
-    rf"(?:{_SPACE}?(?:s|ч\.|Uhr)(?=[{SPACES}\],]))?"
+    rf"(?:{_SPACE}?(?:s|h|ч\.|Uhr|น\.?)(?=[{SPACES}\],]|$))?"
 )
 # A word for a part of the day; which one it is, `clocks` tells.
 _PERIOD = r"['’]?[^\W\d_][^\d\n,<>\[\]]{0,22}?"
 _TIME = rf"(?:{_PERIOD}{_SPACE}?)?{_CLOCK}(?:{_SPACE}?{_PERIOD})?"
 _JOIN = (
     rf"{_MARK}[,،、]?{_MARK}(?:{_SPACE}{{1,2}}(?:{'|'.join(_JOIN_WORDS)})"
-    rf"(?=,?{_SPACE}{{1,2}}{_MARK}\d))?,?{_SPACE}{{1,2}}{_MARK}"
+    rf"(?=,?{_SPACE}{{1,2}}{_MARK}\d))?(?:,?{_SPACE}{{1,2}}|(?<=[,،、])){_MARK}"
 )
 _TIME_FIRST = rf"{_CLOCK}(?:{_SPACE}?{_PERIOD})?"
 _TIME_FIRST_JOIN = rf"{_MARK}[,،]?{_SPACE}{{1,2}}"
-_CLOSE = rf"(?P<close>{_MARK}\]|{_MARK}{_SPACE}[-–—](?={_SPACE})|:(?= ))"
+_CLOSE = rf"(?P<close>{_MARK}\]|{_MARK}{_SPACE}[-–—‐‑−]{_MARK}(?={_SPACE})|:(?= ))"
 _ANY_HEADER = re.compile(
-    rf"\n{_MARK}(?P<open>\[?){_MARK}"
+    rf"\n(?P<indent>{_INDENT})(?P<open>\[?){_MARK}"
     rf"(?:(?P<date>{_DATE})(?P<join>{_JOIN})(?P<time>{_TIME})"
     rf"|(?P<time2>{_TIME_FIRST})(?P<join2>{_TIME_FIRST_JOIN})(?P<date2>{_DATE}))"
     rf"{_CLOSE}",
 )
-# A header but for words between its time and its end, which no table knows.
+# A header but for words between its time and its end, which no table knows, or for what stands
+# before it.
 _LIKE_HEADER = re.compile(
-    rf"\n{_MARK}\[?{_MARK}{_NUMERIC_DATE}{_JOIN}(?:[^\n\d\[\]]{{1,24}})?{_CLOCK}"
+    rf"[\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]{_INDENT}\[?{_MARK}{_NUMERIC_DATE}{_JOIN}(?:[^\n\d\[\]]{{1,24}})?{_CLOCK}"
     rf"[^\n\[\]]{{0,24}}?(?:\]|{_SPACE}[-–—]{_SPACE})"
 )
 
@@ -169,7 +180,8 @@ def _shape(header: re.Match[str]) -> str | None:
     opening = r"\[" + _MARK if header["open"] else ""
     # "Bob:" with nothing behind it may have lost its space too, so the last one is optional.
     closing = _literal(header["close"]) + f"{_SPACE}?"
-    return rf"\n{_MARK}{opening}{body}{closing}"
+    lead = _INDENT if re.search(f"[{_BLANKS}]", header["indent"]) else _LEAD
+    return rf"\n{lead}{opening}{body}{closing}"
 
 
 _DATE_PIECES = re.compile(rf"(\d+|{_WORD})")
@@ -193,7 +205,7 @@ def _date_shape(written: str) -> str | None:
 
 def _digits(sample: str) -> str:
     digit = "[0-9]" if sample.isascii() else r"\d"
-    return f"{digit}{{4}}" if len(sample) == 4 else f"{digit}{{1,2}}"
+    return {4: f"{digit}{{4}}", 3: f"{digit}{{2,3}}"}.get(len(sample), f"{digit}{{1,2}}")
 
 
 def _time_shape(written: str) -> str | None:

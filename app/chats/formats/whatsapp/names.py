@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from app.chats.formats.whatsapp.bodies import is_marked
 from app.chats.formats.whatsapp.headers import MARKS, SPACES, Layout
 from app.chats.formats.whatsapp.notices import is_notice, is_security_notice
 from app.chats.transcript import AUTHOR_CHARS_MAX, PARTICIPANTS_MAX, TooManyParticipants
@@ -13,9 +12,20 @@ from app.chats.transcript import AUTHOR_CHARS_MAX, PARTICIPANTS_MAX, TooManyPart
 NAMES_MAX = 2 * PARTICIPANTS_MAX
 _NAME_TABLE = {ord(mark): None for mark in MARKS} | {ord(space): " " for space in SPACES}
 _SECOND_COLON = re.compile(r"(?P<more>[^\n:]{1,50}): (?=\S|$)")
+# The mark of the export begins a body, wherever colons stand before it.
+_MARKED = re.compile(r"(?P<more>[^\n:]{1,50}(?:: [^\n:]{1,50}){0,3}): (?=[\u200e\u200f])")
+_PARTS_MAX = 4
+# A part more of a name that has several, so many lines prove.
+_SURE = 3
 _QUOTES = '"“„«'
 # A name of so many words, under which one line stands, is rather a notice in unknown words.
 _NAME_WORDS_MAX = 7
+# A notice tells who did what to whom: fewer words than these are a name.
+_NOTICE_WORDS_MIN = 3
+# Whose line begins so, WhatsApp tells of the one who made the export.
+_YOU = re.compile(
+    r"(?i:you|du hast|sie haben|has|vous avez|tu as|hai|você|je hebt|u hebt|вы|ви|anda|du har) "
+)
 _WRITES_OFTEN = 3
 _LOOKED_THROUGH_MAX = 64
 
@@ -52,6 +62,8 @@ class Names:
         head = longer[len(raw) + len(end) :] + end
         if body.startswith(head):
             return clean(longer), body[len(head) :] + newline + more
+        if not self.layout.is_ios and _is_about(head.removesuffix(end), body):
+            return None
         return clean(raw), body + newline + more
 
     def _parted(self, first: str) -> tuple[str, str, str]:
@@ -73,7 +85,9 @@ class Names:
             return False
         if is_security_notice(first):
             return True
-        is_suspect = is_notice(raw) or (is_notice(first) and any(q in raw for q in _QUOTES))
+        is_suspect = (is_notice(raw) and not _is_short(raw)) or (
+            is_notice(first) and (any(q in raw for q in _QUOTES) or _YOU.match(raw) is not None)
+        )
         if not is_suspect and len(raw.split()) <= _NAME_WORDS_MAX:
             return False
         return self._count(raw + self.layout.author_end) < _WRITES_OFTEN
@@ -87,24 +101,50 @@ class Names:
     def _longer_name(self, raw: str, body: str) -> str | None:
         """`ACME: Support`, where all that stands under `ACME` begins with `Support: `, or a mark
         of the export or a notice proves it."""
-        found = _SECOND_COLON.match(body)
-        if found is None or self._looked_through >= _LOOKED_THROUGH_MAX:
-            return None
         end = self.layout.author_end
-        longer = f"{raw}{end}{found['more']}"
-        if is_marked(body[found.end() :]):
+        if found := _MARKED.match(body):
+            return f"{raw}{end}{found['more']}"
+        is_hinted = _SECOND_COLON.match(body) or (not self.layout.is_ios and is_notice(body))
+        if not is_hinted or self._looked_through >= _LOOKED_THROUGH_MAX:
+            return None
+        self._looked_through += 1
+        under = [rest for rest in self.rests if rest.startswith(raw + end)]
+        longer = raw
+        for part in range(1, _PARTS_MAX):
+            following = self._next_name(longer, under, least=min(part + 1, _SURE))
+            if following is None:
+                break
+            longer = following
+        return longer if longer != raw else None
+
+    def _next_name(self, name: str, under: Sequence[str], *, least: int) -> str | None:
+        """`name` and one part more, if `least` lines of all that stand under it bear that out."""
+        head = name + self.layout.author_end
+        bodies = [rest[len(head) :] for rest in under if rest.startswith(head)]
+        parts = {found["more"] for found in map(_SECOND_COLON.match, bodies) if found}
+        if len(parts) != 1:
+            return None
+        part = parts.pop()
+        spoken = sum(body.startswith(part + self.layout.author_end) for body in bodies)
+        others = [body for body in bodies if not body.startswith(part + self.layout.author_end)]
+        if (self.layout.is_ios and others) or not all(_is_about(part, body) for body in others):
+            return None
+        longer = head + part
+        if others or spoken >= least:
             return longer
         self._looked_through += 1
-        under = 0
-        for rest in self.rests:
-            if rest.startswith(raw + end):
-                if not rest.startswith(longer + end):
-                    return None
-                under += 1
-        if under > 1:
-            return longer
         is_told = any(longer in rest and not rest.startswith(longer) for rest in self.rests)
         return longer if is_told else None
+
+
+def _is_about(part: str, body: str) -> bool:
+    """`Support left`: a notice about the name that ends with `part`."""
+    return body.startswith(f"{part} ") and is_notice(body)
+
+
+def _is_short(raw: str) -> bool:
+    """Too short for a notice, in a script that has words."""
+    return len(raw.split()) < _NOTICE_WORDS_MIN and raw.upper() != raw.lower()
 
 
 def clean(raw: str) -> str:

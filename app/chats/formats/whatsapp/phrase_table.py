@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 
+from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.headers import MARKS
-from app.chats.formats.whatsapp.tables import rows
 
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009\u2007", " "))
 _CHARS_MAX = 1_000
@@ -30,13 +30,15 @@ def key(phrase: str) -> str:
 @cache
 def table() -> tuple[tuple[str, str, str], ...]:
     """(language, kind, phrase) of every row."""
-    return tuple((language, kind, phrase) for language, kind, phrase in rows("phrases.tsv"))
+    return tuple(
+        (language, kind, phrase) for language, kind, phrase in rows("whatsapp/phrases.tsv")
+    )
 
 
 @cache
 def languages() -> dict[str, str]:
     """The languages of the table: their English names by tag."""
-    return dict(rows("languages.tsv"))
+    return dict(rows("whatsapp/languages.tsv"))
 
 
 def phrases(*kinds: str) -> tuple[str, ...]:

@@ -49,23 +49,34 @@ def titles(rests: Sequence[str], suspected: Sequence[str], layout: Layout) -> fr
     """
     candidates: set[str] = set()
     for rest in [*rests[:_UNMARKED_MAX], *filter(has_own_mark, suspected)]:
-        author, end, body = rest.partition(layout.author_end)
+        author, end, body = _parted(rest, layout.author_end)
         if end and is_encryption_notice(body):
             candidates.add(clean(author))
         elif end and is_marked(body) and (named := group_name(body)):
             candidates.add(clean(named))
     if not candidates:
         return frozenset()
-    spelled = {rest.partition(layout.author_end)[0] for rest in rests}
+    spelled = {_parted(rest, layout.author_end)[0] for rest in rests}
     names = {raw: clean(raw) for raw in spelled}
     return frozenset(name for name in candidates if _is_title(name, names, rests, layout))
+
+
+def _parted(rest: str, end: str) -> tuple[str, str, str]:
+    """Author and body; a mark begins the body, so that the name before it may hold a colon."""
+    author, found, body = rest.partition(end)
+    if found and not is_marked(body) and has_own_mark(body):
+        for mark in (LEFT_TO_RIGHT, RIGHT_TO_LEFT):
+            more, colon, rest_of_body = body.partition(end + mark)
+            if colon and "\n" not in more:
+                return f"{author}{end}{more}", end, mark + rest_of_body
+    return author, found, body
 
 
 def _is_title(name: str, names: Mapping[str, str], rests: Sequence[str], layout: Layout) -> bool:
     bodies: list[str] = []
     others: set[str] = set()
     for rest in rests:
-        author, end, body = rest.partition(layout.author_end)
+        author, end, body = _parted(rest, layout.author_end)
         if not end:
             continue
         if names[author] == name:

@@ -3,7 +3,7 @@
 A promise names its day; a plan its day and another person's assent; anger speaks to "you", comes
 from both or is followed by an apology; a decision is assented to, good wishes are thanked for,
 trouble is reported solved. Talk that is laughed at, quoted, denied, supposed or of long ago is
-none.
+none. A silence ends with an apology that speaks of it.
 """
 
 import re
@@ -26,6 +26,9 @@ FOLLOWED_AFTER_S = 7 * SECONDS_A_DAY
 NOUN_LETTERS_MIN, NOUN_SHARE_MAX, NOUN_SPREAD_MIN = 4, 0.02, 12
 
 _QUOTED = re.compile(r"[\"“”„«»]|(?:^|\s)['‘][\w¿¡]")
+_SPOKEN = re.compile(r"\s*[^\W\d][\w .’'-]{0,24}:\s")
+"""As a script begins: `Tom: I'll bring it`."""
+_SURPRISE = re.compile(r"\?\s?[?!]|!\s?\?")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 ANYWHERE = 10_000
 Answer = Callable[[int], int | None]
@@ -76,7 +79,7 @@ class Events:
     worries: list[Pair]
     tasks: list[Pair]
     returns: list[int]
-    """Messages that end a silence of two days with an apology."""
+    """Messages that end a silence of two days with an apology for it."""
 
 
 def find_events(chat: AnnotatedTranscript) -> Events:
@@ -131,7 +134,8 @@ class _Finder:
         """Those of them that name a day."""
         days, weekdays = self.cue("days"), self.cue("weekdays")
         for at in self.plain(cue, may_ask=may_ask, denied=ANYWHERE):
-            if at in days or at in weekdays:
+            is_dated = at in days or at in weekdays
+            if is_dated and not _SPOKEN.match(self.chat.messages[at].text):
                 yield at
 
     def _is_meant(self, at: int, span: tuple[int, int], *, may_ask: bool, denied: int) -> bool:
@@ -246,7 +250,8 @@ class _Finder:
         """Passages of anger from two sides, or from one and answered by an apology."""
         chat = self.chat
         passage: list[int] = []
-        strong = set(self.plain("anger", may_ask=True))
+        angry = self.plain("anger", may_ask=True)
+        strong = {at for at in angry if not _SURPRISE.search(chat.messages[at].text)}
         for at in [*sorted(strong.union(self.plain("reproach"))), len(chat.who)]:
             if passage and (
                 at == len(chat.who)
@@ -283,7 +288,7 @@ class _Finder:
 
     def returns(self) -> Iterator[int]:
         chat = self.chat
-        for at in self._apologies:
+        for at in filter(self.cue("absence").__contains__, self._apologies):
             start = chat.starts[chat.conversation[at]]
             is_first = all(chat.who[place] == chat.who[at] for place in range(start, at))
             if is_first and start and chat.at[start] - chat.at[start - 1] >= SILENCE_S:

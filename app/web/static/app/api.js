@@ -36,11 +36,19 @@ export class Away extends Error {}
 /** The event of the window when the API has answered. */
 export const REACHED = "reached";
 
-export async function call(method, path, { json, form, headers = {}, signal } = {}) {
+const ANSWER_MS_MAX = 60_000; // Of a network that has gone away, no word may ever come.
+
+/** The reply; `answerMs` is how long it may take to begin. A file may take as long as it takes. */
+export async function call(method, path, { json, form, headers = {}, signal, answerMs = ANSWER_MS_MAX } = {}) {
   const used = token.value;
+  const own = new AbortController();
+  const stop = () => own.abort();
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const patience = form ? null : setTimeout(stop, answerMs);
   const reply = await fetch(path, {
     method,
-    signal,
+    signal: own.signal,
     headers: {
       ...(used ? { authorization: `Bearer ${used}` } : {}),
       ...(json ? { "content-type": "application/json" } : {}),
@@ -48,8 +56,8 @@ export async function call(method, path, { json, form, headers = {}, signal } = 
     },
     body: json ? JSON.stringify(json) : form,
   }).catch((error) => {
-    throw error.name === "AbortError" ? error : new Away(error.message);
-  });
+    throw signal?.aborted ? error : new Away(error.message);
+  }).finally(() => clearTimeout(patience));
   if (reply.ok) {
     dispatchEvent(new Event(REACHED));
     return reply;

@@ -42,7 +42,7 @@ export function followLinks() {
   });
 }
 
-const isOwn = (pathname) => !/^\/(docs|openapi\.json|api|static)(\/|$)/.test(pathname);
+const isOwn = (pathname) => !/^\/(docs|openapi\.json|api|static|sign-in\/oidc)(\/|$)/.test(pathname);
 
 /** Where a reader, and a screen reader, goes on after a link. */
 function arrive() {

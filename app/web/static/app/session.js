@@ -3,6 +3,12 @@
 import { call, ended, keepToken, readIfKnown, token } from "./api.js";
 import { computed, signal } from "./html.js";
 
+/** What the identity provider is called that people sign in by; empty where there is none. */
+export const provider = document.querySelector("meta[name=sixfold-provider]")?.content ?? "";
+
+/** The way to the provider, and back to a place of this page. */
+export const providerWay = (next) => `/sign-in/oidc?${new URLSearchParams({ next })}`;
+
 /** What the server says of the caller, if it has such an answer. */
 const told = signal(null);
 

@@ -3,6 +3,7 @@
 import { call, read, readAll, readIfKnown, Refused, token, unlock } from "./api.js";
 import { batch, computed, effect, signal } from "./html.js";
 import { askWho } from "./session.js";
+import { go, path } from "./router.js";
 import { follow, hasEnded } from "./stream.js";
 import { t } from "./words.js";
 
@@ -72,15 +73,24 @@ export function keepJobs(snapshots) {
   for (const job of snapshots) {
     const known = before.get(job.job_id);
     if (!known || job.version >= known.version) after.set(job.job_id, job);
-    if (known && !hasEnded(known) && job.state === "succeeded") reveal(job.job_id);
+    if (known && !hasEnded(known) && job.state === "succeeded") reveal(job);
     if (hasEnded(after.get(job.job_id))) continue;
     watch(job.job_id);
   }
   jobs.value = after;
 }
 
-function reveal(jobId) {
+/** What has just been charged is owned, before the server is asked what can be bought now. */
+function reveal({ job_id: jobId, chat_id: chatId, category }) {
   revealed.value = new Set(revealed.value).add(jobId);
+  const told = worth.value.get(chatId)?.map((one) => (one.category === category ? { ...one, owned: true } : one));
+  if (told) worth.value = new Map(worth.value).set(chatId, told);
+}
+
+/** Cards turn over once: not again when the reader comes back. */
+export function turned(jobId) {
+  const left = new Set(revealed.value);
+  if (left.delete(jobId)) revealed.value = left;
 }
 
 function watch(jobId) {
@@ -98,10 +108,21 @@ async function settled(jobId) {
   await Promise.allSettled([readBalance(), jobs.value.get(jobId) && readWorth(jobs.value.get(jobId).chat_id)]);
 }
 
+/** Says that a job has ended to a reader who looks elsewhere and wants to know. */
 function tell(job) {
-  if (job?.state !== "succeeded" || document.visibilityState === "visible") return;
+  if (!job || job.state === "cancelled" || document.visibilityState === "visible") return;
   if (globalThis.Notification?.permission !== "granted") return;
-  new Notification(t("watch.notification.title"), { body: t("watch.notification.body"), tag: job.job_id });
+  const kind = job.state === "succeeded" ? "" : ".failed";
+  try {
+    const shown = new Notification(t(`watch.notification.title${kind}`), { body: t(`watch.notification.body${kind}`), tag: job.job_id });
+    shown.onclick = () => {
+      focus();
+      go(path("jobs", job.job_id));
+      shown.close();
+    };
+  } catch {
+    // Phones show those of a service worker only.
+  }
 }
 
 /** Unlocks a category and shows its job; the job's id, also of one that was there already. */
@@ -123,6 +144,12 @@ export async function buy(chatId, category) {
 export async function cancel(jobId) {
   keepJobs([await (await call("POST", `/api/insights/jobs/${jobId}/cancel`)).json()]);
   await readBalance();
+}
+
+/** Says what the user thinks of a finding; `verdict` null takes it back. */
+export async function judge(jobId, given) {
+  const path = `/api/insights/jobs/${jobId}/feedback`;
+  keepJobs([await (await call("POST", path, { json: given })).json()]);
 }
 
 export async function forgetChat(chatId) {

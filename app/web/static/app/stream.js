@@ -4,7 +4,8 @@ import { call, REACHED, read, Refused } from "./api.js";
 import { signal } from "./html.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
-const SILENCE_MS_MAX = 40_000; // The server says something every 15 s.
+const SILENCE_MS_MAX = 20_000; // The server says something every 15 s.
+const ANSWER_MS_MAX = 8_000; // Of what a server can say at once.
 const FINAL = new Set(["not_found", "unauthorized", "forbidden", "job_unreadable"]);
 const ENDED = new Set(["succeeded", "failed", "cancelled", "expired"]);
 
@@ -33,7 +34,7 @@ export async function follow(jobId, show, given) {
   try {
     while (!given.aborted) {
       try {
-        if (failures && seen(await read(`/api/insights/jobs/${jobId}`, { signal: given }))) return;
+        if (failures && seen(await read(`/api/insights/jobs/${jobId}`, { signal: given, answerMs: ANSWER_MS_MAX }))) return;
         for await (const event of listen(jobId, version, given)) {
           if (event.name === "problem") throw new Refused(JSON.parse(event.data));
           version = event.id ?? version;
@@ -52,11 +53,12 @@ export async function follow(jobId, show, given) {
   }
 }
 
-/** The events of one connection, which is cut when nothing comes any more. */
+/** The events of one connection, which is cut when nothing comes any more, or the network is gone. */
 async function* listen(jobId, version, given) {
   const own = new AbortController();
   const stop = () => own.abort();
   given.addEventListener("abort", stop, { once: true });
+  addEventListener("offline", stop);
   let watch = setTimeout(stop, SILENCE_MS_MAX);
   const alive = () => {
     clearTimeout(watch);
@@ -74,6 +76,7 @@ async function* listen(jobId, version, given) {
   } finally {
     clearTimeout(watch);
     given.removeEventListener("abort", stop);
+    removeEventListener("offline", stop);
     own.abort();
   }
 }

@@ -9,24 +9,25 @@ const plural = new Intl.PluralRules(locale);
 
 /** The message of a key; `{name}` stands for a fact, and `n` chooses between one and many. */
 export function t(key, facts = {}) {
-  let message = messages[key];
-  if (message === undefined) return key;
-  if (typeof message === "object") message = message[plural.select(facts.n)] ?? message.other;
-  return message.replace(/\{(\w+)\}/g, (_, name) => {
-    const fact = facts[name];
-    return typeof fact === "number" ? number(fact) : fact ?? "";
-  });
+  return message(key, facts).replace(/\{(\w+)\}/g, (_, name) => shown(facts[name]));
 }
 
 export const has = (key) => messages[key] !== undefined;
 
 /** A message whose facts are elements: its parts, in order. */
 export function parts(key, facts) {
-  return messages[key].split(/(\{\w+\})/).map((part) => {
+  return message(key, facts).split(/(\{\w+\})/).map((part) => {
     const name = part.match(/^\{(\w+)\}$/)?.[1];
-    return name ? facts[name] : part;
+    return name ? shown(facts[name]) : part;
   });
 }
+
+function message(key, { n }) {
+  const found = messages[key];
+  return typeof found === "object" ? found[plural.select(n)] ?? found.other : found ?? key;
+}
+
+const shown = (fact) => (typeof fact === "number" ? number(fact) : fact ?? "");
 
 const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 const signed = new Intl.NumberFormat(locale, { signDisplay: "exceptZero" });
@@ -46,6 +47,7 @@ export const clock = stamp({ timeStyle: "short" });
 export const plainDay = stamp({ dateStyle: "medium", timeZone: "UTC" });
 export const longDay = stamp({ dateStyle: "long", timeZone: "UTC" });
 export const plainMonth = stamp({ month: "short", year: "numeric", timeZone: "UTC" });
+export const shortDay = stamp({ day: "numeric", month: "short", timeZone: "UTC" });
 export const shortMonth = stamp({ month: "short", timeZone: "UTC" });
 
 const weekday = (style) => Array.from({ length: 7 }, (_, n) =>

@@ -1,15 +1,16 @@
 // The calendar of a chat: a square for each day.
 
 import { html, useState } from "../app/html.js";
-import { number, plainDay, shortMonth, t } from "../app/words.js";
+import { number, plainDay, shortMonth, t, WEEKDAYS } from "../app/words.js";
 import { Figure } from "./figure.js";
 import { level, Scale } from "./heatmap.js";
 
 const DAY_MS = 86_400_000;
-const [LEFT, CELL] = [36, 13];
+const [LEFT, CELL] = [40, 13];
+const DAYS_NAMED = [0, 2, 4, 6];
 const YEARS_SHOWN = 2;
 
-export function Calendar({ told, shown }) {
+export function Calendar({ told, shown, streak }) {
   const [all, showAll] = useState(false);
   if (told.step !== "day") return null; // Days are not told of a chat that spans so many.
   const days = new Map(told.buckets.map(({ day, counts }) =>
@@ -17,7 +18,6 @@ export function Calendar({ told, shown }) {
   const years = [...new Set([...days.keys()].map((day) => Number(day.slice(0, 4))))].sort((a, b) => b - a);
   const most = Math.max(1, ...days.values());
   const active = [...days.values()].filter(Boolean).length;
-  const streak = told.statistics.longest_streak;
   const says = t("calendar.says", { n: active, streak: t("days", { n: streak.days }), from: plainDay(streak.first_day) });
   const table = {
     heads: [t("step.day"), t("tile.messages")],
@@ -47,5 +47,6 @@ function Year({ year, days, most }) {
   }
   return html`<div class="scroll year" tabindex="0" role="group" aria-label=${t("calendar.year", { year: String(year) })}>
     <svg class="drawing calendar" viewBox=${`0 0 ${LEFT + 54 * CELL} ${18 + 7 * CELL}`} role="img" aria-label=${t("calendar.year", { year: String(year) })}>
-      <text x="0" y=${16 + 3.8 * CELL} class="strong">${year}</text>${months}${cells}</svg></div>`;
+      <text x="0" y="10" class="strong">${year}</text>
+      ${DAYS_NAMED.map((day) => html`<text key=${day} x="0" y=${25 + day * CELL}>${WEEKDAYS[day]}</text>`)}${months}${cells}</svg></div>`;
 }

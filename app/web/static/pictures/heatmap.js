@@ -5,7 +5,7 @@ import { number, t, WEEKDAYS, WEEKDAYS_LONG } from "../app/words.js";
 import { Figure } from "./figure.js";
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
-const [LEFT, CELL, ROW] = [38, 22, 22];
+const [LEFT, CELL, ROW] = [40, 16, 22];
 
 /** Counts are of the person that is shown, or of all. */
 export function HeatMap({ told, shown }) {
@@ -15,7 +15,7 @@ export function HeatMap({ told, shown }) {
   const most = Math.max(1, ...rows.flat());
   const best = rows.flat().indexOf(most);
   const says = rows.flat().some(Boolean)
-    ? t("heat.says", { day: WEEKDAYS_LONG[Math.floor(best / 24)], hour: `${best % 24}:00`, n: most }) : "";
+    ? t("heat.says", { day: WEEKDAYS_LONG[Math.floor(best / 24)], hour: `${best % 24}:00`, messages: t("messages", { n: most }) }) : "";
   const table = {
     heads: [t("heat.hour"), ...WEEKDAYS],
     rows: HOURS.map((hour) => [`${hour}:00`, ...rows.map((row) => row[hour])]),
@@ -23,7 +23,7 @@ export function HeatMap({ told, shown }) {
   return html`<${Figure} title=${t("heat.title")} says=${says} table=${table}>
     <svg class="drawing" viewBox=${`0 0 ${LEFT + 24 * CELL} ${7 * ROW + 22}`} role="img" aria-label=${`${t("heat.title")}. ${says}`}>
       ${rows.map((row, day) => html`<g key=${day}>
-        <text x="0" y=${day * ROW + 15}>${WEEKDAYS[day]}</text>
+        <text x="0" y=${day * ROW + 14}>${WEEKDAYS[day]}</text>
         ${row.map((count, hour) => html`<rect key=${hour} class="level${level(count, most)}" x=${LEFT + hour * CELL} y=${day * ROW}
           width=${CELL - 2} height=${ROW - 2} rx="4"><title>${`${WEEKDAYS[day]} ${hour}:00 – ${number(count)}`}</title></rect>`)}</g>`)}
       ${[0, 6, 12, 18, 23].map((hour) => html`<text key=${hour} x=${LEFT + hour * CELL + CELL / 2 - 1} y=${7 * ROW + 16} text-anchor="middle">${hour}</text>`)}

@@ -1,14 +1,15 @@
 // Who writes: everybody, the busiest first.
 
 import { html, useState } from "../app/html.js";
-import { duration, number, share, t } from "../app/words.js";
+import { duration, number, parts, share, t } from "../app/words.js";
 import { Bar, colour, Figure } from "./figure.js";
 
 const SHOWN_FIRST = 20;
 
-export function People({ told }) {
+export function People({ told, shown: chosen }) {
   const [all, showAll] = useState(false);
-  const people = told.authors;
+  const people = told.authors.map((one, index) => ({ ...one, index }))
+    .filter((one) => chosen === null || one.index === chosen);
   const shown = all ? people : people.slice(0, SHOWN_FIRST);
   const most = people[0];
   const table = {
@@ -19,16 +20,16 @@ export function People({ told }) {
       duration(one.reply_median_s)]),
   };
   return html`<${Figure} title=${t("people.title")} table=${table}
-    says=${html`${t(people.length > 1 ? "people.says" : "people.says.one", { share: share(most.messages / told.total.messages) })}${" "}<bdi>${most.author}</bdi>.`}>
-    <ul class="people">${shown.map((one, index) => html`<li key=${one.author}>
+    says=${parts("people.says", { share: share(most.messages / told.total.messages), name: html`<bdi>${most.author}</bdi>` })}>
+    <ul class="people">${shown.map((one) => html`<li key=${one.author}>
       <div class="line"><bdi class="grow"><b>${one.author}</b></bdi><span>${number(one.messages)}</span></div>
-      <${Bar} kind=${colour(index)} most=${most.messages} value=${one.messages} />
+      <${Bar} kind=${colour(one.index)} most=${told.authors[0].messages} value=${one.messages} />
       <small class="quiet">${[
         one.reply_median_s == null ? null : t("people.answers_in", { time: duration(one.reply_median_s) }),
         t("people.started", { n: one.conversations_started }),
         t("people.words_each", { n: one.average_words }),
       ].filter(Boolean).join(" · ")}</small></li>`)}</ul>
-    ${told.others ? html`<p class="quiet">${t("people.others", { n: told.participants - people.length, messages: told.others.messages })}</p>` : null}
+    ${told.others && chosen === null ? html`<p class="quiet">${t("people.others", { n: told.participants - people.length, messages: told.others.messages })}</p>` : null}
     ${!all && people.length > SHOWN_FIRST ? html`<button type="button" class="plain" onClick=${() => showAll(true)}>${t("people.all", { n: people.length })}</button>` : null}
   <//>`;
 }

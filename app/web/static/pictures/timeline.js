@@ -1,12 +1,15 @@
 // Messages over time, by person, stacked or as shares.
 
 import { html, useEffect, useMemo, useRef, useState } from "../app/html.js";
-import { number, plainDay, plainMonth, share, t } from "../app/words.js";
+import { number, plainDay, plainMonth, share, shortDay, t } from "../app/words.js";
 import { Choice, COLOURS, Figure, Legend } from "./figure.js";
 
 const DAY_S = 86400;
 const STEPS = ["day", "week", "month", "year"];
 const BARS_BEST = 120;
+const DAYS_NAMED_MAX = 90; // Of a longer time months are named.
+/** Between two marks of the axis: days, then months and years as uPlot takes them. */
+const INCREMENTS_S = [1, 2, 5, 7, 14, 30, 60, 90, 120, 180, 365, 730, 1825, 3650].map((days) => days * DAY_S);
 
 export function Timeline({ told, shown }) {
   const finest = STEPS.indexOf(told.step);
@@ -95,7 +98,7 @@ function gather(told, step, shown) {
 function busiest({ times, totals }, step) {
   if (!times.length) return "";
   const most = totals.indexOf(Math.max(...totals));
-  return t(`timeline.says.${step}`, { when: named(times[most], step), n: totals[most] });
+  return t(`timeline.says.${step}`, { when: named(times[most], step), messages: t("messages", { n: totals[most] }) });
 }
 
 function readout({ people, times, counts, totals }, at, step, isShare) {
@@ -155,20 +158,23 @@ function stacked({ times, counts, totals }, isShare) {
 function options(place, series, isShare, onPoint, Plot) {
   const style = getComputedStyle(place);
   const of = (name) => style.getPropertyValue(name).trim();
+  const [first, last] = [series.times[0], series.times.at(-1)];
+  const margin = Math.max(DAY_S, (last - first) / 60);
+  const label = last - first > DAYS_NAMED_MAX * DAY_S ? plainMonth : shortDay;
   const axis = { stroke: of("--quiet"), grid: { stroke: of("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: 240,
     tzDate: (seconds) => Plot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false },
-    padding: [12, 8, 0, 0],
+    padding: [12, 30, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {
-      x: { range: (_, from, to) => (from === to ? [from - DAY_S, to + DAY_S] : [from - (to - from) / 60, to + (to - from) / 60]) },
+      x: { range: () => [first - margin, last + margin] },
       y: { range: (_, __, most) => [0, isShare ? 1 : Math.max(1, most * 1.05)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_, ticks) => ticks.map((at) => plainMonth(new Date(at * 1000))) },
+      { ...axis, grid: { show: false }, space: 70, size: 28, incrs: INCREMENTS_S, values: (_, ticks) => ticks.map((at) => label(new Date(at * 1000))) },
       { ...axis, size: 52, values: (_, ticks) => ticks.map((at) => (isShare ? share(at) : at % 1 ? "" : number(at))) },
     ],
     series: [{}, ...series.people.toReversed().map(({ index }) => ({

@@ -1,7 +1,7 @@
 // Words and emoji: those of all, and those that tell people or seasons apart.
 
 import { html } from "../app/html.js";
-import { number, plainDay, t } from "../app/words.js";
+import { number, parts, plainDay, t } from "../app/words.js";
 import { colour, COLOURS, Figure } from "./figure.js";
 
 export function Telling({ told, shown }) {
@@ -12,8 +12,8 @@ export function Telling({ told, shown }) {
       <${Cloud} items=${one.items} kind=${colour(one.person)} /></div>`)}<//>`;
 }
 
-export function Seasons({ told }) {
-  const seasons = told.seasons.filter((one) => one.items.length);
+export function Seasons({ seasons: told = [] }) {
+  const seasons = told.filter((one) => one.items.length);
   if (seasons.length < 2) return null;
   const name = (one) => t("words.season", { from: plainDay(one.first_day), to: plainDay(one.last_day) });
   return html`<${Figure} title=${t("words.seasons")} says=${t("words.seasons.says")} table=${tableOf(seasons.map((one) => [name(one), one.items]))}>
@@ -35,14 +35,15 @@ function Cloud({ items, kind = "" }) {
 export function Favourites({ told }) {
   if (!told.top_words.length) return null;
   const items = told.top_words.map(({ word, count }) => ({ word, count }));
-  return html`<${Figure} title=${t("words.title")} table=${{ heads: [t("words.word"), t("words.count")], rows: items.map((one) => [one.word, one.count]) }}>
+  const says = parts("words.says", { word: html`<bdi>${items[0].word}</bdi>`, times: t("times", { n: items[0].count }) });
+  return html`<${Figure} title=${t("words.title")} says=${says} table=${{ heads: [t("words.word"), t("words.count")], rows: items.map((one) => [one.word, one.count]) }}>
     <${Cloud} items=${items} /><//>`;
 }
 
 export function Emoji({ told }) {
   if (!told.top_emoji.length) return null;
   const [first] = told.top_emoji;
-  return html`<${Figure} title=${t("emoji.title")} says=${t("emoji.says", { emoji: first.emoji, n: first.count })}
+  return html`<${Figure} title=${t("emoji.title")} says=${t("emoji.says", { emoji: first.emoji, times: t("times", { n: first.count }) })}
     table=${{ heads: [t("emoji.one"), t("words.count")], rows: told.top_emoji.map((one) => [one.emoji, one.count]) }}>
     <ol class="emoji">${told.top_emoji.slice(0, 12).map((one) => html`<li key=${one.emoji}><span>${one.emoji}</span><small>${number(one.count)}</small></li>`)}</ol><//>`;
 }

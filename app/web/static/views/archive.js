@@ -18,14 +18,15 @@ const SIZES_FOLLOW = 0x8;
 const DIRECTORY_BYTES_MAX = 64 << 20;
 const ENTRIES_MAX = 20_000;
 
-const TRANSCRIPTS = [".txt", ".json", ".jsonl", ".csv", ".xml", ".md"];
+const TEXTS = [".txt", ".text", ".log"];
+const TRANSCRIPTS = [...TEXTS, ".json", ".jsonl", ".csv", ".xml", ".md"];
 const OFFICE_ENTRY = "[Content_Types].xml";
 const PART = /^message_\d{1,4}\.json$/;
 
 /** The names by which the server knows a chat, in its order (`app/chats/archive.py`). */
 const RANKS = [
   (base) => base === "_chat.txt",
-  (base) => base.includes("whatsapp") && base.endsWith(".txt"),
+  (base) => base.includes("whatsapp") && isText(base),
 ];
 
 /** `file` with nothing in it but what may be the chat, or only that which is named `chat`; null if
@@ -48,7 +49,7 @@ function transcripts(entries, chat) {
   const possible = entries.filter(({ name }) => {
     const base = baseOf(name);
     return !name.startsWith("__MACOSX/") && !base.startsWith(".")
-      && TRANSCRIPTS.some((end) => base.endsWith(end));
+      && (isText(base) || TRANSCRIPTS.some((end) => base.endsWith(end)));
   });
   const named = possible.filter(({ name }) => chatOf(name) === chat);
   if (named.length) return named;
@@ -61,12 +62,13 @@ function transcripts(entries, chat) {
   // Beside its chats, "Download your information" holds all that a person did.
   const isDownload = possible.some(({ name }) => isPart(name));
   return isDownload
-    ? possible.filter(({ name }) => isPart(name) || baseOf(name).endsWith(".txt"))
+    ? possible.filter(({ name }) => isPart(name) || isText(baseOf(name)))
     : possible;
 }
 
 const lastOf = (name) => name.slice(name.lastIndexOf("/") + 1);
 const baseOf = (name) => lastOf(name).toLowerCase();
+const isText = (base) => !base.includes(".") || TEXTS.some((end) => base.endsWith(end));
 
 /** Parts of a long chat stand in a folder of their own. */
 const isPart = (name) => PART.test(lastOf(name));

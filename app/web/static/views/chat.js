@@ -13,6 +13,8 @@ import { Category } from "./job.js";
 import { Dialog } from "./dialog.js";
 import { Newer } from "./newer.js";
 
+const DRAWING_MS_MAX = 300_000; // Of a million messages, behind those of others.
+
 export default function ChatView({ chatId, category }) {
   const { chat, failure, setChat, again } = useChat(chatId);
   useEffect(() => {
@@ -23,7 +25,7 @@ export default function ChatView({ chatId, category }) {
   if (!chat) return html`<p class="quiet" role="status">${t("reading")}</p>`;
   const source = { chat, messages: (numbers, revision) => readMessages(chatId, numbers, revision) };
   if (category) return html`<${Category} source=${source} category=${category} />`;
-  return html`<${Overview} chat=${chat} setChat=${setChat} />`;
+  return html`<${Overview} source=${source} setChat=${setChat} />`;
 }
 
 function useChat(chatId) {
@@ -45,10 +47,11 @@ async function readMessages(chatId, numbers, revision) {
   return items;
 }
 
-function Overview({ chat, setChat }) {
+function Overview({ source, setChat }) {
+  const { chat } = source;
   const load = useMemo(() => ({ from, to }) => {
     const asked = new URLSearchParams({ ...(from && { first_day: from }), ...(to && { last_day: to }) });
-    return read(`/api/chats/${chat.id}/pictures?${asked}`);
+    return read(`/api/chats/${chat.id}/pictures?${asked}`, { answerMs: DRAWING_MS_MAX });
   }, [chat.id, chat.revision]);
   const notes = [t("chat.period", { from: dayOf(chat.first_at), to: dayOf(chat.last_at) }),
     chat.import.unparsed_lines ? t("chat.unparsed", { n: chat.import.unparsed_lines }) : null,
@@ -57,7 +60,7 @@ function Overview({ chat, setChat }) {
     <header class="chat-head"><h1 id="chat-title" dir="auto">${chat.title}</h1>
       <p class="quiet">${t("messages", { n: chat.message_count })} · ${notes.join(" · ")}</p></header>
     <${Categories} chat=${chat} categories=${categories.value} jobs=${[...jobs.value.values()].filter((job) => job.chat_id === chat.id)}
-      worth=${worth.value.get(chat.id)} balance=${balance.value} buy=${(category) => buy(chat.id, category)} />
+      worth=${worth.value.get(chat.id)} balance=${balance.value} buy=${(category) => buy(chat.id, category)} source=${source} />
     <${Pictures} chat=${chat} load=${load} />
     <${Newer} chat=${chat} setChat=${setChat} />
     <${Delete} chat=${chat} />

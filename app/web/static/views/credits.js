@@ -47,9 +47,9 @@ function Row({ entry }) {
   const sign = SIGNS[entry.kind] ?? 0;
   const what = has(`entry.${entry.kind}`) ? t(`entry.${entry.kind}`, { n: entry.amount }) : entry.kind;
   const isOwn = entry.kind === "grant" && has(`grant.${entry.reason}`);
-  return html`<tr><td><b>${what}</b> <time class="quiet" datetime=${entry.at}>${moment(entry.at)}</time>${category ? html`<br /><a href=${path("jobs", job.job_id)}>${categoryTitle(category)}</a>` : null}
-      ${job ? html`<br /><small class="quiet"><bdi>${chat?.title ?? t("chat.deleted")}</bdi></small>` : null}
-      ${entry.reason ? html`<br /><small class="quiet"><bdi>${isOwn ? t(`grant.${entry.reason}`) : has(`reason.${entry.reason}`) ? t(`reason.${entry.reason}`) : entry.reason}</bdi></small>` : null}</td>
+  return html`<tr><td><b>${what}</b><time class="quiet" datetime=${entry.at}>${moment(entry.at)}</time>${category ? html`<div><a href=${path("jobs", job.job_id)}>${categoryTitle(category)}</a></div>` : null}
+      ${job ? html`<small class="quiet"><bdi>${chat?.title ?? t("chat.deleted")}</bdi></small>` : null}
+      ${entry.reason ? html`<small class="quiet"><bdi>${isOwn ? t(`grant.${entry.reason}`) : has(`reason.${entry.reason}`) ? t(`reason.${entry.reason}`) : entry.reason}</bdi></small>` : null}</td>
     <td class="number ${sign > 0 ? "plus" : sign < 0 ? "minus" : ""}">${sign ? signedNumber(sign * entry.amount) : "–"}</td>
     <td class="number">${number(entry.available_after)}</td></tr>`;
 }

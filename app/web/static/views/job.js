@@ -5,7 +5,7 @@ import { read } from "../app/api.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../app/html.js";
 import { inWords } from "../app/refusals.js";
 import { path, place } from "../app/router.js";
-import { balance, buy, cancel, categories, jobs, readJob, readyOf, revealed, title, worth } from "../app/store.js";
+import { balance, buy, cancel, categories, jobs, readJob, readyOf, revealed, title, turned, worth } from "../app/store.js";
 import { hasEnded } from "../app/stream.js";
 import { duration, t } from "../app/words.js";
 import { Categories, categoryTitle, insightTitle, stateOf } from "./categories.js";
@@ -50,7 +50,7 @@ export function Category({ source, category: key }) {
   const job = state.job ?? newest;
   const offers = state.kind === "locked" || state.kind === "none";
   const offer = offers ? html`<${Categories} chat=${chat} categories=${[category]} jobs=${own} worth=${worth.value.get(chat.id)} balance=${balance.value}
-    isOffer=${true} buy=${(one) => buy(chat.id, one)} />` : null;
+    isOffer=${true} source=${source} buy=${(one) => buy(chat.id, one)} />` : null;
   if (job) return html`<${Job} key=${job.job_id} source=${source} job=${job} />${offer}`;
   return html`<${Head} chat=${chat} category=${category} />${offer}`;
 }
@@ -64,6 +64,7 @@ function Head({ chat, category, base = path("chats", chat.id), children }) {
 export function Job({ source, job, base, named }) {
   const category = named ?? categories.value.find((one) => one.key === job.category) ?? { key: job.category, title: job.category };
   useEffect(() => { title.value = `${categoryTitle(category)} · ${source.chat.title}`; }, [job.job_id]);
+  useEffect(() => () => turned(job.job_id), [job.job_id]);
   const isOver = hasEnded(job);
   useHeldFocus(isOver);
   const isReadable = job.state === "succeeded" && job.settlement.state !== "refunded";
@@ -72,9 +73,7 @@ export function Job({ source, job, base, named }) {
       <span class="state ${job.state}">${stateShown(job)}</span><//>
     ${isReadable ? html`<${Reader} key=${job.job_id} job=${job} source=${source} turns=${revealed.value.has(job.job_id)} initial=${place.value.hash} />` : html`<${Lanes} job=${job} />`}
     <p class="quiet settlement" role="status">${settlement(job)}</p>
-    <div class="row">
-      ${isOver ? null : html`<${Button} class="plain" action=${() => cancel(job.job_id)}>${t("watch.cancel")}<//><${Notify} />`}
-    </div>
+    ${isOver ? null : html`<div class="row"><${Button} class="plain" action=${() => cancel(job.job_id)}>${t("watch.cancel")}<//><${Notify} /></div>`}
     ${base ? null : html`<${Sent} jobId=${job.job_id} titleOf=${(key) => insightTitle(job.insights.find((one) => one.key === key) ?? { key, title: key })} />`}
   </article>`;
 }

@@ -3,8 +3,10 @@
 import { Failure, useAction } from "../app/acting.js";
 import { keepToken, read, Refused } from "../app/api.js";
 import { html, useEffect, useState } from "../app/html.js";
+import { place } from "../app/router.js";
+import { provider, providerWay } from "../app/session.js";
 import { title } from "../app/store.js";
-import { t } from "../app/words.js";
+import { parts, t } from "../app/words.js";
 import { ExportSteps } from "./export-steps.js";
 import { Brand } from "./shell.js";
 
@@ -35,7 +37,7 @@ export function Landing({ ended }) {
           html`<li key=${key}><b>${t(`private.${key}.title`)}</b> ${t(`private.${key}.text`)}</li>`)}</ul>
       </section>
       <section id="how-to-export"><h2>${t("export.title")}</h2><${ExportSteps} /></section>
-      <section id="sign-in" class="card narrow"><${TokenForm} /></section>
+      <section id="sign-in" class="card narrow"><h2>${t("sign_in")}</h2><${ProviderLink} /><${TokenForm} /></section>
     </main>
     <footer class="quiet"><a href="/docs">${t("docs")}</a></footer>
   </div>`;
@@ -51,6 +53,12 @@ function Preview() {
     </div></div>`;
 }
 
+/** The way to the identity provider, which comes back to where it began. */
+export function ProviderLink({ next = place.value.path }) {
+  if (!provider) return null;
+  return html`<p><a class="button big" id="provider-link" href=${providerWay(next)}><span>${parts("sign_in.with", { name: html`<bdi>${provider}</bdi>` })}</span></a></p>`;
+}
+
 function TokenForm() {
   const [given, setGiven] = useState("");
   const { busy, failure, run } = useAction();
@@ -64,8 +72,7 @@ function TokenForm() {
       keepToken(kept);
     });
   };
-  return html`<h2>${t("sign_in")}</h2>
-    <p class="quiet">${t("sign_in.link")}</p>
+  return html`<p class="quiet">${t("sign_in.link")}</p>
     <form onSubmit=${enter}>
       <label for="token">${t("sign_in.token")}</label>
       <div class="row"><input id="token" type="password" autocomplete="off" spellcheck="false" required

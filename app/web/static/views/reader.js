@@ -6,6 +6,7 @@ import { listed, number, duration, plainName, share, t } from "../app/words.js";
 import { Bar, colour } from "../pictures/figure.js";
 import { Evidence } from "./bubbles.js";
 import { insightTitle } from "./categories.js";
+import { Feedback } from "./feedback.js";
 import { Share } from "./share.js";
 
 const FINDINGS_FIRST = 3;
@@ -43,7 +44,8 @@ function Insight({ insight, job, source }) {
     <h3>${t("reader.findings")}</h3>
     <ol class="findings">${findings.map((finding, n) => html`<li key=${n}>
       <p dir="auto">${finding.claim}</p>
-      <${Evidence} finding=${finding} source=${source} revision=${job.chat_revision} /></li>`)}</ol>
+      <${Evidence} finding=${finding} source=${source} revision=${job.chat_revision} />
+      ${source.isSample ? null : html`<${Feedback} job=${job} insight=${insight} finding=${n} />`}</li>`)}</ol>
     ${!all && content.findings.length > FINDINGS_FIRST ? html`<button type="button" class="plain" onClick=${() => showAll(true)}>${t("reader.more", { n: content.findings.length - FINDINGS_FIRST })}</button>` : null}
     <div class="row tools"><${Share} insight=${insight} title=${insightTitle(insight)} source=${source} job=${job} /></div>
     <details class="behind"><summary>${t("reader.details")}</summary><${Metrics} metrics=${content.metrics} />

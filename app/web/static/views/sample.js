@@ -48,7 +48,7 @@ export default function Sample({ category }) {
     <p class="warning sample-note">${t("sample.note")} <a href="/">${t("sample.start")}</a></p>
     <header class="chat-head"><h1 id="chat-title" dir="auto">${chat.title}</h1>
       <p class="quiet">${t("messages", { n: chat.message_count })} · ${t("chat.period", { from: dayOf(chat.first_at), to: dayOf(chat.last_at) })}</p></header>
-    <${Categories} chat=${chat} categories=${categories} jobs=${jobs} base="/sample" />
+    <${Categories} chat=${chat} categories=${categories} jobs=${jobs} base="/sample" source=${{ chat, messages }} />
     <${Pictures} chat=${chat} load=${pictures} isWhole=${true} />
   </article>`;
 }

@@ -1,16 +1,40 @@
-// Signing in by a link with a code that is good once: a person says yes to a name they can read.
+// Signing in by a code that is good once, of a link or of an identity provider: a person says yes to a
+// name they can read.
 
 import { html, useEffect, useState } from "../app/html.js";
 import { Failure, useAction } from "../app/acting.js";
-import { go } from "../app/router.js";
-import { previewCode, useCode, user } from "../app/session.js";
+import { read } from "../app/api.js";
+import { go, path } from "../app/router.js";
+import { previewCode, provider, useCode, user } from "../app/session.js";
 import { title } from "../app/store.js";
-import { parts, t } from "../app/words.js";
+import { has, parts, t } from "../app/words.js";
+import { ProviderLink } from "./landing.js";
 import { Brand } from "./shell.js";
 
+const query = new URLSearchParams(location.search);
 /** The code of the address, which it leaves at once: it stays in no history. */
-const given = new URLSearchParams(location.search).get("code");
+const given = query.get("code");
+const next = ownPath(query.get("next"));
+/** Why the provider's way back led nowhere. */
+const refused = query.get("refused");
 if (location.pathname === "/sign-in") history.replaceState(null, "", "/sign-in");
+
+/** Nowhere else is gone to, whatever an address says. */
+function ownPath(path) {
+  return /^\/(?![/\\])[!-[\]-~]*$/.test(path ?? "") ? path : "/";
+}
+
+/** The address of the user's newest chat, or the landing page. */
+async function newestChat() {
+  const { items: [chat] } = await read("/api/chats?limit=1").catch(() => ({ items: [] }));
+  return chat ? path("chats", chat.id) : "/";
+}
+
+/** What is wrong when there is no code. */
+function whyNot() {
+  if (refused) return t(has(`refusal.${refused}`) ? `refusal.${refused}` : "refusal.other");
+  return provider ? "" : t("refusal.sign_in_code_invalid");
+}
 
 export function SignIn() {
   const [asked, setAsked] = useState(null);
@@ -22,7 +46,7 @@ export function SignIn() {
   }, []);
   const confirm = () => entering.run(async () => {
     await useCode(given);
-    go("/", { replace: true });
+    go(next === "/" ? await newestChat() : next, { replace: true });
   });
   return html`<div class="plain-page"><header class="top"><${Brand} /></header>
     <main id="view" tabindex="-1" class="narrow"><div class="card center">
@@ -34,8 +58,8 @@ export function SignIn() {
         <${Failure} text=${entering.failure} />`}
       ${!asked && html`<h1>${t("sign_in")}</h1>
         ${preview.busy ? html`<p class="quiet" role="status">${t("reading")}</p>` : null}
-        <${Failure} text=${given ? preview.failure : t("refusal.sign_in_code_invalid")} />
-        ${preview.busy ? null : html`<p><a class="button" href="/">${t("sign_in.start")}</a></p>`}`}
+        <${Failure} text=${given ? preview.failure : whyNot()} />
+        ${preview.busy ? null : html`<${ProviderLink} next=${next} /><p><a class="button plain" href="/">${t("sign_in.start")}</a></p>`}`}
     </div></main>
   </div>`;
 }
