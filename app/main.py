@@ -234,16 +234,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
-    await open_engine(
-        settings.database_url,
-        pool_size=settings.db_pool_size,
-        overflow=settings.db_pool_overflow,
-        recycle_s=settings.db_pool_recycle_s,
-        pool_wait_s=POOL_WAIT_S,
-        per_user=True,
-    )
-    stack.push_async_callback(close_engine)
-    stack.push_async_callback(end_task, supervised("role check", check_role))
+    await _open_database(settings, stack)
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     open_wakeups(settings.redis_url)
@@ -277,6 +268,19 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
         rejections=Rejections(redis),
         deleted=_deleted_users(app, stack),
     )
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> None:
+    await open_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        overflow=settings.db_pool_overflow,
+        recycle_s=settings.db_pool_recycle_s,
+        pool_wait_s=POOL_WAIT_S,
+        per_user=True,
+    )
+    stack.push_async_callback(close_engine)
+    stack.push_async_callback(end_task, supervised("role check", check_role))
 
 
 def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
