@@ -240,7 +240,6 @@ async def _open_state(app: FastAPI, stack: AsyncExitStack) -> ApiState:
     """Opens what the routes share; `stack` closes it in reverse order, the database last."""
     settings: Settings = app.state.settings
     await _open_database(settings, stack)
-    stack.push_async_callback(end_task, supervised("role check", check_role))
     redis = connect_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose, close_connection_pool=True)
     open_wakeups(settings.redis_url)
@@ -287,6 +286,7 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> None:
         per_user=True,
     )
     stack.push_async_callback(close_engine)
+    stack.push_async_callback(end_task, supervised("role check", check_role))
 
 
 def _open_limits(app: FastAPI, stack: AsyncExitStack) -> StreamPlaces:
