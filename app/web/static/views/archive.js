@@ -48,7 +48,7 @@ function transcripts(entries, chat) {
   if (entries.some((entry) => entry.name === OFFICE_ENTRY)) return [];
   const possible = entries.filter(({ name }) => {
     const base = baseOf(name);
-    return !name.startsWith("__MACOSX/") && !base.startsWith(".")
+    return !name.endsWith("/") && !name.startsWith("__MACOSX/") && !base.startsWith(".")
       && (isText(base) || TRANSCRIPTS.some((end) => base.endsWith(end)));
   });
   const named = possible.filter(({ name }) => chatOf(name) === chat);

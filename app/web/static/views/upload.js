@@ -1,13 +1,12 @@
 // The upload form: one file, the questions that it leaves open, and archives without their media.
 
 import { Failure } from "../app/acting.js";
-import { Away, call, Refused } from "../app/api.js";
+import { call } from "../app/api.js";
 import { html, useRef, useState } from "../app/html.js";
 import { inWords } from "../app/refusals.js";
 import { longDay, t } from "../app/words.js";
 import { withoutMedia } from "./archive.js";
 
-const WHOLE_BYTES_MAX = 4 << 20; // A larger archive is sent without its media at once.
 const ORDERS = ["dmy", "mdy", "ymd"];
 const ACCEPTED = ".txt,.zip,.json,.jsonl,.csv,.xml,.md,.html";
 const zoneHere = () => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
@@ -102,16 +101,9 @@ function questionOf(error) {
   return null;
 }
 
-/** The answer to the upload; of a large archive only what may be the chat leaves this machine. */
+/** The answer to the upload; of an archive only what may be the chat leaves this machine. */
 async function send(address, file, answers) {
-  const light = file.size > WHOLE_BYTES_MAX ? await withoutMedia(file, answers.chat) : null;
-  try {
-    return await post(address, light ?? file, answers);
-  } catch (error) {
-    const smaller = isTooLarge(error) && light === null ? await withoutMedia(file, answers.chat) : null;
-    if (smaller === null) throw error;
-    return post(address, smaller, answers);
-  }
+  return post(address, await withoutMedia(file, answers.chat) ?? file, answers);
 }
 
 async function post(address, file, answers) {
@@ -120,7 +112,3 @@ async function post(address, file, answers) {
   for (const [name, answer] of Object.entries(answers)) if (answer) form.append(name, answer);
   return (await call("POST", address, { form })).json();
 }
-
-/** The server takes no file of this size; it may hang up before it has read all of one. */
-const isTooLarge = (error) =>
-  (error instanceof Refused ? error.bytes_max !== undefined : error instanceof Away);
