@@ -45,9 +45,14 @@ class Checkout:
     def start(self) -> subprocess.Popen[bytes]:
         path = f"{self.folder / 'bin'}:/usr/bin:/bin"
         told = {"PATH": path, "CALLS": str(self.calls), "HOLD": str(self.hold)}
-        return subprocess.Popen(
-            ["sh", "ops/setup.sh", "runtime"], cwd=self.root, env=told, start_new_session=True
-        )
+        # A job in the background of a script ignores SIGINT, and so would all that it starts.
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                ["sh", "ops/setup.sh", "runtime"], cwd=self.root, env=told, start_new_session=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, heard)
 
     def run(self) -> int:
         return self.start().wait(DEADLINE_S)

@@ -8,7 +8,6 @@ import { t } from "./words.js";
 import { inWords } from "./refusals.js";
 import { Landing, NotFound } from "../views/landing.js";
 import { Shell } from "../views/shell.js";
-import { SignIn } from "../views/signin.js";
 
 /** Views that are fetched when they are first looked at. */
 const VIEWS = {
@@ -17,6 +16,7 @@ const VIEWS = {
   job: () => import("../views/job.js"),
   credits: () => import("../views/credits.js"),
   account: () => import("../views/account.js"),
+  "sign-in": () => import("../views/signin.js"),
   sample: () => import("../views/sample.js"),
 };
 
@@ -25,7 +25,7 @@ const entered = signal({ token: "", failure: "" });
 function Page() {
   const { parts } = place.value;
   const [first, second, third] = parts;
-  if (first === "sign-in") return html`<${SignIn} />`;
+  if (first === "sign-in") return html`<${Lazy} view="sign-in" />`;
   if (first === "sample") return html`<${Shell} bare=${!token.value}><${Lazy} view="sample" category=${second} /><//>`;
   if (!token.value) return html`<${Landing} ended=${ended.value} />`;
   return html`<${Shell}><${Inside} first=${first} second=${second} third=${third} /><//>`;
@@ -90,4 +90,6 @@ if (/(^#|&)token=/.test(location.hash)) history.replaceState(null, "", location.
 title.value = "";
 followLinks();
 keepCurrent();
-render(html`<${Page} />`, document.getElementById("app"));
+const app = document.getElementById("app");
+app.replaceChildren(); // What the page showed until its scripts were there.
+render(html`<${Page} />`, app);

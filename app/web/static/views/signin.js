@@ -36,7 +36,7 @@ function whyNot() {
   return provider ? "" : t("refusal.sign_in_code_invalid");
 }
 
-export function SignIn() {
+export default function SignIn() {
   const [asked, setAsked] = useState(null);
   const preview = useAction();
   const entering = useAction();
