@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import groupby
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -22,7 +22,7 @@ from benchmarks.bench import Bench, Row
 from benchmarks.http_load import Plan, run_plan
 from benchmarks.seed import SAMPLE, encoded_chat, export_of
 from tests.support.exports import LAYOUTS as EXPORTS
-from tests.support.exports import TITLE, Layout, chat_of
+from tests.support.exports import TITLE, Layout, Said, chat_of
 
 SIZES = (1_000, 10_000, 100_000, 500_000)
 SIZES_IF_QUICK = (100_000,)
@@ -85,7 +85,13 @@ def _laid_out(header: bytes) -> bytes:
 
 
 def _of_messenger(layout: Layout) -> bytes:
-    return layout.render(chat_of(LAYOUT_MESSAGES, people=(layout.own, TITLE))).encode()
+    return layout.render(_said(LAYOUT_MESSAGES, layout.own)).encode()
+
+
+@cache
+def _said(messages: int, own: str) -> list[Said]:
+    """A chat between the exporter, as the format names him, and another."""
+    return chat_of(messages, people=(own, TITLE))
 
 
 # A process's highest memory begins with that of the one which started it: a small one does.
@@ -127,16 +133,10 @@ def _revision_mb() -> float:
 def _all_reader_mb(bench: Bench) -> dict[str, float]:
     """Of READER_MESSAGES in each format; in a quick run of the two with most bytes a message."""
     found = {"whatsapp": _reader_mb(export_of(READER_MESSAGES)), "revision": _revision_mb()}
-    names = READER_IF_QUICK if bench.quick else EXPORTS
-    for own, layouts in groupby(sorted(names, key=_own), key=_own):
-        said = chat_of(READER_MESSAGES, people=(own, TITLE))
-        for name in layouts:
-            found[name] = _reader_mb(EXPORTS[name].render(said).encode())
+    for name in READER_IF_QUICK if bench.quick else EXPORTS:
+        layout = EXPORTS[name]
+        found[name] = _reader_mb(layout.render(_said(READER_MESSAGES, layout.own)).encode())
     return found
-
-
-def _own(name: str) -> str:
-    return EXPORTS[name].own
 
 
 def _parse_rate(export: bytes) -> float:
