@@ -1,11 +1,11 @@
 """`sixfold …`: the commands of operators."""
 
 import asyncio
-import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import orjson
@@ -15,13 +15,14 @@ from alembic.config import Config
 
 from app.chats.key_storage import erase_deleted_keys
 from app.chats.rewrapping import rewrap_keys
-from app.command_running import explained, print_json, run
+from app.command_running import explained, print_json, refuse, seconds_of, with_engine
 from app.costs.bill import BadSince, parse_since, read_bill
 from app.costs.text import bill_text
 from app.credits.accounts import adjust_coins, grant_coins, known_balance
 from app.credits.invariants import check_invariants
 from app.credits.service import GRANT_COINS_MAX, Entry
 from app.crypto import KeyRing
+from app.errors import DomainError
 from app.export.user_archive import user_archive
 from app.jobs.archive import MONTHS_KEPT, MONTHS_KEPT_MIN, archive_jobs
 from app.jobs.models import JobState
@@ -47,9 +48,10 @@ from app.settings import (
 from app.users.auth import issue_token
 from app.users.sign_in import new_code, sign_in_link
 
+Result = TypeVar("Result")
+
 ROOT = Path(__file__).resolve().parent.parent
 OPERATOR = "operator"
-TTL_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 app = typer.Typer(
     name="sixfold",
@@ -122,7 +124,7 @@ def token(
 ) -> None:
     """Print a token of a user, alone on the last line."""
     try:
-        printed = issue_token(load_settings(), user, scope or (), _seconds(ttl))
+        printed = issue_token(load_settings(), user, scope or (), seconds_of(ttl))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(printed)
@@ -141,7 +143,7 @@ def sign_in(
             f"no instance runs in {settings.data_dir}: name the API", param_hint="--url"
         )
     try:
-        code = run(lambda: new_code(user))
+        code = _run(lambda: new_code(user))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     typer.echo(sign_in_link(found, code))
@@ -164,7 +166,7 @@ def grant(
     reference: Annotated[str, typer.Option(help="Makes the grant happen once.")],
 ) -> None:
     """Give coins to a user, once for each reference."""
-    entry, is_new = run(
+    entry, is_new = _run(
         lambda: grant_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
     print_json({"granted": is_new, "entry": entry})
@@ -178,7 +180,7 @@ def adjust(
     reference: Annotated[str, typer.Option(help="Makes the adjustment happen once.")],
 ) -> None:
     """Correct a user's coins by hand, once for each reference."""
-    entry, is_new = run(
+    entry, is_new = _run(
         lambda: adjust_coins(user, coins=coins, reason=reason, reference=reference, actor=OPERATOR)
     )
     print_json({"adjusted": is_new, "entry": entry})
@@ -195,20 +197,20 @@ def refund(
         found = await find_job(job)
         return await refund_job(found.user_id, job, reason=reason, actor=OPERATOR)
 
-    entry, is_new = run(refund_it)
+    entry, is_new = _run(refund_it)
     print_json({"refunded": is_new, "entry": entry})
 
 
 @app.command()
 def balance(user: str) -> None:
     """Print what a user has and what is held; exit 1 if there is no such user."""
-    print_json(run(lambda: known_balance(user)))
+    print_json(_run(lambda: known_balance(user)))
 
 
 @app.command()
 def check() -> None:
     """Check every invariant of the ledger; exit 1 when one is violated."""
-    findings = run(check_invariants)
+    findings = _run(check_invariants)
     violations = sum(finding.violations for finding in findings)
     print_json({"healthy": violations == 0, "violations": violations, "invariants": findings})
     raise typer.Exit(1 if violations else 0)
@@ -226,13 +228,13 @@ def archive(
         async for moved in archive_jobs(months_kept=months):
             print_json(moved)
 
-    run(archive_all, as_owner=True)
+    _run(archive_all, as_owner=True)
 
 
 @app.command()
 def rewrap() -> None:
     """Move the key of every chat under the current master key; exit 1 while one is left."""
-    told = run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
+    told = _run(lambda: rewrap_keys(KeyRing(load_settings().master_keys)))
     print_json(told)
     raise typer.Exit(0 if told.is_complete else 1)
 
@@ -252,7 +254,7 @@ def export_user(
                 size += file.write(piece)
         return size
 
-    print_json({"user_id": user, "file": to, "bytes": run(export_all)})
+    print_json({"user_id": user, "file": to, "bytes": _run(export_all)})
 
 
 @app.command()
@@ -269,7 +271,7 @@ def delete_user(
         await erase_deleted_keys()
         return deleted
 
-    print_json(run(delete_and_erase))
+    print_json(_run(delete_and_erase))
 
 
 @app.command()
@@ -284,7 +286,7 @@ def costs(
         first = parse_since(since, today=datetime.now(UTC).date())
     except BadSince as error:
         raise typer.BadParameter(str(error), param_hint="--since") from error
-    bill = run(lambda: read_bill(first))
+    bill = _run(lambda: read_bill(first))
     if as_json:
         told = {"since": bill.since, "costs": bill.costs, "earned": bill.earned}
         print_json(told | {"totals": bill.totals})
@@ -297,7 +299,7 @@ def feedback(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print how many findings users call right, wrong or unkind, by insight, prompt and writer."""
-    counts = run(count_feedback)
+    counts = _run(count_feedback)
     if as_json:
         print_json({"feedback": counts})
     else:
@@ -307,7 +309,7 @@ def feedback(
 @app.command(name="watch")
 def watch_job(job: UUID) -> None:
     """Follow a job until it ends: bars on a terminal, elsewhere a line of JSON for each change."""
-    run(lambda: _watch(job))
+    _run(lambda: _watch(job))
 
 
 @app.command()
@@ -325,20 +327,20 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
 ) -> None:
     """Print jobs, newest first, one line of JSON each."""
-    for job in run(lambda: list_jobs(state=state, limit=limit)):
+    for job in _run(lambda: list_jobs(state=state, limit=limit)):
         typer.echo(orjson.dumps(job, default=str))
 
 
 @jobs.command()
 def show(job: UUID) -> None:
     """Print a job."""
-    print_json(run(lambda: find_job(job)))
+    print_json(_run(lambda: find_job(job)))
 
 
 @jobs.command()
 def requeue(job: UUID) -> None:
     """Make a waiting job, or one whose charge waits, due now."""
-    print_json(run(lambda: requeue_job(job)))
+    print_json(_run(lambda: requeue_job(job)))
 
 
 @jobs.command()
@@ -347,7 +349,7 @@ def release(
     reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
 ) -> None:
     """End a job that has not been charged, and give its coins back."""
-    print_json(run(lambda: release_job(job, reason=reason)))
+    print_json(_run(lambda: release_job(job, reason=reason)))
 
 
 @llm.command()
@@ -382,11 +384,12 @@ async def _watch(job_id: UUID) -> None:
     await feed.close()
 
 
-def _seconds(duration: str) -> float:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", duration)
-    if match is None:
-        raise ValueError("a duration is a number and one of s, m, h, d: 12h")
-    return int(match[1]) * TTL_UNITS_S[match[2]]
+def _run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
+    """The result of `work`, on the event loop of this command."""
+    try:
+        return asyncio.run(with_engine(work, as_owner=as_owner))
+    except DomainError as error:
+        refuse(error)
 
 
 if __name__ == "__main__":

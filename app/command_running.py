@@ -1,6 +1,6 @@
 """How a command of operators runs its work: an engine of its own, a refusal in one line."""
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -15,18 +15,12 @@ from app.reachability import one_line
 from app.settings import load_settings
 from app.users.sight import check_sight
 
+TTL_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
 Result = TypeVar("Result")
 
 
-def run(work: Callable[[], Awaitable[Result]], *, as_owner: bool = False) -> Result:
-    """The result of `work`, on an event loop of its own; a refusal ends the command."""
-    try:
-        return asyncio.run(_with_engine(work, as_owner=as_owner))
-    except DomainError as error:
-        _refuse(error)
-
-
-def _refuse(error: DomainError) -> NoReturn:
+def refuse(error: DomainError) -> NoReturn:
     """Prints the refusal in one line and exits 1."""
     cause = None if isinstance(error, Locked | TooSlow) else error.__cause__
     detail = error.detail if cause is None else explained(cause)
@@ -40,7 +34,7 @@ def explained(error: BaseException) -> str:
     return one_line(cause)
 
 
-async def _with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
+async def with_engine(work: Callable[[], Awaitable[Result]], *, as_owner: bool) -> Result:
     """The result of `work`, with an engine of its own that is closed afterwards."""
     settings = load_settings()
     configure_logging(json=settings.log_json, level="ERROR")  # The last line tells the rest.
@@ -58,3 +52,11 @@ def print_json(value: Any) -> None:
     """Prints `value` as JSON, indented."""
     # asyncpg's UUID is a subclass, which orjson does not know.
     typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2))
+
+
+def seconds_of(duration: str) -> float:
+    """The seconds of a duration such as 12h. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", duration)
+    if match is None:
+        raise ValueError("a duration is a number and one of s, m, h, d: 12h")
+    return int(match[1]) * TTL_UNITS_S[match[2]]
