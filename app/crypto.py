@@ -60,7 +60,7 @@ class ChatKey:
 
     def seal(self, plain: bytes, *parts: Part) -> bytes:
         """`plain`, compressed and sealed; `parts`, its associated data, say what it belongs to."""
-        return _seal(self.secret, zlib.compress(plain, COMPRESSION_LEVEL), parts)
+        return _seal(self.secret, compressed(plain), parts)
 
     def open(self, sealed: bytes, *parts: Part) -> bytes:
         """What `seal` was given for the same `parts`. Raises SealBroken."""
@@ -125,6 +125,11 @@ class KeyRing:
     def _wrapped(self, secret: bytes, user_id: str, chat_id: UUID) -> WrappedKey:
         binding = ("chat key", self.current_id, user_id, chat_id)
         return WrappedKey(self.current_id, _seal(self._keys[self.current_id], secret, binding))
+
+
+def compressed(plain: bytes) -> bytes:
+    """What is sealed in place of `plain`."""
+    return zlib.compress(plain, COMPRESSION_LEVEL)
 
 
 def _spread(secret: bytes) -> bytes:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.contestant import Load
+from benchmarks.seeded import SeededDatabases
 from benchmarks.services import Services
 from benchmarks.throughput import Entry, measure
 
@@ -57,12 +58,14 @@ async def interleaved(
     hits every contestant.
     """
     measured: list[list[Row]] = [[] for _ in entries]
-    for _ in range(rounds):
-        for entry, rows in zip(entries, measured, strict=True):
-            row = await measure(bench.services, entry, load)
-            rows.append(row)
-            shown = row.get("invalid") or f"{row['jobs_s']:.2f} jobs/s"
-            bench.say(f"{row['contestant']}: {shown}")
+    needed = rounds * [(entry.work, entry.jobs) for entry in entries]
+    async with SeededDatabases(bench.services, needed) as seeded:
+        for _ in range(rounds):
+            for entry, rows in zip(entries, measured, strict=True):
+                row = await measure(bench.services, entry, load, seeded)
+                rows.append(row)
+                shown = row.get("invalid") or f"{row['jobs_s']:.2f} jobs/s"
+                bench.say(f"{row['contestant']}: {shown}")
     return [summary(rows) for rows in measured]
 
 

@@ -93,7 +93,6 @@ async def _measure_unlocks(running: Services, seconds: float, connections: int) 
         async with running.database() as database_url:
             measured = await measure_unlock(
                 database_url,
-                running.master_key,
                 connections=connections,
                 seconds=seconds,
                 is_hot=is_hot,

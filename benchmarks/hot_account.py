@@ -33,7 +33,7 @@ from app.credits.invariants import check_invariants
 from app.sqlstates import sqlstate
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
-from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
+from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_rows
 from benchmarks.services import Services, product_engine, services
 
 ROUNDS, SECONDS, TASKS = 5, 4.0, 32
@@ -67,7 +67,6 @@ class HotAccount:
 
 async def measure_hot_account(
     database_url: str,
-    master_key: str,
     *,
     rounds: int,
     seconds: float,
@@ -75,7 +74,7 @@ async def measure_hot_account(
     batchers: int,
 ) -> HotAccount:
     """Seeds the empty database, then unlocks as fast as `tasks` at once can."""
-    orders = await _seed(database_url, master_key, chats=_chats_for(rounds * seconds))
+    orders = await _seed(database_url, chats=_chats_for(rounds * seconds))
     per_s: list[float] = []
     unlocks = 0
     ways = cycle([UnlockBatcher(TERMS) for _ in range(batchers)] or [None])
@@ -128,13 +127,12 @@ async def _no_wake(_user_id: str, _job_id: UUID) -> None:
     """Nobody shall run the jobs: reserving is what is measured."""
 
 
-async def _seed(database_url: str, master_key: str, *, chats: int) -> Iterator[UnlockOrder]:
+async def _seed(database_url: str, *, chats: int) -> Iterator[UnlockOrder]:
     coins = sum(category.price_coins for category in CATEGORIES.values())
     connection = await asyncpg.connect(database_url)
     try:
-        seeded = await seed_chats(
+        seeded = await seed_rows(
             connection,
-            master_key,
             encoded_chat(SMALL_CHAT),
             users=1,
             chats_each=chats,
@@ -191,7 +189,6 @@ async def _measure(servers: Services, given: argparse.Namespace, *, batchers: in
     async with servers.database() as database_url:
         return await measure_hot_account(
             database_url,
-            servers.master_key,
             rounds=given.rounds,
             seconds=given.seconds,
             tasks=given.tasks,

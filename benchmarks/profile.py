@@ -30,7 +30,7 @@ from benchmarks.seed import (
     Work,
     encoded_chat,
     release_jobs,
-    seed_chats,
+    seed_rows,
     seed_work,
 )
 from benchmarks.services import Services, services
@@ -96,9 +96,7 @@ async def profile_api(servers: Services, seconds: float) -> Profile:
         connection = await asyncpg.connect(database_url)
         try:
             count = int(UNLOCKS_S_MAX * (seconds + 2 * WARM_UP_S))
-            seeded = await seed_chats(
-                connection, servers.master_key, encoded_chat(SMALL_CHAT), users=count
-            )
+            seeded = await seed_rows(connection, encoded_chat(SMALL_CHAT), users=count)
             async with running_api(servers, database_url) as api:
                 orders = [(one.user_id, str(one.chat_id)) for one in seeded]
                 requests = unlocks(api, orders, CATEGORY.key)

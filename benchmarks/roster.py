@@ -85,14 +85,14 @@ IDLE_SETTING = Setting("prefork", 8, kept=False)
 """One job at a time, as it was: room for its six calls at once."""
 
 CHORD_LADDERS = (
-    Ladder("threads", (64, 128, 256, 512)),
-    Ladder("gevent", (128, 256, 512)),
+    Ladder("threads", (128, 256, 512)),
     Ladder("prefork", (64, 128, 256)),
+    Ladder("gevent", (256, 512)),
     Ladder("threads", (64,), kept=False),
 )
 """The sync design where jobs wait: each pool as far as it pays; the last as it was, to compare."""
 REWRITTEN_LADDERS = (
-    Ladder("threads", (32, 64, 128), one_task=True),
+    Ladder("threads", (64, 128, 256), one_task=True),
     Ladder("prefork", (64,), one_task=True),
 )
 """One task a job: what a good engineer would do first with the old design."""

@@ -1,17 +1,20 @@
 """Accounts, sealed chats and queued jobs in bulk, with the effects of uploads and unlocks."""
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 from uuid import UUID
 
 import asyncpg
 
+from app import crypto
 from app.catalog.categories import CATEGORIES, Category
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat, decode_block
 from app.chats.reading import ReadingOrder, read_chat
@@ -132,11 +135,47 @@ async def seed_chats(
     await connection.execute(_ACCOUNTS, names, coins)
     sealed = (seal_chat(ring, name, new_id(), chat) for name in names for _ in range(chats_each))
     seeded: list[SeededChat] = []
-    while batch := list(islice(sealed, 1000)):
-        await _copy(connection, batch)
-        if is_prepared:
-            await _copy_prepared(connection, batch, prepared_parts(chat))
-        seeded += [SeededChat(each.user_id, each.id) for each in batch]
+    with patch.object(crypto, "compressed", _compressed_once):
+        while batch := list(islice(sealed, 1000)):
+            await _copy(connection, batch)
+            if is_prepared:
+                await _copy_prepared(connection, batch, prepared_parts(chat))
+            seeded += [SeededChat(each.user_id, each.id) for each in batch]
+    return seeded
+
+
+_compressed_once = lru_cache(maxsize=4_096)(crypto.compressed)
+"""The same chat is sealed for many users, whose keys differ and whose words do not."""
+
+
+async def seed_rows(
+    connection: asyncpg.Connection,
+    chat: EncodedChat,
+    *,
+    users: int,
+    chats_each: int = 1,
+    coins: int = SIGNUP_COINS,
+) -> list[SeededChat]:
+    """New users and chats that can be unlocked, but not be read: without their keys and blocks.
+
+    For measurements in which no worker runs; an unlock looks at nothing else of a chat.
+    """
+    names = [f"user-{number:06}" for number in range(users)]
+    await connection.execute(_ACCOUNTS, names, coins)
+    seeded = [SeededChat(name, new_id()) for name in names for _ in range(chats_each)]
+    described = os.urandom(len(chat.meta))  # Of the length that a sealed description has.
+    await connection.copy_records_to_table(
+        "chats",
+        columns=_CHAT_COLUMNS,
+        records=[
+            (
+                *(each.user_id, each.chat_id, "", b"", described, os.urandom(32)),
+                *(chat.message_count, chat.first_at, chat.last_at),
+                *counted(chat.substance).values(),
+            )
+            for each in seeded
+        ],
+    )
     return seeded
 
 
@@ -184,10 +223,7 @@ async def release_jobs(connection: asyncpg.Connection, jobs: Iterable[Job]) -> d
 async def _copy(connection: asyncpg.Connection, chats: Sequence[SealedChat]) -> None:
     await connection.copy_records_to_table(
         "chats",
-        columns=(
-            *("user_id", "id", "key_id", "sealed_key", "sealed_meta", "content_hmac"),
-            *("message_count", "first_at", "last_at", *counted(chats[0].substance)),
-        ),
+        columns=_CHAT_COLUMNS,
         records=[
             (
                 *(chat.user_id, chat.id, "", b"", chat.sealed_meta),
@@ -238,6 +274,11 @@ def _extent(chat: SealedChat, ord_: int) -> tuple[int, int]:
     before = ord_ * MESSAGES_PER_BLOCK
     return before + 1, min(MESSAGES_PER_BLOCK, chat.message_count - before)
 
+
+_CHAT_COLUMNS = (
+    *("user_id", "id", "key_id", "sealed_key", "sealed_meta", "content_hmac"),
+    *("message_count", "first_at", "last_at", "worded_count", "voice_count", "day_count"),
+)
 
 _ACCOUNTS = """
     WITH opened AS (

@@ -12,6 +12,7 @@ import asyncpg
 from benchmarks import machine
 from benchmarks.contestant import Contestant, Job, Load
 from benchmarks.seed import SMALL, Work, release_jobs, seed_work
+from benchmarks.seeded import SeededDatabases
 from benchmarks.services import Services, violations
 
 POLL_S = 0.2
@@ -72,24 +73,24 @@ class Cost:
         }
 
 
-async def measure(services: Services, entry: Entry, load: Load) -> dict[str, Any]:
+async def measure(
+    services: Services, entry: Entry, load: Load, seeded: SeededDatabases | None = None
+) -> dict[str, Any]:
     """Throughput, latency, cost and the invariants, on a database of its own."""
     contestant = entry.contestant
-    async with services.database() as database_url:
+    seeded = seeded or SeededDatabases(services)
+    async with seeded.database(entry.work, entry.jobs) as (database_url, jobs):
         connection = await asyncpg.connect(database_url)
         try:
-            jobs = await seed_work(connection, services.master_key, entry.work, jobs=entry.jobs)
-            try:
-                contestant.start(
-                    database_url=database_url,
-                    redis_url=services.redis_url,
-                    master_key=services.master_key,
-                    load=load,
-                )
-                measured = await _run(services, entry, connection, jobs)
-            finally:
-                await asyncio.to_thread(contestant.stop)
+            contestant.start(
+                database_url=database_url,
+                redis_url=services.redis_url,
+                master_key=services.master_key,
+                load=load,
+            )
+            measured = await _run(services, entry, connection, jobs)
         finally:
+            await asyncio.to_thread(contestant.stop)
             await connection.close()
         return measured | {"violations": await violations(database_url)}
 

@@ -13,7 +13,7 @@ import uvloop
 from app.catalog.categories import CATEGORIES, Category
 from app.ids import new_id
 from benchmarks.bare.unlock_statement import UNLOCK_ONE
-from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_chats
+from benchmarks.seed import SMALL_CHAT, SeededChat, encoded_chat, seed_rows
 
 EXPIRES_S = 3600.0
 CHATS_PER_SECOND = 1_200
@@ -37,26 +37,25 @@ class UnlockRate:
 
 
 async def measure_unlock(
-    database_url: str, master_key: str, *, connections: int, seconds: float, is_hot: bool
+    database_url: str, *, connections: int, seconds: float, is_hot: bool
 ) -> UnlockRate:
     """Unlocks for `seconds`, of one user's chats or of a user for each chat.
 
     Seeds the empty database first. Raises RuntimeError when an unlock was refused.
     """
-    orders = await _seed(database_url, master_key, int(seconds * CHATS_PER_SECOND), is_hot=is_hot)
+    orders = await _seed(database_url, int(seconds * CHATS_PER_SECOND), is_hot=is_hot)
     # In a thread of its own: the ceiling runs on uvloop, whatever the caller runs on.
     return await asyncio.to_thread(
         uvloop.run, _measure(database_url, orders, connections, seconds, is_hot=is_hot)
     )
 
 
-async def _seed(database_url: str, master_key: str, chats: int, *, is_hot: bool) -> Iterator[Order]:
+async def _seed(database_url: str, chats: int, *, is_hot: bool) -> Iterator[Order]:
     coins = sum(category.price_coins for category in CATEGORIES.values())
     connection = await asyncpg.connect(database_url)
     try:
-        seeded = await seed_chats(
+        seeded = await seed_rows(
             connection,
-            master_key,
             encoded_chat(SMALL_CHAT),
             users=1 if is_hot else chats,
             chats_each=chats if is_hot else 1,

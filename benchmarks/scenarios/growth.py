@@ -6,6 +6,7 @@ from benchmarks import roster
 from benchmarks.bench import SEED, Bench, Row
 from benchmarks.contestant import Load
 from benchmarks.seed import SMALL_CHAT
+from benchmarks.seeded import SeededDatabases
 from benchmarks.throughput import Entry, measure
 
 LOAD = Load(llm_s=2.0, llm_spread_s=0.5, seed=SEED)
@@ -29,7 +30,9 @@ async def run(bench: Bench) -> dict[str, Any]:
         )
         for count in PROCESSES[: 2 if bench.quick else 3]
     ]
-    by_processes = [await _row(bench, entry, OVERHEAD) for entry in entries]
+    needed = [(entry.work, entry.jobs) for entry in entries]
+    async with SeededDatabases(bench.services, needed) as seeded:
+        by_processes = [await _row(bench, entry, OVERHEAD, seeded) for entry in entries]
     return {
         "about": f"Chats of {SMALL_CHAT} messages. LLM 2 s ± 0.5 s by jobs in flight in one"
         " process; then LLM 0 by worker processes on the same cores.",
@@ -42,7 +45,9 @@ def _jobs(width: int) -> int:
     return max(20, min(2 * width, 5_000))
 
 
-async def _row(bench: Bench, entry: Entry, load: Load = LOAD) -> Row:
-    row = await measure(bench.services, entry, load)
+async def _row(
+    bench: Bench, entry: Entry, load: Load = LOAD, seeded: SeededDatabases | None = None
+) -> Row:
+    row = await measure(bench.services, entry, load, seeded)
     bench.say(f"{row['contestant']}: {row['jobs_s']:.1f} jobs/s, {row['peak_mb'] or 0:.0f} MB")
     return row

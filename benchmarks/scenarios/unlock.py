@@ -10,7 +10,7 @@ from benchmarks.api import Api, running_api, unlocks
 from benchmarks.bare.unlock import measure_unlock
 from benchmarks.bench import Bench, Row, summary
 from benchmarks.http_load import Plan, Result, run_plan
-from benchmarks.seed import CATEGORY, SMALL_CHAT, SeededChat, encoded_chat, seed_chats
+from benchmarks.seed import CATEGORY, SMALL_CHAT, SeededChat, encoded_chat, seed_rows
 from benchmarks.services import Services, violations
 from benchmarks.throughput import percentiles_ms
 
@@ -65,7 +65,6 @@ async def _ceiling(services: Services, kind: str, load_s: float) -> Row:
     async with services.database() as database_url:
         rate = await measure_unlock(
             database_url,
-            services.master_key,
             connections=CONNECTIONS,
             seconds=load_s,
             is_hot=kind == "hot",
@@ -84,9 +83,8 @@ async def _prepare(services: Services, database_url: str, kind: str, load_s: flo
     connection = await asyncpg.connect(database_url)
     try:
         is_hot = kind == "hot"
-        chats = await seed_chats(
+        chats = await seed_rows(
             connection,
-            services.master_key,
             encoded_chat(SMALL_CHAT),
             users=1 if is_hot else count,
             chats_each=count if is_hot else 1,

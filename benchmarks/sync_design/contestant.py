@@ -99,6 +99,8 @@ class SyncDesign:
 
     def stop(self) -> None:
         left = {pid: start_mark(pid) for pid in self.pids()}
+        if self._beat is not None:
+            self._beat.send(SIGTERM)  # It ends while the worker does.
         if self._worker is not None:
             self._worker.stop((SIGTERM, WARM_STOP_S), (SIGQUIT, COLD_STOP_S))
         if self._beat is not None:

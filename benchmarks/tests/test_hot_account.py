@@ -9,7 +9,6 @@ from sqlalchemy import text
 from app.db import in_transaction
 from benchmarks.hot_account import BATCHERS, HotAccount, _watching, measure_hot_account
 from benchmarks.services import product_engine
-from tests.support.environment import MASTER_KEY
 
 
 @pytest.mark.parametrize("batchers", BATCHERS)
@@ -17,7 +16,7 @@ async def test_many_unlocks_of_one_account_are_all_booked_and_disturb_no_one(
     connection: asyncpg.Connection, database_url: str, batchers: int
 ) -> None:
     measured = await measure_hot_account(
-        database_url, MASTER_KEY, rounds=2, seconds=0.2, tasks=8, batchers=batchers
+        database_url, rounds=2, seconds=0.2, tasks=8, batchers=batchers
     )
     assert measured.is_exact
     assert measured.unlocks == await connection.fetchval("SELECT count(*) FROM jobs") > 0
