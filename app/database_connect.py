@@ -119,7 +119,9 @@ def _session_options(address: DatabaseAddress, *, pooled: bool) -> dict[str, Any
     limits = {key: value for key, value in LIMITS.items() if key not in address.chosen_settings}
     settings = {"timezone": "UTC", **address.server_settings}
     if not pooled:
-        return {"connection_class": Session, "server_settings": settings | limits}
+        # However long a statement is, and as long as the connection lives.
+        kept = {"max_cacheable_statement_size": 0, "max_cached_statement_lifetime": 0}
+        return {"connection_class": Session, "server_settings": settings | limits, **kept}
     each = tuple(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
     kind = type("Pooled", (Session,), {"limits": each})
     # A pooler refuses a session setting that it cannot follow; it follows these.

@@ -1,33 +1,59 @@
-"""The one async engine of a process, and the only place that commits.
+"""The only place that commits: every transaction of the product goes through here.
 
 `transaction()`, `in_transaction(work)`, `in_turn(user, work)` and `in_statement(one)` are READ
 COMMITTED and write; `snapshot()` is REPEATABLE READ and only reads; so does `lone_read()`, a single
-statement. The engine belongs to the event loop of the start-up that made it. Behind a pooler
-nothing of a session is relied on (`app.database_connect`): there each of them is a transaction.
+statement. `in_driver_transaction(work)`, `in_statement(one)` and `read_rows(one)` leave out
+SQLAlchemy's part of a statement (`app.driver`). Behind a pooler nothing of a session is relied on
+(`app.database_connect`): there each of them is a transaction.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import MetaData, Row, TextClause
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import MetaData, TextClause
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import faults, reachability
-from app.acting import for_users, hold_to_users, on_begin
-from app.database_connect import STATEMENT_TIMEOUT_S
-from app.database_pool import POOLED, PoolWatch, make_engine
-from app.errors import Busy, Locked, TooSlow, Unavailable, UserDeleted
+from app import faults
+from app.acting import for_users
+from app.connections import (
+    CommitUnknown,
+    checked_out,
+    close_engine,
+    driver_checked_out,
+    is_transaction_by_itself,
+    lock_waits,
+    open_engine,
+    what_follows,
+)
+from app.driver import LOST, DriverConnection, DriverRows
+from app.errors import Busy, Locked, TooSlow, Unavailable
 from app.faults import Moment, Step
-from app.lock_waits import WAITING_MAX, LockWaits
-from app.sqlstates import Follows, follows, sqlstate
+from app.sqlstates import Follows, sqlstate
+
+__all__ = [
+    "CommitUnknown",
+    "after_commit",
+    "close_engine",
+    "in_driver_transaction",
+    "in_statement",
+    "in_transaction",
+    "in_turn",
+    "is_transient",
+    "lone_read",
+    "metadata",
+    "open_engine",
+    "read_rows",
+    "snapshot",
+    "transaction",
+    "wait_at_most",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -46,74 +72,14 @@ RETRIES_S = 15.0
 """After so many seconds nothing is tried once more, whatever it failed by."""
 LOCK_LOOK_MS, LOCK_TURN_MS = 20, 2_000
 """For a locked row of a user, before a connection waits for it in turn; and in that turn."""
-POOL_WAIT_S = 10.0
 
 _EFFECTS = "sixfold_effects"
 """Key of what waits for a connection's COMMIT."""
 _AT_ONCE = (Busy, TooSlow)
 """Not tried again: it would take as long."""
-_LOCKED = "55P03"
-_OF_DELETED_USER = "SX401"
-_LOST = (InterfaceError, OperationalError)
-"""What SQLAlchemy makes of a connection that is gone."""
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
-
-
-class CommitUnknown(Exception):
-    """COMMIT was sent and its reply was lost: the transaction may or may not have happened."""
-
-
-_engine: AsyncEngine | None = None
-_watch: PoolWatch | None = None
-_lock_waits = LockWaits()
-
-
-async def open_engine(
-    database_url: str,
-    *,
-    pool_size: int = 10,
-    overflow: int = 0,
-    recycle_s: float = 300,
-    pool_wait_s: float = POOL_WAIT_S,
-    statement_timeout_s: float | None = STATEMENT_TIMEOUT_S,
-    per_user: bool = False,
-) -> None:
-    """Makes the process's engine; no connection is opened before the first use.
-
-    With `per_user` its transactions are for users that are named (`app.acting`). Who waited for a
-    connection for `pool_wait_s` gets Busy: one that answers requests says so soon.
-
-    No overflow by default: SQLAlchemy closes a connection beyond `pool_size` when it comes back,
-    and under load opened one for every few transactions.
-
-    No pre-ping: it costs three round trips a transaction. A connection whose end this process
-    has heard of is replaced when it is taken from the pool, so that reads too survive a restart of
-    the database. One that died unheard fails before COMMIT, and `in_transaction` tries again.
-    """
-    global _engine, _lock_waits, _watch
-    if _engine is not None:
-        raise RuntimeError("the engine is open already")
-    _engine = make_engine(
-        database_url,
-        statement_timeout_s=statement_timeout_s,
-        pool_size=pool_size,
-        max_overflow=overflow,
-        pool_recycle=int(recycle_s),
-        pool_timeout=pool_wait_s,
-    )
-    hold_to_users(per_user)
-    _lock_waits = LockWaits(max(1, min(WAITING_MAX, pool_size // 2)))
-    _watch = PoolWatch(_engine)
-
-
-async def close_engine() -> None:
-    """Closes every connection. Safe to call twice."""
-    global _engine
-    if _engine is not None:
-        engine, _engine = _engine, None
-        await engine.dispose()
 
 
 @asynccontextmanager
@@ -124,26 +90,21 @@ async def transaction(*, step: Step | None = None) -> AsyncGenerator[AsyncConnec
     when the reply to COMMIT was lost. What receives the connection never commits. `step` names
     it for the fault points of tests (`app.faults`).
     """
-    async with _checked_out() as connection:
+    async with checked_out() as connection:
         connection.info.pop(_EFFECTS, None)  # Of a transaction that was rolled back.
         if faults.hook is not None:
             await _reach(step, Moment.BEGIN, connection)
         yield connection
         if faults.hook is not None:
             await _reach(step, Moment.BEFORE_COMMIT, connection)
-        try:
-            await connection.commit()
-        except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
-            if sqlstate(error) is None or _follows(error) is Follows.AWAY:
-                raise CommitUnknown from error
-            raise
-        for effect in connection.info.pop(_EFFECTS, ()):
-            effect()
+        await _commit(connection)
         if faults.hook is not None:
             await _reach(step, Moment.AFTER_COMMIT, connection)
 
 
-def after_commit(connection: AsyncConnection, effect: Callable[[], object]) -> None:
+def after_commit(
+    connection: AsyncConnection | DriverConnection, effect: Callable[[], object]
+) -> None:
     """Has `effect`, which must not fail, run when the transaction is known to be committed.
 
     It never runs for one that was rolled back, nor when the reply to COMMIT was lost.
@@ -185,11 +146,11 @@ async def in_turn(user_id: str, work: Work[Result], *, step: Step) -> Result:
             partial(_run, limited, step), at_once=(*_AT_ONCE, Locked), deadline=deadline
         )
 
-    async with _lock_waits.of_user(user_id, within_s=RETRIES_S):
+    async with lock_waits().of_user(user_id, within_s=RETRIES_S):
         with for_users(user_id):
             with suppress(Locked):
                 return await attempt(LOCK_LOOK_MS)
-            async with _lock_waits.slot(within_s=deadline - time.monotonic()):
+            async with lock_waits().slot(within_s=deadline - time.monotonic()):
                 return await attempt(LOCK_TURN_MS)
 
 
@@ -200,29 +161,74 @@ async def wait_at_most(connection: AsyncConnection, *, ms: int) -> None:
     session.lock_timeout_ms = ms
 
 
+async def in_driver_transaction(
+    work: Callable[[DriverConnection], Awaitable[Result]], *, step: Step
+) -> Result:
+    """As `in_transaction`, for what is done so often that SQLAlchemy's way of it is too dear."""
+    return await _again(partial(_run_by_driver, work, step))
+
+
 async def in_statement(
     statement: TextClause, values: Mapping[str, Any], *, step: Step
-) -> Sequence[Row[Any]]:
+) -> DriverRows:
     """The rows of one statement that writes, committed: a transaction by itself.
 
     It saves the round trips of BEGIN and COMMIT, and takes what `in_transaction` takes: a
     statement that is safe to repeat. When its reply was lost, it is unknown which rows it had;
     the second run finds what they left. Raises Unavailable as `in_transaction` does.
     """
+    return await _again(partial(_alone, statement, values, step))
 
-    async def alone() -> Sequence[Row[Any]]:
-        async with _checked_out() as connection:
-            await _let_statements_commit(connection)
+
+async def read_rows(statement: TextClause, values: Mapping[str, Any]) -> DriverRows:
+    """The rows of one statement that only reads. Raises Unavailable; it is not tried again."""
+    return await _alone(statement, values)
+
+
+async def _alone(
+    statement: TextClause, values: Mapping[str, Any], step: Step | None = None
+) -> DriverRows:
+    async with driver_checked_out() as connection:
+        if faults.hook is not None:
+            await _reach(step, Moment.BEGIN, connection)
+            await _reach(step, Moment.BEFORE_COMMIT, connection)
+        if is_transaction_by_itself():
+            rows = await connection.execute(statement, values)
+        else:
+            async with connection.transaction():
+                rows = await connection.execute(statement, values)
+            await connection.commit()
+        if faults.hook is not None:
+            await _reach(step, Moment.AFTER_COMMIT, connection)
+        return rows
+
+
+async def _run_by_driver(
+    work: Callable[[DriverConnection], Awaitable[Result]], step: Step
+) -> Result:
+    async with driver_checked_out() as connection:
+        async with connection.transaction():
             if faults.hook is not None:
                 await _reach(step, Moment.BEGIN, connection)
-                await _reach(step, Moment.BEFORE_COMMIT, connection)
-            rows = (await connection.execute(statement, values)).all()
-            await connection.commit()
+            result = await work(connection)
             if faults.hook is not None:
-                await _reach(step, Moment.AFTER_COMMIT, connection)
-            return rows
+                await _reach(step, Moment.BEFORE_COMMIT, connection)
+        await _commit(connection)
+        if faults.hook is not None:
+            await _reach(step, Moment.AFTER_COMMIT, connection)
+        return result
 
-    return await _again(alone)
+
+async def _commit(connection: AsyncConnection | DriverConnection) -> None:
+    """Commits, and runs what waited for that. Raises CommitUnknown when the reply was lost."""
+    try:
+        await connection.commit()
+    except (DBAPIError, *LOST, asyncpg.PostgresError) as error:
+        if sqlstate(error) is None or what_follows(error) is Follows.AWAY:
+            raise CommitUnknown from error
+        raise
+    for effect in connection.info.pop(_EFFECTS, ()):
+        effect()
 
 
 async def _run(work: Work[Result], step: Step | None) -> Result:
@@ -262,7 +268,7 @@ async def snapshot() -> AsyncGenerator[AsyncConnection]:
 
     Raises Unavailable when the database cannot be reached.
     """
-    async with _checked_out() as connection:
+    async with checked_out() as connection:
         await connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -275,75 +281,19 @@ async def lone_read() -> AsyncGenerator[AsyncConnection]:
 
     Two statements would see two moments. Raises Unavailable when the database cannot be reached.
     """
-    async with _checked_out() as connection:
-        await _let_statements_commit(connection)
+    async with checked_out() as connection:
+        if is_transaction_by_itself():
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may go through when it is tried again."""
-    return isinstance(error, CommitUnknown | Unavailable) or _follows(error) is not Follows.BUG
+    return isinstance(error, CommitUnknown | Unavailable) or what_follows(error) is not Follows.BUG
 
 
-def _follows(error: BaseException) -> Follows:
-    """What follows from an error of the driver or of the server."""
-    state = sqlstate(error)
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return Follows.AWAY
-    if state is not None:
-        return follows(state)
-    # The driver has waited for a reply long enough; a socket that did has an errno.
-    if isinstance(cause, TimeoutError) and cause.errno is None:
-        return Follows.SLOW
-    is_lost = isinstance(cause, OSError | asyncpg.InterfaceError)
-    return Follows.AWAY if is_lost or isinstance(error, _LOST) else Follows.BUG
-
-
-async def _reach(step: Step | None, moment: Moment, connection: AsyncConnection) -> None:
+async def _reach(
+    step: Step | None, moment: Moment, connection: AsyncConnection | DriverConnection
+) -> None:
     if step is not None and faults.hook is not None:
         await faults.hook(f"{step}.{moment}", connection)
-
-
-async def _let_statements_commit(connection: AsyncConnection) -> None:
-    """Each statement is a transaction by itself, where its preparation survives that and nothing
-    has to be said before it.
-
-    Behind a pooler it may run in another session than it was prepared in: there it gets a
-    transaction around it, which the caller commits.
-    """
-    if not on_begin.get() and not connection.engine.get_execution_options().get(POOLED):
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-@asynccontextmanager
-async def _checked_out() -> AsyncGenerator[AsyncConnection]:
-    if _engine is None:
-        raise RuntimeError("the engine is not open: start-up opens it")
-    async with AsyncExitStack() as stack:
-        try:
-            connection = await stack.enter_async_context(_engine.connect())
-        except PoolTimeoutError as error:
-            raise Busy from error
-        except (DBAPIError, OSError, asyncpg.PostgresError, TimeoutError) as error:
-            reachability.database.lost(error)
-            raise Unavailable from error
-        reachability.database.found()
-        try:
-            yield connection
-        except (DBAPIError, OSError, asyncpg.PostgresError) as error:
-            match _follows(error):
-                case Follows.SLOW:
-                    if sqlstate(error) is None:  # The server may not even be there any more.
-                        if _watch is not None:
-                            _watch.doubt()
-                        await connection.invalidate(error)
-                    raise TooSlow from error
-                case Follows.AGAIN if sqlstate(error) == _LOCKED:
-                    raise Locked from error
-                case Follows.AGAIN | Follows.AWAY:
-                    raise Unavailable from error
-                case Follows.BUG if sqlstate(error) == _OF_DELETED_USER:
-                    raise UserDeleted from error
-                case Follows.BUG:
-                    raise

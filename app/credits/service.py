@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
@@ -31,6 +30,7 @@ from app.credits.sql import (
     STATEMENT,
 )
 from app.db import after_commit
+from app.driver import DriverConnection
 from app.errors import DomainError
 
 _CAPTURED, _REFUNDED = map(telemetry.coins_moved.labels, ("captured", "refunded"))
@@ -99,7 +99,7 @@ class Settlement:
 class CreditService:
     """Coins of users. Holds a connection inside a transaction; never commits."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection | DriverConnection) -> None:
         self._connection = connection
 
     async def open_account(self, user_id: str) -> bool:
@@ -292,7 +292,7 @@ def _check_another(user_id: str, actor: str) -> None:
         raise OwnAccount
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entry(row: Any) -> Entry:
     return Entry(
         seq=row.seq,
         kind=EntryKind(row.kind),

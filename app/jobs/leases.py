@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.chats.key_storage import key_columns, key_join
-from app.db import in_statement, in_transaction, wait_at_most
+from app.db import in_driver_transaction, in_statement, in_transaction, wait_at_most
+from app.driver import DriverConnection
 from app.faults import Step
 from app.generation.context import VERSION
 from app.group_commit import SKIPPED, Skipped
@@ -131,9 +132,9 @@ async def claim_jobs(
     """Claims those of `asked` that are due; None for a job that is not, or is another worker's,
     or whose chat is not prepared."""
 
-    tried: list[Row[Any]] = []
+    tried: list[Any] = []
 
-    async def claim(connection: AsyncConnection) -> list[Row[Any]]:
+    async def claim(connection: DriverConnection) -> list[Any]:
         # A repeat cannot claim what an earlier try did, whose reply to COMMIT was lost.
         kept = await _committed(connection, tried) if tried else []
         claimed = await connection.execute(
@@ -151,7 +152,7 @@ async def claim_jobs(
         return kept + rows
 
     sent_at = time.monotonic()
-    rows = await in_transaction(claim, step=Step.CLAIM)
+    rows = await in_driver_transaction(claim, step=Step.CLAIM)
     claims = {(row.user_id, row.id): _claim(row, sent_at) for row in rows}
     # Two wake-ups of one job in one batch: the first takes it.
     return [claims.pop(job, None) for job in asked]
@@ -186,7 +187,7 @@ async def write_held(
     *,
     step: Step,
     locking: Locking,
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """The rows of a statement that writes to jobs under their leases, committed.
 
     A batch is its own transaction; what waits for a lock has one with a limit.
@@ -194,14 +195,14 @@ async def write_held(
     if locking is Locking.SKIP:
         return await in_statement(statements[locking], values, step=step)
 
-    async def write(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    async def write(connection: AsyncConnection) -> Sequence[Any]:
         await wait_at_most(connection, ms=LOCK_WAIT_MS)
         return (await connection.execute(statements[locking], values)).all()
 
     return await in_transaction(write, step=step, attempts_max=1)
 
 
-def held_outcomes(held: Sequence[HeldLease], rows: Iterable[Row[Any]]) -> list[bool | Skipped]:
+def held_outcomes(held: Sequence[HeldLease], rows: Iterable[Any]) -> list[bool | Skipped]:
     """Of each lease: written, lost (no row tells of it), or skipped."""
     found = {(row.user_id, row.id): row.is_written for row in rows}
     outcomes = {True: True, False: SKIPPED, None: False}
@@ -213,7 +214,7 @@ def each_locking(statement: Callable[[Locking], str]) -> dict[Locking, TextClaus
     return {locking: text(statement(locking)) for locking in Locking}
 
 
-async def _committed(connection: AsyncConnection, tried: Sequence[Row[Any]]) -> list[Row[Any]]:
+async def _committed(connection: DriverConnection, tried: Sequence[Any]) -> list[Any]:
     """Those rows of earlier tries whose transaction went through."""
     found = await connection.execute(_COMMITTED, {"xids": list({row.xid for row in tried})})
     committed = {row.xid for row in found}
@@ -228,7 +229,7 @@ def _leases(held: Sequence[HeldLease]) -> dict[str, Any]:
     }
 
 
-def _claim(row: Row[Any], sent_at: float) -> Claim:
+def _claim(row: Any, sent_at: float) -> Claim:
     return Claim(
         user_id=row.user_id,
         job_id=row.id,

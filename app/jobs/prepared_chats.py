@@ -17,7 +17,7 @@ from app.chats.key_storage import key_columns, key_join
 from app.chats.storage import counted
 from app.chats.substance import Substance
 from app.crypto import ChatKey, SealBroken
-from app.db import in_statement, in_transaction, lone_read, wait_at_most
+from app.db import in_statement, in_transaction, lone_read, read_rows, wait_at_most
 from app.faults import Spot, Step, reach
 from app.generation.context import VERSION, InsightContext, Part
 from app.group_commit import GroupCommit
@@ -88,17 +88,16 @@ class PreparedParts:
 
     async def _read(self, asked: Sequence[CategoryRef]) -> list[bytes | None]:
         user_ids, chat_ids, categories = zip(*asked, strict=True)
-        async with lone_read() as connection:
-            found = await connection.execute(
-                PARTS,
-                {
-                    "user_ids": list(user_ids),
-                    "chat_ids": list(chat_ids),
-                    "categories": list(categories),
-                    "part": self._part.value,
-                },
-            )
-            sealed = {(row.user_id, row.chat_id, row.category): row.sealed for row in found}
+        found = await read_rows(
+            PARTS,
+            {
+                "user_ids": list(user_ids),
+                "chat_ids": list(chat_ids),
+                "categories": list(categories),
+                "part": self._part.value,
+            },
+        )
+        sealed = {(row.user_id, row.chat_id, row.category): row.sealed for row in found}
         return [sealed.get(one) for one in asked]
 
 

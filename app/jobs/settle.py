@@ -14,12 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.credits.models import ReservationState
 from app.credits.service import CreditService, Settlement
-from app.db import in_transaction, is_transient, wait_at_most
+from app.db import in_driver_transaction, in_transaction, is_transient, wait_at_most
+from app.driver import DriverConnection
 from app.errors import Locked
 from app.faults import Step
 from app.group_commit import SKIPPED, Skipped
@@ -81,7 +82,7 @@ async def settle_free(
     It waits for no lock: a job whose account, row or reservation is locked is skipped.
     """
 
-    async def settle(connection: AsyncConnection) -> Ended:
+    async def settle(connection: DriverConnection) -> Ended:
         free = await CreditService(connection).lock_free_accounts(one.user_id for one in endings)
         ended: Ended = {
             (one.user_id, one.job_id): SKIPPED for one in endings if one.user_id not in free
@@ -90,7 +91,7 @@ async def settle_free(
             connection, [one for one in endings if one.user_id in free], Locking.SKIP
         )
 
-    ended = await in_transaction(settle, step=step)
+    ended = await in_driver_transaction(settle, step=step)
     return [ended.get((ending.user_id, ending.job_id)) for ending in endings]
 
 
@@ -115,7 +116,7 @@ async def end_jobs(
 
 
 async def _end_jobs(
-    connection: AsyncConnection, endings: Sequence[Ending], locking: Locking
+    connection: AsyncConnection | DriverConnection, endings: Sequence[Ending], locking: Locking
 ) -> Ended:
     ended = await connection.execute(
         _END[locking],
@@ -192,7 +193,7 @@ async def postpone_payment(
     return await in_transaction(postpone, step=Step.POSTPONE)
 
 
-def _settlement(row: Row[Any], reason: str | None) -> Settlement:
+def _settlement(row: Any, reason: str | None) -> Settlement:
     """The coins of a job that has just ended: what is charged, and why the rest comes back."""
     state = JobState(row.state)
     if state is JobState.SUCCEEDED or row.error_code == NOTHING_TO_SAY:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.acting import for_users
@@ -172,9 +171,9 @@ def unlock_values(openings: Sequence[Opening], terms: UnlockTerms) -> dict[str, 
     }
 
 
-def outcomes_of(openings: Sequence[Opening], rows: Iterable[Row[Any]]) -> list[Outcome]:
+def outcomes_of(openings: Sequence[Opening], rows: Iterable[Any]) -> list[Outcome]:
     """What UNLOCK's rows say of each of the orders it was given."""
-    balances: dict[UUID, Row[Any]] = {}
+    balances: dict[UUID, Any] = {}
     decided: set[str] = set()
     for row in rows:
         if row.decided is None:
@@ -184,7 +183,7 @@ def outcomes_of(openings: Sequence[Opening], rows: Iterable[Row[Any]]) -> list[O
     return [_outcome(opening, balances.pop(opening.job_id, None), decided) for opening in openings]
 
 
-def _outcome(opening: Opening, balance: Row[Any] | None, decided: set[str]) -> Outcome:
+def _outcome(opening: Opening, balance: Any, decided: set[str]) -> Outcome:
     if balance is None:
         is_decided = opening.order.user_id in decided
         return Unwritten.DOUBTFUL if is_decided else Unwritten.UNDECIDED

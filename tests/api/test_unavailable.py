@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app.db import lone_read
 from app.settings import Settings
@@ -54,8 +55,8 @@ async def test_a_server_that_cannot_do_it_now_is_no_error_of_the_program(
 ) -> None:
     async def refuse(point: str, connection: Any) -> None:
         if point == "unlock.before_commit":
-            await connection.exec_driver_sql(
-                f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$"
+            await connection.execute(
+                text(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$")
             )
 
     monkeypatch.setattr("app.faults.hook", refuse)

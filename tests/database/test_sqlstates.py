@@ -12,7 +12,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import database_pool, db, faults
-from app.db import close_engine, in_statement, in_transaction, lone_read, open_engine, snapshot
+from app.db import (
+    close_engine,
+    in_driver_transaction,
+    in_statement,
+    in_transaction,
+    lone_read,
+    open_engine,
+    read_rows,
+    snapshot,
+)
+from app.driver import DriverConnection
 from app.errors import Busy, TooSlow, Unavailable
 from app.faults import Spot, Step
 from app.sqlstates import ROWS, Follows, follows
@@ -88,6 +98,73 @@ async def test_what_a_transaction_raises(
             await connection.exec_driver_sql(raising(state))
 
 
+@pytest.mark.parametrize(("state", "raised"), RAISED.items())
+async def test_what_a_transaction_by_the_driver_raises(
+    engine: None, monkeypatch: pytest.MonkeyPatch, state: str, raised: type[Exception]
+) -> None:
+    """The same, but that a bug is raised as the driver's own error; and the connection is whole."""
+    monkeypatch.setattr(db, "BACKOFF_FIRST_S", 0.0)
+    statement = text(raising(state))
+    expected = asyncpg.PostgresError if raised is DBAPIError else raised
+    tries = 0
+
+    async def work(connection: DriverConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.execute(statement)
+
+    with pytest.raises(expected):
+        await in_driver_transaction(work, step=Step.STORE)
+    is_repeated = follows(state) in (Follows.AGAIN, Follows.AWAY)
+    assert tries == (db.ATTEMPTS_MAX if is_repeated else 1)
+    with pytest.raises(expected):
+        await in_statement(statement, {}, step=Step.STORE)
+    with pytest.raises(expected):
+        await read_rows(statement, {})
+    (row,) = await read_rows(
+        text("SELECT CAST(:n AS int) AS n, pg_current_xact_id_if_assigned()"), {"n": 7}
+    )
+    assert (row.n, row[1]) == (7, None)
+
+
+async def test_who_is_cancelled_in_a_statement_leaves_no_connection_in_it(engine: None) -> None:
+    async def sleep(connection: DriverConnection) -> None:
+        await connection.execute(text("SELECT pg_sleep(600)"))
+
+    for asleep in (
+        asyncio.create_task(in_driver_transaction(sleep, step=Step.STORE)),
+        asyncio.create_task(in_statement(text("SELECT pg_sleep(600)"), {}, step=Step.STORE)),
+    ):
+        while not await _sleeping():
+            assert not asleep.done()
+        asleep.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asleep
+        assert [row.n for row in await read_rows(text("SELECT 1 AS n"), {})] == [1]
+
+
+async def _sleeping() -> int:
+    (row,) = await read_rows(
+        text(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'active'"
+            " AND datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
+        ),
+        {},
+    )
+    return row.n
+
+
+async def test_what_is_raised_in_a_transaction_by_the_driver_undoes_it(engine: None) -> None:
+    async def fail(connection: DriverConnection) -> None:
+        await connection.execute(text("CREATE TABLE undone (n int)"))
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await in_driver_transaction(fail, step=Step.STORE)
+    (row,) = await read_rows(text("SELECT to_regclass('undone') AS found"), {})
+    assert row.found is None
+
+
 async def _pid(connection: AsyncConnection) -> int:
     return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
 
@@ -105,7 +182,11 @@ async def test_a_read_only_server_loses_every_connection_of_the_pool(engine: Non
     with pytest.raises(Unavailable):
         async with snapshot() as connection:
             await connection.exec_driver_sql(raising("25006"))
-    assert await _pids() & before == set()
+    between = await _pids()
+    assert between & before == set()
+    with pytest.raises(Unavailable):
+        await read_rows(text(raising("25006")), {})
+    assert await _pids() & between == set()
 
 
 async def test_a_reply_that_takes_too_long_is_not_asked_for_again(database_url: str) -> None:
@@ -223,7 +304,7 @@ async def test_a_job_keeps_its_results_while_the_server_refuses_them(
     async def refuse(point: str, connection: AsyncConnection) -> None:
         if refusals.get(point, 0):
             refusals[point] -= 1
-            await connection.exec_driver_sql(raising(state))
+            await connection.execute(text(raising(state)))
 
     job_id = (await unlock("alice", chat)).job_id
     hook(refuse)

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app import db
+from app import connections
 from app.catalog.categories import InsightSpec
 from app.catalog.content import NOTHING_FOUND, Finding, InsightContent
 from app.chats.message import Message
@@ -164,7 +164,7 @@ class _OfSeveralProcesses(LockWaits):
 @pytest.fixture
 def several_processes(engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one user does at once meets in the database, as that of several processes does."""
-    monkeypatch.setattr(db, "_lock_waits", _OfSeveralProcesses())
+    monkeypatch.setattr(connections, "_lock_waits", _OfSeveralProcesses())
 
 
 async def no_wake(user_id: str, job_id: UUID) -> None:
