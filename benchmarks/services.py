@@ -63,7 +63,7 @@ class Services:
         origin = f"{urlsplit(copy_of).path[1:]} STRATEGY FILE_COPY" if copy_of else TEMPLATE
         await _execute(self.server_url, f"CREATE DATABASE {name} TEMPLATE {origin}")
         async with Redis.from_url(self.redis_url) as redis:
-            await redis.flushall()
+            await redis.flushdb()
         try:
             yield _named(self.server_url, name)
         finally:
