@@ -59,7 +59,7 @@ class DriverConnection:
         self, statement: TextClause, values: Mapping[str, Any] | None = None
     ) -> DriverRows:
         """The rows of the statement. Raises the driver's own errors."""
-        sql, names = _for_driver(statement)
+        sql, names = for_driver(statement)
         given = [values[name] for name in names] if values is not None else []
         session: Any = self._session  # asyncpg ships no types.
         return DriverRows(await session.fetch(sql, *given, record_class=DriverRow))
@@ -95,7 +95,7 @@ class DriverConnection:
 
 
 @lru_cache(maxsize=256)
-def _for_driver(statement: TextClause) -> tuple[str, tuple[str, ...]]:
-    """The statement with numbered parameters, and the name of the value for each."""
+def for_driver(statement: TextClause) -> tuple[str, tuple[str, ...]]:
+    """The statement as the driver gets it, and the names of the values for `$1`, `$2`, …"""
     compiled: Any = statement.compile(dialect=PGDialect_asyncpg())
     return str(compiled), tuple(compiled.positiontup or ())

@@ -21,15 +21,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from statistics import median
+from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import asyncpg
 import uvloop
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, TextClause, event
 from sqlalchemy.engine import ExceptionContext
 
 from app.catalog.categories import CATEGORIES
 from app.credits.invariants import check_invariants
+from app.driver import DriverConnection
 from app.sqlstates import sqlstate
 from app.unlocks.batch import UnlockBatcher, UnlockOrder, UnlockTerms
 from app.unlocks.unlock import unlock_category
@@ -98,9 +101,22 @@ def _watching() -> Generator[Counter[str]]:
         if state in DISTURBED:
             seen[state] += 1
 
+    execute = DriverConnection.execute
+
+    async def execute_and_note(
+        connection: DriverConnection, statement: TextClause, values: Any = None
+    ) -> Any:
+        try:
+            return await execute(connection, statement, values)
+        except asyncpg.PostgresError as error:
+            if (state := sqlstate(error)) in DISTURBED:
+                seen[state] += 1
+            raise
+
     event.listen(Engine, "handle_error", note)
     try:
-        yield seen
+        with patch.object(DriverConnection, "execute", execute_and_note):
+            yield seen
     finally:
         event.remove(Engine, "handle_error", note)
 

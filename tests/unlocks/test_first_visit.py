@@ -1,16 +1,19 @@
 """Unlocks of users that nobody has seen before."""
 
 import asyncio
+from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
-from sqlalchemy import Engine, event, text
-from sqlalchemy.util import await_only
+from sqlalchemy import TextClause, text
 
 from app.credits.accounts import ensure_account
 from app.credits.service import CreditService
 from app.crypto import KeyRing
 from app.db import snapshot, transaction
+from app.driver import DriverConnection
 from tests.support.jobs import assert_healthy, store_chat, unlock
+from tests.support.statements import noted_statements
 
 WRITES = "opened AS"
 USER = "newcomer"
@@ -21,22 +24,24 @@ async def test_an_unlock_survives_that_its_account_is_opened_and_moved_by_anothe
 ) -> None:
     """Its first statement finds no account; then there is one, which another is moving."""
     chat: UUID = await store_chat(keyring, USER)
-    writes: list[str] = []
     movers: list[asyncio.Task[None]] = []
 
-    def after(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if WRITES in statement:
-            writes.append(statement)
-            if len(writes) == 1:
-                await_only(ensure_account(USER))
-                movers.append(await_only(_moving()))
+    with noted_statements() as statements:
+        execute = DriverConnection.execute
 
-    event.listen(Engine, "after_cursor_execute", after)
-    try:
-        unlocked = await unlock(USER, chat)
-    finally:
-        event.remove(Engine, "after_cursor_execute", after)
+        async def execute_and_open(
+            connection: DriverConnection, statement: TextClause, values: Any = None
+        ) -> Any:
+            rows = await execute(connection, statement, values)
+            if WRITES in statement.text and not movers:
+                await ensure_account(USER)
+                movers.append(await _moving())
+            return rows
+
+        with patch.object(DriverConnection, "execute", execute_and_open):
+            unlocked = await unlock(USER, chat)
         await asyncio.gather(*movers)
+    writes = [one for one in statements if WRITES in one.text]
     assert (unlocked.available, unlocked.held, len(writes)) == (5, 50, 2)
     await assert_healthy()
 
