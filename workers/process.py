@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from app.generation.model.generator import ModelGenerator
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Generator
 from app.jobs.engine import JobEngine
+from app.jobs.horizon import Horizon
 from app.jobs.leases import LeaseTimes
 from app.jobs.notifications import JOB_CANCELLED, Notifications, listen
 from app.jobs.preparer import Preparer
@@ -101,7 +103,7 @@ async def _open(opened: AsyncExitStack, state: TaskiqState, settings: Settings) 
     opened.push_async_callback(end_task, listener)
     if settings.metrics_port is not None:
         opened.callback(_serve_metrics(settings.metrics_port, settings.allowed_hosts))
-    rescue = partial(_rescue, expires_s=settings.expires_s)
+    rescue = partial(_rescue, horizons=defaultdict(Horizon), expires_s=settings.expires_s)
     broker.rescue_with(rescue, task_name=RUN_JOB_TASK, rescue_s=settings.rescue_s)
 
 
@@ -194,12 +196,17 @@ def engine() -> JobEngine:
     return running
 
 
-async def _rescue(room: int, *, expires_s: float) -> list[dict[str, Any]]:
+async def _rescue(
+    room: int, *, horizons: Mapping[str, Horizon], expires_s: float
+) -> list[dict[str, Any]]:
     """Arguments of the jobs to start; ends and sweeps what needs no worker. Never raises."""
-    await _spared(end_abandoned_jobs())
+    await _spared(end_abandoned_jobs(horizons["abandoned"]))
     await _spared(run_overdue_sweeps())
     only_prepared = not engine().has_room_to_prepare
-    due = await _spared(find_due_jobs(room, expires_s=expires_s, only_prepared=only_prepared))
+    horizon = horizons["prepared" if only_prepared else "due"]
+    due = await _spared(
+        find_due_jobs(room, expires_s=expires_s, only_prepared=only_prepared, horizon=horizon)
+    )
     return [{"user_id": user_id, "job_id": str(job_id)} for user_id, job_id in due or ()]
 
 
