@@ -201,4 +201,4 @@ def _in_order(messages: list[Message]) -> list[Message]:
     if backwards * 2 > len(messages):
         messages.reverse()
     messages.sort(key=lambda message: message.at)
-    return [message._replace(number=number) for number, message in enumerate(messages, 1)]
+    return [make_message((number, *told[1:])) for number, told in enumerate(messages, 1)]

@@ -2,14 +2,14 @@
 time on each line; in Korean and in English."""
 
 import re
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.lines import FRAME, MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of
+from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of, midnight
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -90,7 +90,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         elif _SAVED.fullmatch(line):
             preface = number
     chat.lacks("time_zone")
-    times = WallTimes(_day, partial(_clock, options.tz))
+    times = WallTimes(options.tz, _day, _clock)
     grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
@@ -103,9 +103,9 @@ class _PcHeaders:
     """`[name] [time] text` under a line of dashes with the day."""
 
     def __init__(self, tz: tzinfo) -> None:
-        self._midnight = time(tzinfo=tz)
-        self._clocks = Remembered(partial(_clock, tz))
-        self._day: date | None = None
+        self._tz = tz
+        self._clocks = Remembered(_clock)
+        self._day: datetime | None = None
         self._last: datetime | None = None
 
     def read(self, met: re.Match[str]) -> Entry | None:
@@ -114,15 +114,15 @@ class _PcHeaders:
             day, clock = self._day, self._clocks[written]
             if day is None or clock is None:
                 return None
-            self._last = datetime.combine(day, clock)
+            self._last = day + clock
             return self._last, who, 0
         if met["event"] is None:
-            self._day, self._last = _day(met["ko"] or met["en"]), None
+            self._day, self._last = midnight(_day(met["ko"] or met["en"]), self._tz), None
             return FRAME
         if self._day is None:
             return None
         # The layout tells no time of who came and went: that of the message before.
-        return self._last or datetime.combine(self._day, self._midnight), None, 0
+        return self._last or self._day, None, 0
 
 
 def _read_phone(times: WallTimes, met: re.Match[str]) -> Entry | None:
@@ -143,7 +143,7 @@ def _day(written: str) -> date | None:
     return day_of(int(met["year"]), MONTHS.get(met["month"][:3].lower(), 0), int(met["day"]))
 
 
-def _clock(tz: tzinfo, written: str) -> time | None:
+def _clock(written: str) -> timedelta | None:
     met = _CLOCK.fullmatch(written)
     if met is None:
         return None
@@ -151,7 +151,7 @@ def _clock(tz: tzinfo, written: str) -> time | None:
     if before or after:
         is_late = before == "오후" or (after or "")[:1] in ("p", "P")
         hour = hour % 12 + (12 if is_late else 0)
-    return clock_of(hour, int(met["n"]), 0, tz)
+    return clock_of(hour, int(met["n"]), 0)
 
 
 def words_of(text: str) -> Words | str:

@@ -14,7 +14,7 @@ from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import Text, clean_text, head_text, read_text
-from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
+from app.chats.formats.times import Instants, from_milliseconds
 from app.chats.message import MessageKind
 from app.chats.transcript import Transcript
 
@@ -109,8 +109,7 @@ class _Reader:
     def _read_alike(self, form: re.Pattern[str], text: str, at: int) -> int:
         """Reads what follows in one form, and returns where that ends."""
         # The hot loop of an import.
-        match, tz, known = form.match, self._tz, self._known
-        days, steps = self._instants.days, self._instants.steps
+        match, known, read_time = form.match, self._known, self._instants.milliseconds
         pick = itemgetter(*(form.groupindex[name] - 1 for name in _WANTED))
         while met := match(text, at):
             at = met.end()
@@ -126,11 +125,7 @@ class _Reader:
                 self.unread += 1
                 continue
             try:
-                number = int(date)
-                if number in MILLISECONDS:
-                    when = days[number // DAY_MS] + steps[number % DAY_MS // 1000]
-                else:
-                    when = from_milliseconds(number, tz)
+                when = read_time(int(date))
             except ValueError:
                 self.unread += 1
                 continue

@@ -10,7 +10,7 @@ from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
 from app.chats.formats.tables import known_events
-from app.chats.formats.times import DAY_S, SECONDS, Instants, IsoTimes, from_seconds
+from app.chats.formats.times import DAY_S, END_S, FIRST_S, Instants, IsoTimes, from_seconds
 from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
@@ -106,7 +106,7 @@ def _read_batch(
             if (written := told.get("date_unixtime")) is None:
                 at, _ = times.read(told["date"])
                 chat.lacks("time_zone")
-            elif (seconds := int(written)) in SECONDS:
+            elif FIRST_S <= (seconds := int(written)) < END_S:
                 at = days[seconds // DAY_S] + steps[seconds % DAY_S]
             else:
                 at = from_seconds(seconds, tz)

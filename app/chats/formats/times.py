@@ -9,11 +9,10 @@ from typing import Any, Generic, TypeVar
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """No message was written outside of these."""
 
-_FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
-_END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
-SECONDS, MILLISECONDS = range(_FIRST_S, _END_S), range(_FIRST_S * 1000, _END_S * 1000)
-"""The numbers of seconds and of milliseconds at which a message can have been written."""
-DAY_S, DAY_MS = 86_400, 86_400_000
+FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
+END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
+"""The seconds since 1970 at which a message can have been written begin and end with these."""
+DAY_S = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 _NO_SEPARATORS = str.maketrans("", "", ",'’_ \u00a0\u202f")
 # Of milliseconds and microseconds: no number is a time in two units.
@@ -39,11 +38,18 @@ class Remembered(dict[Written, Meant], Generic[Written, Meant]):
 
 class Instants:
     """Times by seconds since 1970, for hot loops: `days[seconds // DAY_S] + steps[seconds %
-    DAY_S]` takes a third of what `datetime.fromtimestamp` does. Only for those in SECONDS."""
+    DAY_S]` takes a third of what `datetime.fromtimestamp` does. Only from FIRST_S to END_S."""
 
     def __init__(self, tz: tzinfo) -> None:
+        self.tz = tz
         self.days = Remembered(partial(_begin_of, tz))
         self.steps = Remembered(_step)
+
+    def milliseconds(self, written: Any) -> datetime:
+        """The time that `from_milliseconds` reads."""
+        if written.__class__ is int and FIRST_S <= (seconds := written // 1000) < END_S:
+            return self.days[seconds // DAY_S] + self.steps[seconds % DAY_S]
+        return from_milliseconds(written, self.tz)
 
 
 class _ChangingDay:
@@ -81,19 +87,21 @@ def _step_of_clock(written: str) -> timedelta:
 
 
 class WallTimes:
-    """The times that a day and a time of day make, both as they are written."""
+    """The times that a day and a time of day make in `tz`, both as they are written."""
 
     def __init__(
-        self, day: Callable[[str], date | None], clock: Callable[[str], time | None]
+        self,
+        tz: tzinfo,
+        day: Callable[[str], date | None],
+        clock: Callable[[str], timedelta | None],
     ) -> None:
-        """`clock` gives a time in the zone of the walls."""
-        self._days = Remembered(day)
-        self._clocks = Remembered(clock)
+        self._begins = Remembered[str, datetime | None](lambda written: midnight(day(written), tz))
+        self._steps = Remembered(clock)
 
     def at(self, day: str, clock: str) -> datetime | None:
         """None where there is no such time, or no message was written then."""
-        on, at = self._days[day], self._clocks[clock]
-        return None if on is None or at is None else datetime.combine(on, at)
+        begin, step = self._begins[day], self._steps[clock]
+        return None if begin is None or step is None else begin + step
 
 
 class IsoTimes:
@@ -105,7 +113,7 @@ class IsoTimes:
         self.begins = Remembered(partial(_begin_of_day, instants))
         self.steps = Remembered(_step_of_clock)
         self._tz = tz
-        self._walls = WallTimes(_iso_day, self.clock)
+        self._walls = WallTimes(tz, _iso_day, iso_clock)
 
     def wall(self, written: str) -> datetime | None:
         """A wall time, without its fraction of a second; None if it is none, or no message was
@@ -137,20 +145,12 @@ class IsoTimes:
             return at, True
         return from_seconds(at.timestamp() // 1, self._tz), True
 
-    def clock(self, written: str) -> time | None:
-        """`T10:15`, ` 10:15:07` or `, 10:15`."""
-        try:
-            at = time.fromisoformat(written.lstrip(", T"))
-        except ValueError:
-            return None
-        return clock_of(at.hour, at.minute, at.second, self._tz) if written[0] in ", T" else None
-
 
 def from_seconds(seconds: float, tz: tzinfo) -> datetime:
     """The time of so many seconds since 1970; of another unit, where that alone makes a time at
     which a message can have been written. Raises ValueError where none was, and TypeError for
     what is no number."""
-    if not _FIRST_S <= seconds < _END_S:
+    if not FIRST_S <= seconds < END_S:
         seconds = _in_seconds(seconds)
     return datetime.fromtimestamp(seconds, tz)
 
@@ -159,7 +159,7 @@ def from_milliseconds(written: Any, tz: tzinfo) -> datetime:
     """The same of milliseconds, without their fraction; a number may be written as a text."""
     number = written if written.__class__ is int else number_of(written)
     seconds = number // 1000
-    return from_seconds(seconds if _FIRST_S <= seconds < _END_S else number, tz)
+    return from_seconds(seconds if FIRST_S <= seconds < END_S else number, tz)
 
 
 def number_of(written: Any) -> float:
@@ -172,7 +172,7 @@ def number_of(written: Any) -> float:
 
 def _in_seconds(number: float) -> float:
     for unit in _UNITS:
-        if _FIRST_S <= number * unit < _END_S:
+        if FIRST_S <= number * unit < END_S:
             return number * unit // 1
     raise ValueError("no time at which a message was written")
 
@@ -187,12 +187,24 @@ def day_of(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def clock_of(hour: int, minute: int, second: int, tz: tzinfo) -> time | None:
-    """None where there is no such time of day."""
+def clock_of(hour: int, minute: int, second: int) -> timedelta | None:
+    """From midnight to a time of day; None where there is none such."""
+    is_clock = 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
+    return timedelta(hours=hour, minutes=minute, seconds=second) if is_clock else None
+
+
+def iso_clock(written: str) -> timedelta | None:
+    """`T10:15`, ` 10:15:07` or `, 10:15`."""
     try:
-        return time(hour, minute, second, 0, tz)
+        step = _step_of_clock(written.lstrip(", T"))
     except ValueError:
         return None
+    return step if written[0] in ", T" else None
+
+
+def midnight(day: date | None, tz: tzinfo) -> datetime | None:
+    """When a day begins; `datetime.combine` takes three times as long as to add to that."""
+    return day and datetime.combine(day, time(tzinfo=tz))
 
 
 def _iso_day(written: str) -> date | None:

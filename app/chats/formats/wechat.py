@@ -16,7 +16,8 @@ from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
 from app.chats.formats.times import (
     DAY_S,
-    SECONDS,
+    END_S,
+    FIRST_S,
     Instants,
     IsoTimes,
     Remembered,
@@ -136,7 +137,7 @@ def _read_row(
     seconds, written, text = own
     if seconds.isdigit():
         number = int(seconds)
-        if number in SECONDS:
+        if FIRST_S <= number < END_S:
             at = instants.days[number // DAY_S] + instants.steps[number % DAY_S]
         else:
             at = from_seconds(number, tz)
