@@ -30,6 +30,7 @@ _BEGINNING_BYTES, _BEGINNING_NULS = 64, 8
 _PADDING = b"\0\x1a"
 # What ends a line in a file without a newline.
 _ODD_NEWLINES = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -68,10 +69,11 @@ def read_text(raw: bytes) -> Text:
     plain = plain.rstrip(_PADDING)
     if replaced > max(_REPLACED_FLOOR, len(raw) * _REPLACED_SHARE_MAX):
         raise UnrecognisedFormat("The file is not text in UTF-8, UTF-16 or UTF-32.")
-    nuls = plain.count(b"\0", 0, _SAMPLE_BYTES)
-    if nuls > max(_REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX):
+    # Looking for a byte takes a tenth of the time of counting it.
+    nuls = plain.count(b"\0") if b"\0" in plain else 0
+    if plain.count(b"\0", 0, _SAMPLE_BYTES) > max(_REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX):
         raise UnrecognisedFormat("The file is binary, not text.")
-    return Text(_lines(plain), replaced + plain.count(b"\0"))
+    return Text(_lines(plain), replaced + nuls)
 
 
 def as_text(written: str) -> Text:
@@ -135,11 +137,11 @@ def utf8_of(raw: bytes) -> tuple[bytes, int]:
 
 def _is_utf8(raw: bytes) -> bool:
     """Looked at in parts, which are not kept."""
-    start = 0
+    start, view = 0, memoryview(raw)
     try:
         while start < len(raw):
             end = _line_end(raw, start + PART_BYTES)
-            raw[start:end].decode()
+            str(view[start:end], "utf-8")
             start = end
     except UnicodeDecodeError:
         return False
@@ -153,15 +155,15 @@ def _line_end(encoded: bytes, at: int) -> int:
 
 def _lines(encoded: bytes) -> bytes:
     encoded = encoded.removeprefix(codecs.BOM_UTF8)
-    if b"\r" in encoded:
-        encoded = encoded.replace(b"\r\n", b"\n")
-        if b"\r" in encoded:  # Of two for each line, and of lines that end in it alone.
-            encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if _LONE_RETURN.search(encoded):  # Two for each line, and lines that end in it alone.
+        encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    elif b"\r" in encoded:
+        encoded = encoded.replace(b"\r", b"")  # In a tenth of the time of two bytes.
     if b"\n" not in encoded:
         encoded = _ODD_NEWLINES.sub("\n", encoded.decode()).encode()
     if b"\0" in encoded:
         encoded = encoded.replace(b"\0", _REPLACEMENT.encode())
-    return b"\n" + encoded.removesuffix(b"\n")
+    return b"\n" + memoryview(encoded)[: -1 if encoded.endswith(b"\n") else None]
 
 
 def _is_storable(text: str) -> bool:

@@ -95,10 +95,11 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     # Who, where and what kind: the same few over and over.
     known = Remembered(partial(_frame_of, chats))
     empty, padding = [""], [""] * columns.width
+    own, shared = columns.own, columns.shared
     for number, row in rows_of(text):
         row += padding if len(row) < columns.width else empty
         try:
-            _read_row(known[columns.shared(row)], columns.own(row), options.tz, times, instants)
+            _read_row(known[shared(row)], own(row), times, instants)
         except OTHER_FORM:
             unread.append((number, ",".join(row).rstrip(",")))
     chosen = chats.chosen(options.chat)
@@ -131,7 +132,7 @@ def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
 
 
 def _read_row(
-    frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes, instants: Instants
+    frame: _Frame, own: tuple[str, ...], times: IsoTimes, instants: Instants
 ) -> None:
     chat, kind, author, is_wordless, title = frame
     seconds, written, text = own
@@ -140,9 +141,9 @@ def _read_row(
         if FIRST_S <= number < END_S:
             at = instants.days[number // DAY_S] + instants.steps[number % DAY_S]
         else:
-            at = from_seconds(number, tz)
+            at = from_seconds(number, instants.tz)
     elif len(written) != _WALL_CHARS or (at := times.wall(written)) is None:
-        at = _odd_time(chat, seconds, written.strip(), tz, times)
+        at = _odd_time(chat, seconds, written.strip(), instants.tz, times)
     elif "time_zone" not in chat.unsaid:
         chat.lacks("time_zone")
     text = text.strip()
