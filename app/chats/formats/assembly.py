@@ -194,11 +194,12 @@ class Assembly:
 
 def _in_order(messages: list[Message]) -> list[Message]:
     """By time, as they stood where that is the same; exports begin with the newest, too."""
-    ats = list(map(attrgetter("at"), messages))
+    at_of = attrgetter("at")
+    ats = list(map(at_of, messages))
     backwards = sum(map(lt, islice(ats, 1, None), ats))
     if not backwards:
         return messages
     if backwards * 2 > len(messages):
         messages.reverse()
-    messages.sort(key=lambda message: message.at)
-    return [make_message((number, *told[1:])) for number, told in enumerate(messages, 1)]
+    messages.sort(key=at_of)
+    return [make_message((number,) + told[1:]) for number, told in enumerate(messages, 1)]  # noqa: RUF005

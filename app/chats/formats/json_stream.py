@@ -60,16 +60,17 @@ class Elements:
 
     def _windows(self) -> Iterator[list[Any]]:
         """Whole windows, as long as the guess where to cut is right."""
+        raw, view = self._raw, memoryview(self._raw)
         while True:
-            window = self._raw[self._at : self._at + WINDOW_BYTES]
-            cut = window.rfind(self._separator)
+            cut = raw.rfind(self._separator, self._at, self._at + WINDOW_BYTES)
             if cut < 0:
                 return
+            start = self._gap_end(self._at)
             try:
-                elements = orjson.loads(b"[" + window[: cut + 1].lstrip(b", \t\r\n") + b"]")
+                elements = orjson.loads(b"".join((b"[", view[start : cut + 1], b"]")))
             except orjson.JSONDecodeError:
                 return
-            self._at += cut + 1
+            self._at = cut + 1
             yield elements
 
     def _one_by_one(self, until: int) -> Generator[list[Any], None, bool]:

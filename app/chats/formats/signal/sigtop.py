@@ -12,7 +12,7 @@ from app.chats.formats.json_stream import Elements, json_head, plain_json
 from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.tables import known_events
 from app.chats.formats.text import head_text
-from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of, from_milliseconds
+from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -62,21 +62,23 @@ def _recognises_json(head: bytes) -> bool:
 def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
     raw = plain_json(raw)
     chat = Assembly("sigtop-json", "signal")
-    elements = Elements(raw, raw.index(b"[") + 1)
-    chat.read_elements(elements, partial(_read_one, options))
+    chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
+    elements, time_of = Elements(raw, raw.index(b"[") + 1), Instants(options.tz).milliseconds
+
+    def read(chat: Assembly, told: Any) -> None:
+        _read_one(chat, time_of(told.get("sent_at") or told["timestamp"]), told)
+
+    chat.read_elements(elements, read)
     chat.take_unread(elements)
     return chat.transcript()
 
 
-def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
-    milliseconds = told.get("sent_at") or told["timestamp"]
-    at = from_milliseconds(milliseconds, options.tz)
+def _read_one(chat: Assembly, at: datetime, told: Any) -> None:
     kind, text = told.get("type"), told.get("body") or ""
     if kind not in _TYPES and kind != _CALL_TYPE:
         settled = NoticeKind.SETTING if kind in _SETTING_TYPES else NoticeKind.UNKNOWN
         chat.note(at, settled, f"{kind}: {text}" if text else str(kind))
         return
-    chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
     author = _author(chat, told, is_own=kind == "outgoing")
     if kind == _CALL_TYPE:
         chat.say(at, author, "", MessageKind.CALL)
