@@ -64,10 +64,14 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat.lacks("time_zone")
     times = WallTimes(options.tz, english_day, _clock)
 
+    begins, steps = times.begins, times.steps
+
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who = met.groups()
-        at = times.at(day, clock)
-        return at and (at, who, 0)
+        try:
+            return begins[day] + steps[clock], who, 0
+        except TypeError:
+            return None
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     if ME in chat.names:

@@ -95,13 +95,16 @@ class WallTimes:
         day: Callable[[str], date | None],
         clock: Callable[[str], timedelta | None],
     ) -> None:
-        self._begins = Remembered[str, datetime | None](lambda written: midnight(day(written), tz))
-        self._steps = Remembered(clock)
+        # For hot loops: `begins[a day] + steps[a time of day]` is a TypeError where `at` is None.
+        self.begins = Remembered[str, Any](lambda written: midnight(day(written), tz))
+        self.steps = Remembered[str, Any](clock)
 
     def at(self, day: str, clock: str) -> datetime | None:
         """None where there is no such time, or no message was written then."""
-        begin, step = self._begins[day], self._steps[clock]
-        return None if begin is None or step is None else begin + step
+        try:
+            return self.begins[day] + self.steps[clock]
+        except TypeError:
+            return None
 
 
 class IsoTimes:
@@ -114,6 +117,7 @@ class IsoTimes:
         self.steps = Remembered(_step_of_clock)
         self._tz = tz
         self._walls = WallTimes(tz, _iso_day, iso_clock)
+        self._begins, self._clocks = self._walls.begins, self._walls.steps
 
     def wall(self, written: str) -> datetime | None:
         """A wall time, without its fraction of a second; None if it is none, or no message was
@@ -124,11 +128,13 @@ class IsoTimes:
 
     def read(self, written: str) -> tuple[datetime, bool]:
         """A time in `tz`, and whether it names its zone. Raises ValueError."""
-        is_of_greenwich = self._tz is UTC and written.endswith("+00:00")
+        is_of_greenwich = self._tz is UTC and written[-6:] == "+00:00"
         if is_of_greenwich or len(written) <= _SECONDS_END:
-            clock = written[_DAY_CHARS:_SECONDS_END]
-            if (at := self._walls.at(written[:_DAY_CHARS], clock)) is not None:
-                return at, is_of_greenwich
+            try:
+                day, clock = written[:_DAY_CHARS], written[_DAY_CHARS:_SECONDS_END]
+                return self._begins[day] + self._clocks[clock], is_of_greenwich
+            except TypeError:  # One of them is None.
+                pass
         fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
         if (
             offset[:1] in ("+", "-")
