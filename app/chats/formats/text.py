@@ -36,19 +36,20 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A file's text in UTF-8 with plain newlines: one before each line, none behind the last.
-    `replaced` counts the bytes that were replaced because they mean nothing."""
+    """A file's text in UTF-8 with plain newlines. What is read of it has one before each line and
+    none behind the last, so that a file with one need not be copied. `replaced` counts the bytes that were replaced because they mean nothing."""
 
     encoded: bytes
     replaced: int = 0
 
     def parts(self, *, least_bytes: int = PART_BYTES) -> Iterator[str]:
         """The text in parts, each of whole lines with a newline before them."""
-        start = 0
-        while start < len(self.encoded):
-            end = _line_end(self.encoded, start + least_bytes)
-            yield self.encoded[start:end].decode()
-            start = end
+        view, start, stop = memoryview(self.encoded), 0, self._stop
+        before = "\n"
+        while start < stop:
+            end = _line_end(self.encoded, start + least_bytes, stop)
+            yield before + str(view[start:end], "utf-8")
+            start, before = end, ""
 
     def beginning(self) -> str:
         """The first part."""
@@ -56,7 +57,11 @@ class Text:
 
     def whole(self) -> str:
         """All of it at once."""
-        return self.encoded.decode()
+        return (b"\n" + memoryview(self.encoded)[: self._stop]).decode()
+
+    @property
+    def _stop(self) -> int:
+        return len(self.encoded) - self.encoded.endswith(b"\n")
 
 
 def read_text(raw: bytes) -> Text:
@@ -140,7 +145,7 @@ def _is_utf8(raw: bytes) -> bool:
     start, view = 0, memoryview(raw)
     try:
         while start < len(raw):
-            end = _line_end(raw, start + PART_BYTES)
+            end = _line_end(raw, start + PART_BYTES, len(raw))
             str(view[start:end], "utf-8")
             start = end
     except UnicodeDecodeError:
@@ -148,9 +153,9 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _line_end(encoded: bytes, at: int) -> int:
-    end = encoded.find(b"\n", at)
-    return len(encoded) if end < 0 else end
+def _line_end(encoded: bytes, at: int, stop: int) -> int:
+    end = encoded.find(b"\n", at, stop)
+    return stop if end < 0 else end
 
 
 def _lines(encoded: bytes) -> bytes:
@@ -163,7 +168,7 @@ def _lines(encoded: bytes) -> bytes:
         encoded = _ODD_NEWLINES.sub("\n", encoded.decode()).encode()
     if b"\0" in encoded:
         encoded = encoded.replace(b"\0", _REPLACEMENT.encode())
-    return b"\n" + memoryview(encoded)[: -1 if encoded.endswith(b"\n") else None]
+    return encoded
 
 
 def _is_storable(text: str) -> bool:
