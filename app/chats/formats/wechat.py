@@ -2,15 +2,12 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime, tzinfo
-from functools import partial
-from operator import itemgetter
 from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
-from app.chats.formats.csv_rows import header_of, rows_of
+from app.chats.formats.csv_rows import Groups, Rows, bare, header_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
@@ -25,7 +22,7 @@ from app.chats.formats.times import (
     number_of,
 )
 from app.chats.message import MessageKind, make_message
-from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
+from app.chats.transcript import EXAMPLES_MAX, NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -50,21 +47,12 @@ _WORDLESS = frozenset({"3", "34", "43", "47"})
 _COLUMNS_LEAST = 3
 _TEXT = MessageKind.TEXT
 _WALL_CHARS = len("2024-02-13 10:15:07")
-_LAST = -1  # An empty column is put behind the others.
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
 
-class _Columns(NamedTuple):
-    """What rows hold: each gives a row's own (_OWN) or shared (_SHARED) columns, in that order.
-    A row needs `width` columns, and an empty one behind."""
-
-    own: Callable[[list[str]], tuple[str, ...]]
-    shared: Callable[[list[str]], tuple[str, ...]]
-    width: int
-
-
-def _columns(header: str) -> _Columns | None:
+def _columns(header: str) -> dict[str, int] | None:
+    """The place of each thing that a column holds; None if it is no such header."""
     row = header_of(header)
     places = {
         meaning: row.index(name)
@@ -75,9 +63,7 @@ def _columns(header: str) -> _Columns | None:
     is_complete = has_time and "text" in places and has_author & places.keys()
     if not is_complete or len(row) <= _COLUMNS_LEAST:
         return None
-    own = itemgetter(*(places.get(meaning, _LAST) for meaning in _OWN))
-    shared = itemgetter(*(places.get(meaning, _LAST) for meaning in _SHARED))
-    return _Columns(own, shared, max(places.values()) + 1)
+    return places
 
 
 def _recognises(head: bytes) -> bool:
@@ -92,20 +78,26 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         raise UnrecognisedFormat
     chats, instants = SeveralAssemblies("wechat-csv", "wechat"), Instants(options.tz)
     unread: list[tuple[int, str]] = []
+    meanings = sorted(columns.keys() & {*_SHARED}, key=columns.__getitem__)
+    rows = Rows(text, [columns.get(meaning) for meaning in _OWN], [columns[m] for m in meanings])
     # Who, where and what kind: the same few over and over.
-    known = Remembered(partial(_frame_of, chats))
-    empty, padding = [""], [""] * columns.width
-    own, shared = columns.own, columns.shared
-    for number, row in rows_of(text):
-        row += padding if len(row) < columns.width else empty
-        try:
-            _read_row(known[shared(row)], own(row), times, instants)
-        except OTHER_FORM:
-            unread.append((number, ",".join(row).rstrip(",")))
+    known = Remembered[Groups, _Frame](
+        lambda key: _frame_of(chats, dict(zip(meanings, rows.values_of(key), strict=True)))
+    )
+    own, shared, count = rows.own, rows.shared, 0
+    for batch in rows:
+        for index, row in enumerate(batch):
+            try:
+                _read_row(known[shared(row)], own(row), times, instants)
+            except OTHER_FORM:
+                count += 1
+                if count <= EXAMPLES_MAX:
+                    unread.append(rows.told_of(index))
     chosen = chats.chosen(options.chat)
     chosen.replaced_bytes = text.replaced
     for number, written in unread:
         chosen.leave_out(number, written)
+    chosen.unparsed_lines = count
     return chosen.transcript()
 
 
@@ -119,8 +111,10 @@ class _Frame(NamedTuple):
     title: str
 
 
-def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
-    kind, is_own, talker, chat_name, remark, nickname, sender = map(str.strip, shared)
+def _frame_of(chats: SeveralAssemblies, told: dict[str, str]) -> _Frame:
+    kind, is_own, talker, chat_name, remark, nickname, sender = (
+        told.get(meaning, "").strip() for meaning in _SHARED
+    )
     chat = chats.of(talker)
     if kind in _SYSTEM or (not kind and sender == "系统消息"):
         return _Frame(chat, None, "", False, "")
@@ -136,6 +130,8 @@ def _read_row(
 ) -> None:
     chat, kind, author, is_wordless, title = frame
     seconds, written, text = own
+    if seconds[:1] == '"' or written[:1] == '"':
+        seconds, written = bare(seconds), bare(written)
     if seconds.isdigit():
         number = int(seconds)
         if FIRST_S <= number < END_S:
@@ -146,7 +142,7 @@ def _read_row(
         at = _odd_time(chat, seconds, written.strip(), instants.tz, times)
     elif "time_zone" not in chat.unsaid:
         chat.lacks("time_zone")
-    text = text.strip()
+    text = (text if text[:1] != '"' else text[1:-1].replace('""', '"')).strip()
     if kind is None:
         chat.note(at, _event(text), text)
         return
