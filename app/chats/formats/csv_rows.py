@@ -56,7 +56,7 @@ class Rows:
         self._width = width = len(header_of(header))
         firsts = [place for place in shared if place - 1 not in shared]
         groups = sorted([*firsts, *(place for place in own if place is not None)])
-        value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"\n{delimiter}]*+)'
+        value = rf'(?:[^"\n{delimiter}]++|"[^"]*+(?:""[^"]*+)*+"|)'
         row = delimiter.join(
             "(" * (place in groups)
             + value

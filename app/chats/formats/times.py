@@ -13,6 +13,8 @@ FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
 END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
 """The seconds since 1970 at which a message can have been written begin and end with these."""
 DAY_S = 86_400
+SECONDS_DIGITS, STEP_DIGITS = 10, 4
+_STEPS = 10**STEP_DIGITS
 _EPOCH = date(1970, 1, 1).toordinal()
 _NO_SEPARATORS = str.maketrans("", "", ",'’_ \u00a0\u202f")
 # Of milliseconds and microseconds: no number is a time in two units.
@@ -52,8 +54,18 @@ class Instants:
         return from_milliseconds(written, self.tz)
 
 
-class _ChangingDay:
-    """A day in which the clocks change: what is added to its begin cannot be added to a wall."""
+class WrittenInstants:
+    """Times by seconds since 1970 as they are written, for hot loops: `begins[all but STEP_DIGITS]
+    + steps[the last STEP_DIGITS]` neither reads a number nor divides one. Only for those of
+    SECONDS_DIGITS; a ValueError where no message was written then."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        self.begins = Remembered(partial(_begin_of_written, tz))
+        self.steps = Remembered(_step_of_written)
+
+
+class _ChangingTime:
+    """A time before the clocks change: what is added to its begin cannot be added to a wall."""
 
     def __init__(self, tz: tzinfo, begin_s: int) -> None:
         self._tz, self._begin_s = tz, begin_s
@@ -62,18 +74,35 @@ class _ChangingDay:
         return datetime.fromtimestamp(self._begin_s + step.seconds, self._tz)
 
 
-def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingDay:
+def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingTime:
     """When a day since 1970 begins in Greenwich."""
-    begin, end = (datetime.fromtimestamp(day * DAY_S + s, tz) for s in (0, DAY_S))
+    return _begin_at(tz, day * DAY_S, DAY_S)
+
+
+def _begin_at(tz: tzinfo, begin_s: int, length_s: int) -> datetime | _ChangingTime:
+    begin, end = (datetime.fromtimestamp(begin_s + s, tz) for s in (0, length_s))
     is_even = begin.utcoffset() == end.utcoffset() and not begin.fold and not end.fold
-    return begin if is_even else _ChangingDay(tz, day * DAY_S)
+    return begin if is_even else _ChangingTime(tz, begin_s)
+
+
+def _begin_of_written(tz: tzinfo, digits: str) -> datetime | _ChangingTime:
+    begin_s = int(digits) * _STEPS
+    if not (digits.isdecimal() and FIRST_S <= begin_s < END_S):
+        raise ValueError("no time at which a message was written")
+    return _begin_at(tz, begin_s, _STEPS)
+
+
+def _step_of_written(digits: str) -> timedelta:
+    if not (digits.isdecimal() and len(digits) == STEP_DIGITS):
+        raise ValueError("no seconds")
+    return timedelta(seconds=int(digits))
 
 
 def _step(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _begin_of_day(instants: Instants, written: str) -> datetime | _ChangingDay:
+def _begin_of_day(instants: Instants, written: str) -> datetime | _ChangingTime:
     """When a day of Greenwich begins, `2024-02-13`. Raises ValueError."""
     if (day := _iso_day(written)) is None:
         raise ValueError("no day on which a message was written")

@@ -2,8 +2,9 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
@@ -12,16 +13,15 @@ from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
 from app.chats.formats.times import (
-    DAY_S,
-    END_S,
-    FIRST_S,
-    Instants,
+    SECONDS_DIGITS,
+    STEP_DIGITS,
     IsoTimes,
     Remembered,
+    WrittenInstants,
     from_seconds,
     number_of,
 )
-from app.chats.message import MessageKind, make_message
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import EXAMPLES_MAX, NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
@@ -72,43 +72,39 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    text, times = read_text(raw), IsoTimes(options.tz)
+    text = read_text(raw)
     columns = _columns(text.beginning()[1:].partition("\n")[0])
     if columns is None:
         raise UnrecognisedFormat
-    chats, instants = SeveralAssemblies("wechat-csv", "wechat"), Instants(options.tz)
-    unread: list[tuple[int, str]] = []
     meanings = sorted(columns.keys() & {*_SHARED}, key=columns.__getitem__)
     rows = Rows(text, [columns.get(meaning) for meaning in _OWN], [columns[m] for m in meanings])
+    chats = SeveralAssemblies("wechat-csv", "wechat")
     # Who, where and what kind: the same few over and over.
     known = Remembered[Groups, _Frame](
         lambda key: _frame_of(chats, dict(zip(meanings, rows.values_of(key), strict=True)))
     )
-    own, shared, count = rows.own, rows.shared, 0
+    reader = _Reader(options.tz, rows, known)
     for batch in rows:
-        for index, row in enumerate(batch):
-            try:
-                _read_row(known[shared(row)], own(row), times, instants)
-            except OTHER_FORM:
-                count += 1
-                if count <= EXAMPLES_MAX:
-                    unread.append(rows.told_of(index))
+        reader.read(batch)
     chosen = chats.chosen(options.chat)
     chosen.replaced_bytes = text.replaced
-    for number, written in unread:
+    for number, written in reader.examples:
         chosen.leave_out(number, written)
-    chosen.unparsed_lines = count
+    chosen.unparsed_lines = reader.unread
     return chosen.transcript()
 
 
-class _Frame(NamedTuple):
-    """What the shared columns of a row tell; a notice if `kind` is None."""
+@dataclass(slots=True)
+class _Frame:
+    """What the shared columns of a row tell; a notice if `kind` is None. `said` are the messages of
+    the chat, once a text may be put there as it is."""
 
     chat: Assembly
     kind: MessageKind | None
-    author: str
-    is_wordless: bool
-    title: str
+    author: str = ""
+    title: str = ""
+    is_wordless: bool = False
+    said: list[Message] | None = None
 
 
 def _frame_of(chats: SeveralAssemblies, told: dict[str, str]) -> _Frame:
@@ -117,57 +113,82 @@ def _frame_of(chats: SeveralAssemblies, told: dict[str, str]) -> _Frame:
     )
     chat = chats.of(talker)
     if kind in _SYSTEM or (not kind and sender == "系统消息"):
-        return _Frame(chat, None, "", False, "")
-    said = _KINDS.get(kind, MessageKind.TEXT) if kind else MessageKind.TEXT
+        return _Frame(chat, None)
+    said = _KINDS.get(kind, _TEXT) if kind else _TEXT
     is_wordless = kind in _WORDLESS or said is MessageKind.CALL
-    name = remark or nickname or sender
-    author = _author(chat, sender, name, is_own=is_own == "1")
-    return _Frame(chat, said, author, is_wordless, "" if is_own == "1" else chat_name or remark)
+    author = _author(chat, sender, remark or nickname or sender, is_own=is_own == "1")
+    title = "" if is_own == "1" else chat_name or remark
+    return _Frame(chat, said, author, title, is_wordless)
 
 
-def _read_row(
-    frame: _Frame, own: tuple[str, ...], times: IsoTimes, instants: Instants
-) -> None:
-    chat, kind, author, is_wordless, title = frame
-    seconds, written, text = own
-    if seconds[:1] == '"' or written[:1] == '"':
+class _Reader:
+    """Reads rows; counts the unread ones, and keeps the first as examples."""
+
+    def __init__(self, tz: tzinfo, rows: Rows, known: Mapping[Groups, _Frame]) -> None:
+        self.unread = 0
+        self.examples: list[tuple[int, str]] = []
+        self._tz, self._times, self._instants = tz, IsoTimes(tz), WrittenInstants(tz)
+        self._rows, self._known = rows, known
+
+    def read(self, batch: list[Groups]) -> None:
+        """The rows of a batch."""
+        # The hot loop of an import.
+        known, own, shared = self._known, self._rows.own, self._rows.shared
+        begins, steps, make = self._instants.begins, self._instants.steps, make_message
+        for index, row in enumerate(batch):
+            try:
+                frame, (seconds, written, text) = known[shared(row)], own(row)
+                if len(seconds) == SECONDS_DIGITS and seconds.isdigit():
+                    at = begins[seconds[:-STEP_DIGITS]] + steps[seconds[-STEP_DIGITS:]]
+                else:
+                    at = self._time_of(frame.chat, seconds, written)
+                if text[:1] == '"':
+                    text = text[1:-1].replace('""', '"')
+                text, said = text.strip(), frame.said
+                if said is not None and text and text[0] not in _ODD_BEGINNINGS:
+                    said.append(make((len(said) + 1, at, frame.author, text, _TEXT, False)))
+                else:
+                    _say(frame, at, text)
+            except OTHER_FORM:
+                self._leave_out(index)
+
+    def _time_of(self, chat: Assembly, seconds: str, written: str) -> datetime:
+        """A time as a wall, as a spreadsheet has made it, or that must not be. Raises OTHER_FORM."""
         seconds, written = bare(seconds), bare(written)
-    if seconds.isdigit():
-        number = int(seconds)
-        if FIRST_S <= number < END_S:
-            at = instants.days[number // DAY_S] + instants.steps[number % DAY_S]
+        if seconds.isdigit():
+            return from_seconds(int(seconds), self._tz)
+        if len(written) == _WALL_CHARS and (at := self._times.wall(written)) is not None:
+            is_absolute = False
+        elif written := written.strip():
+            at, is_absolute = self._times.read(written)
         else:
-            at = from_seconds(number, instants.tz)
-    elif len(written) != _WALL_CHARS or (at := times.wall(written)) is None:
-        at = _odd_time(chat, seconds, written.strip(), instants.tz, times)
-    elif "time_zone" not in chat.unsaid:
-        chat.lacks("time_zone")
-    text = (text if text[:1] != '"' else text[1:-1].replace('""', '"')).strip()
+            return from_seconds(number_of(seconds), self._tz)
+        if not is_absolute and "time_zone" not in chat.unsaid:
+            chat.lacks("time_zone")
+        return at
+
+    def _leave_out(self, index: int) -> None:
+        self.unread += 1
+        if self.unread <= EXAMPLES_MAX:
+            self.examples.append(self._rows.told_of(index))
+
+
+def _say(frame: _Frame, at: datetime, text: str) -> None:
+    """A notice, or a message that may be no text."""
+    chat, kind = frame.chat, frame.kind
     if kind is None:
         chat.note(at, _event(text), text)
         return
-    if not chat.title and title:
-        chat.title = title
-    if is_wordless:
+    chat.title = chat.title or frame.title
+    if kind is _TEXT and not frame.is_wordless:
+        frame.said = chat.messages
+    if frame.is_wordless:
         text = ""
     elif text[:1] in _ODD_BEGINNINGS and (
         _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg", "<location"))
     ):
-        kind, text = (MessageKind.MEDIA if kind is MessageKind.TEXT else kind), ""
-    if text and kind is _TEXT:
-        said = chat.messages
-        said.append(make_message((len(said) + 1, at, author, text, _TEXT, False)))
-    else:
-        chat.say(at, author, text, kind)
-
-
-def _odd_time(chat: Assembly, seconds: str, written: str, tz: tzinfo, times: IsoTimes) -> datetime:
-    if not written:
-        return from_seconds(number_of(seconds), tz)
-    at, is_absolute = times.read(written)
-    if not is_absolute:
-        chat.lacks("time_zone")
-    return at
+        kind, text = (MessageKind.MEDIA if kind is _TEXT else kind), ""
+    chat.say(at, frame.author, text, kind)
 
 
 def _author(chat: Assembly, sender: str, name: str, *, is_own: bool) -> str:
