@@ -76,10 +76,11 @@ class _ChangingTime:
 
 def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingTime:
     """When a day since 1970 begins in Greenwich."""
-    return _begin_at(tz, day * DAY_S, DAY_S)
+    return begin_at(tz, day * DAY_S)
 
 
-def _begin_at(tz: tzinfo, begin_s: int, length_s: int) -> datetime | _ChangingTime:
+def begin_at(tz: tzinfo, begin_s: int, length_s: int = DAY_S) -> datetime | _ChangingTime:
+    """A time, to which less than `length_s` may be added."""
     begin, end = (datetime.fromtimestamp(begin_s + s, tz) for s in (0, length_s))
     is_even = begin.utcoffset() == end.utcoffset() and not begin.fold and not end.fold
     return begin if is_even else _ChangingTime(tz, begin_s)
@@ -89,7 +90,7 @@ def _begin_of_written(tz: tzinfo, digits: str) -> datetime | _ChangingTime:
     begin_s = int(digits) * _STEPS
     if not (digits.isdecimal() and FIRST_S <= begin_s < END_S):
         raise ValueError("no time at which a message was written")
-    return _begin_at(tz, begin_s, _STEPS)
+    return begin_at(tz, begin_s, _STEPS)
 
 
 def _step_of_written(digits: str) -> timedelta:
