@@ -39,6 +39,7 @@ _FULL = re.compile(
     r"\n\n(?:From: (?P<who>[^\n]*)\n)?(?:"
     # Most have these fields alone, and behind a blank line their text.
     r"Type: (?:incoming|outgoing)\nSent: (?P<at>[^\n]*)(?:\nReceived: [^\n]*)?(?=\n\n|\n?\Z)"
+    r"(?:\n\n(?!From: |Type: ))?"
     r"|(?=Type: (?P<kind>[\w-]{1,40})\n"
     r"(?:Sent: (?P<sent>[^\n]*)(?:\n|\Z))?(?:Received: (?P<received>[^\n]*)(?:\n|\Z))?))"
 )
@@ -197,7 +198,7 @@ def _step(written: str) -> timedelta | None:
 
 def _full_words(text: str) -> Words | str:
     """The text behind the fields that stand above it."""
-    if text.startswith("\n\n"):
+    if not text.startswith("Type: "):
         body = text.lstrip("\n")
         return _unquoted(body) if body.startswith(_QUOTED) else body
     fields = _fields_of(text)
