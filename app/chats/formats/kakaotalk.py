@@ -2,8 +2,8 @@
 time on each line; in Korean and in English."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
-from functools import partial
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
@@ -70,6 +70,7 @@ _MARK = re.compile(
     r"|(?:지도|위치|Map|Location): (?P<location>(?:.|\n)*)"
 )
 _MARK_CHARS_MAX = 200
+_MARK_BEGINNINGS = frozenset("사동이음샵파카삭보페라그지위PVEFCTML(<0123456789abcdef")
 
 
 def _recognises(head: bytes) -> bool:
@@ -91,7 +92,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
             preface = number
     chat.lacks("time_zone")
     times = WallTimes(options.tz, _day, _clock)
-    grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice)
+    grammar = Grammar(_PHONE, _phone_headers(times), words_of, _notice)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
         grammar = Grammar(_PC, _PcHeaders(options.tz).read, words_of, _notice)
@@ -109,15 +110,15 @@ class _PcHeaders:
         self._last: datetime | None = None
 
     def read(self, met: re.Match[str]) -> Entry | None:
-        who, written = met.group("who", "clock")
+        who, written, korean, english, event = met.groups()
         if who is not None:
             day, clock = self._day, self._clocks[written]
             if day is None or clock is None:
                 return None
             self._last = day + clock
             return self._last, who, 0
-        if met["event"] is None:
-            self._day, self._last = midnight(_day(met["ko"] or met["en"]), self._tz), None
+        if event is None:
+            self._day, self._last = midnight(_day(korean or english), self._tz), None
             return FRAME
         if self._day is None:
             return None
@@ -125,13 +126,20 @@ class _PcHeaders:
         return self._last or self._day, None, 0
 
 
-def _read_phone(times: WallTimes, met: re.Match[str]) -> Entry | None:
+def _phone_headers(times: WallTimes) -> Callable[[re.Match[str]], Entry | None]:
     """`time, name : text`, and a line for each day."""
-    day, clock, said, who = met.groups()
-    if not said:
-        return FRAME
-    at = times.at(day, clock)
-    return at and (at, who, 0)
+    begins, steps = times.begins, times.steps
+
+    def read(met: re.Match[str]) -> Entry | None:
+        day, clock, said, who = met.groups()
+        if not said:
+            return FRAME
+        try:
+            return begins[day] + steps[clock], who, 0
+        except TypeError:
+            return None
+
+    return read
 
 
 def _day(written: str) -> date | None:
@@ -156,7 +164,9 @@ def _clock(written: str) -> timedelta | None:
 
 def words_of(text: str) -> Words | str:
     """A message's text, or what its mark stands for."""
-    if len(text) > _MARK_CHARS_MAX or (mark := _MARK.fullmatch(text)) is None:
+    if text[:1] not in _MARK_BEGINNINGS or len(text) > _MARK_CHARS_MAX:
+        return text
+    if (mark := _MARK.fullmatch(text)) is None:
         return text
     return Words(mark["location"] or "", MessageKind(mark.lastgroup))
 

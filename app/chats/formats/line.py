@@ -45,6 +45,7 @@ _FRAME = rf"(?:{_YEAR_FIRST}|{_YEAR_LAST})$"
 # A header has a time and an author, a frame neither.
 _TABBED = re.compile(rf"(?m)\n(?:{_TIME}\t(?:(?P<who>[^\t\n]*)\t)?|{_FRAME})")
 _SPACED = re.compile(rf"(?m)\n(?:{_TIME} (?P<who>\S+)(?: |$)|{_FRAME})")
+_CLOCK_GROUP, _WHO_GROUP = 1, 2
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TITLE_LINES, _TITLE_CHARS_MAX = 2, 1_000
 _QUOTATION = re.compile(r'"[^"]*+(?:""[^"]*+)*+"(?=\n|\Z)')
@@ -171,14 +172,15 @@ class _Headers:
         self._day: datetime | None = None
 
     def read(self, met: re.Match[str]) -> Entry | None:
-        written, who = met.group("clock", "who")
+        written, who = met.group(_CLOCK_GROUP, _WHO_GROUP)
         if written is None:
             self._day = midnight(_day_of(met, self._order), self._tz)
             return FRAME
         day, clock = self._day, self._clocks[written]
         if day is None or clock is None:
             return None
-        return day + clock, who or None, _end_of_quotation(met)
+        is_quoted = met.string.startswith('"', met.end())
+        return day + clock, who or None, _end_of_quotation(met) if is_quoted else 0
 
 
 def _clock(written: str) -> timedelta | None:
@@ -191,10 +193,7 @@ def _clock(written: str) -> timedelta | None:
 
 def _end_of_quotation(met: re.Match[str]) -> int:
     """Where a text of several lines ends, which stands between quotation marks; 0 of another."""
-    text, start = met.string, met.end()
-    if not text.startswith('"', start):
-        return 0
-    closed = _QUOTATION.match(text, start)
+    closed = _QUOTATION.match(met.string, met.end())
     return closed.end() if closed else 0
 
 
