@@ -54,7 +54,6 @@ _MOVED = re.compile(
     r"|(?P<out>.{1,100}?)님을 내보냈습니다)"
     r"|(?P<en>.{1,100}?) (?:joined this chatroom|left this chatroom|invited (?P<guests>.{1,300}))"
 )
-_EVENT_WORDS = ("습니다", " this chatroom", " invited ")
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
 _HIDDEN = "메시지를 가렸습니다"
 _CURTAINED = re.compile(rf"채팅방 관리자가 {_HIDDEN}\.?")
@@ -173,7 +172,8 @@ def words_of(text: str) -> Words | str:
 
 def event_of(text: str, user: str) -> tuple[NoticeKind, str, tuple[str, ...]] | None:
     """What a row of `user` tells of who came and went; None if a person wrote it."""
-    if not any(word in text for word in _EVENT_WORDS):
+    # One after the other: `any` over them takes four times as long.
+    if not ("습니다" in text or " this chatroom" in text or " invited " in text):
         return None
     met = _MOVED.fullmatch(text.rstrip("."))
     is_event = met is not None and user in ("", met["who"], met["en"], met["out"])
