@@ -132,9 +132,7 @@ class Assembly:
                 except OTHER_FORM:
                     self.leave_out_element(element)
 
-    def read_element_lines(
-        self, raw: bytes, read: Callable[["Assembly", int, Any], None]
-    ) -> None:
+    def read_element_lines(self, raw: bytes, read: Callable[["Assembly", int, Any], None]) -> None:
         """Reads each line of JSON Lines; `read` gets its number."""
         for number, told in elements_of_lines(raw):
             try:

@@ -96,9 +96,7 @@ class _Others:
     The lines of messages are counted together, up to the next of something else.
     """
 
-    def __init__(
-        self, assembly: Assembly, text: str, grammar: Grammar, preface_lines: int
-    ) -> None:
+    def __init__(self, assembly: Assembly, text: str, grammar: Grammar, preface_lines: int) -> None:
         self._assembly, self._text, self._grammar = assembly, text, grammar
         self._preface_lines = preface_lines
         self._counted_to = 0

@@ -112,9 +112,7 @@ def _read_batch(
             if (written := told.get("date_unixtime")) is None:
                 at, _ = times.read(told["date"])
                 chat.lacks("time_zone")
-            elif (
-                written.__class__ is str and len(written) == SECONDS_DIGITS and written.isdigit()
-            ):
+            elif written.__class__ is str and len(written) == SECONDS_DIGITS and written.isdigit():
                 at = begins[written[:-STEP_DIGITS]] + steps[written[-STEP_DIGITS:]]
             else:
                 at = from_seconds(int(written), tz)

@@ -37,7 +37,8 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 @dataclass(frozen=True, slots=True)
 class Text:
     """A file's text in UTF-8 with plain newlines. What is read of it has one before each line and
-    none behind the last, so that a file with one need not be copied. `replaced` counts the bytes that were replaced because they mean nothing."""
+    none behind the last, so that a file with one need not be copied. `replaced` counts the bytes
+    that were replaced because they mean nothing."""
 
     encoded: bytes
     replaced: int = 0
@@ -76,7 +77,9 @@ def read_text(raw: bytes) -> Text:
         raise UnrecognisedFormat("The file is not text in UTF-8, UTF-16 or UTF-32.")
     # Looking for a byte takes a tenth of the time of counting it.
     nuls = plain.count(b"\0") if b"\0" in plain else 0
-    if plain.count(b"\0", 0, _SAMPLE_BYTES) > max(_REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX):
+    if plain.count(b"\0", 0, _SAMPLE_BYTES) > max(
+        _REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX
+    ):
         raise UnrecognisedFormat("The file is binary, not text.")
     return Text(_lines(plain), replaced + nuls)
 

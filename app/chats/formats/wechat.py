@@ -2,13 +2,16 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
-from app.chats.formats.csv_rows import Groups, Rows, bare, header_of
+from app.chats.formats.csv_rows import header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
@@ -22,7 +25,7 @@ from app.chats.formats.times import (
     number_of,
 )
 from app.chats.message import Message, MessageKind, make_message
-from app.chats.transcript import EXAMPLES_MAX, NoticeKind, Transcript, UnrecognisedFormat
+from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -40,6 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _OWN = ("seconds", "time", "text")
 _SHARED = ("type", "is_own", "chat", "chat_name", "remark", "nickname", "sender")
 _KINDS = {written: MessageKind(kind) for written, kind in rows("wechat_kinds.tsv")}
+_LAST = -1  # An empty column is put behind the others.
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
 _ODD_BEGINNINGS = frozenset("[!<")
@@ -51,8 +55,16 @@ _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
 
-def _columns(header: str) -> dict[str, int] | None:
-    """The place of each thing that a column holds; None if it is no such header."""
+class _Columns(NamedTuple):
+    """What rows hold: each gives a row's own (_OWN) or shared (_SHARED) columns, in that order.
+    A row needs `width` columns, and an empty one behind."""
+
+    own: Callable[[list[str]], tuple[str, ...]]
+    shared: Callable[[list[str]], tuple[str, ...]]
+    width: int
+
+
+def _columns(header: str) -> _Columns | None:
     row = header_of(header)
     places = {
         meaning: row.index(name)
@@ -63,7 +75,9 @@ def _columns(header: str) -> dict[str, int] | None:
     is_complete = has_time and "text" in places and has_author & places.keys()
     if not is_complete or len(row) <= _COLUMNS_LEAST:
         return None
-    return places
+    own = itemgetter(*(places.get(meaning, _LAST) for meaning in _OWN))
+    shared = itemgetter(*(places.get(meaning, _LAST) for meaning in _SHARED))
+    return _Columns(own, shared, max(places.values()) + 1)
 
 
 def _recognises(head: bytes) -> bool:
@@ -76,21 +90,14 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     columns = _columns(text.beginning()[1:].partition("\n")[0])
     if columns is None:
         raise UnrecognisedFormat
-    meanings = sorted(columns.keys() & {*_SHARED}, key=columns.__getitem__)
-    rows = Rows(text, [columns.get(meaning) for meaning in _OWN], [columns[m] for m in meanings])
     chats = SeveralAssemblies("wechat-csv", "wechat")
     # Who, where and what kind: the same few over and over.
-    known = Remembered[Groups, _Frame](
-        lambda key: _frame_of(chats, dict(zip(meanings, rows.values_of(key), strict=True)))
-    )
-    reader = _Reader(options.tz, rows, known)
-    for batch in rows:
-        reader.read(batch)
+    reader = _Reader(options.tz, columns, Remembered(partial(_frame_of, chats)))
+    reader.read(rows_of(text))
     chosen = chats.chosen(options.chat)
     chosen.replaced_bytes = text.replaced
-    for number, written in reader.examples:
+    for number, written in reader.unread:
         chosen.leave_out(number, written)
-    chosen.unparsed_lines = reader.unread
     return chosen.transcript()
 
 
@@ -107,10 +114,8 @@ class _Frame:
     said: list[Message] | None = None
 
 
-def _frame_of(chats: SeveralAssemblies, told: dict[str, str]) -> _Frame:
-    kind, is_own, talker, chat_name, remark, nickname, sender = (
-        told.get(meaning, "").strip() for meaning in _SHARED
-    )
+def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
+    kind, is_own, talker, chat_name, remark, nickname, sender = map(str.strip, shared)
     chat = chats.of(talker)
     if kind in _SYSTEM or (not kind and sender == "系统消息"):
         return _Frame(chat, None)
@@ -122,39 +127,39 @@ def _frame_of(chats: SeveralAssemblies, told: dict[str, str]) -> _Frame:
 
 
 class _Reader:
-    """Reads rows; counts the unread ones, and keeps the first as examples."""
+    """Reads rows; `unread` are the lines and texts of those of another form."""
 
-    def __init__(self, tz: tzinfo, rows: Rows, known: Mapping[Groups, _Frame]) -> None:
-        self.unread = 0
-        self.examples: list[tuple[int, str]] = []
+    def __init__(
+        self, tz: tzinfo, columns: _Columns, known: Mapping[tuple[str, ...], _Frame]
+    ) -> None:
+        self.unread: list[tuple[int, str]] = []
         self._tz, self._times, self._instants = tz, IsoTimes(tz), WrittenInstants(tz)
-        self._rows, self._known = rows, known
+        self._columns, self._known = columns, known
 
-    def read(self, batch: list[Groups]) -> None:
-        """The rows of a batch."""
+    def read(self, rows: Iterable[tuple[int, list[str]]]) -> None:
+        """Rows and their lines."""
         # The hot loop of an import.
-        known, own, shared = self._known, self._rows.own, self._rows.shared
+        (own, shared, width), known = self._columns, self._known
+        empty, padding = [""], [""] * width
         begins, steps, make = self._instants.begins, self._instants.steps, make_message
-        for index, row in enumerate(batch):
+        for line, row in rows:
+            row += padding if len(row) < width else empty
             try:
                 frame, (seconds, written, text) = known[shared(row)], own(row)
                 if len(seconds) == SECONDS_DIGITS and seconds.isdigit():
                     at = begins[seconds[:-STEP_DIGITS]] + steps[seconds[-STEP_DIGITS:]]
                 else:
                     at = self._time_of(frame.chat, seconds, written)
-                if text[:1] == '"':
-                    text = text[1:-1].replace('""', '"')
                 text, said = text.strip(), frame.said
                 if said is not None and text and text[0] not in _ODD_BEGINNINGS:
                     said.append(make((len(said) + 1, at, frame.author, text, _TEXT, False)))
                 else:
                     _say(frame, at, text)
             except OTHER_FORM:
-                self._leave_out(index)
+                self.unread.append((line, ",".join(row).rstrip(",")))
 
     def _time_of(self, chat: Assembly, seconds: str, written: str) -> datetime:
-        """A time as a wall, as a spreadsheet has made it, or that must not be. Raises OTHER_FORM."""
-        seconds, written = bare(seconds), bare(written)
+        """A time that is no number of ten digits. Raises OTHER_FORM."""
         if seconds.isdigit():
             return from_seconds(int(seconds), self._tz)
         if len(written) == _WALL_CHARS and (at := self._times.wall(written)) is not None:
@@ -166,11 +171,6 @@ class _Reader:
         if not is_absolute and "time_zone" not in chat.unsaid:
             chat.lacks("time_zone")
         return at
-
-    def _leave_out(self, index: int) -> None:
-        self.unread += 1
-        if self.unread <= EXAMPLES_MAX:
-            self.examples.append(self._rows.told_of(index))
 
 
 def _say(frame: _Frame, at: datetime, text: str) -> None:
