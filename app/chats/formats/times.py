@@ -117,7 +117,9 @@ def _step_of_clock(written: str) -> timedelta:
 
 
 class WallTimes:
-    """The times that a day and a time of day make in `tz`, both as they are written."""
+    """The times that a day and a time of day make in `tz`, both as they are written:
+    `begins[day] + steps[clock]`, a TypeError where there is no such time, or no message was
+    written then."""
 
     def __init__(
         self,
@@ -125,16 +127,8 @@ class WallTimes:
         day: Callable[[str], date | None],
         clock: Callable[[str], timedelta | None],
     ) -> None:
-        # For hot loops: `begins[a day] + steps[a time of day]` is a TypeError where `at` is None.
         self.begins = Remembered[str, Any](lambda written: midnight(day(written), tz))
         self.steps = Remembered[str, Any](clock)
-
-    def at(self, day: str, clock: str) -> datetime | None:
-        """None where there is no such time, or no message was written then."""
-        try:
-            return self.begins[day] + self.steps[clock]
-        except TypeError:
-            return None
 
 
 class IsoTimes:
@@ -146,15 +140,18 @@ class IsoTimes:
         self.begins = Remembered(partial(_begin_of_day, instants))
         self.steps = Remembered(_step_of_clock)
         self._tz = tz
-        self._walls = WallTimes(tz, _iso_day, iso_clock)
-        self._begins, self._clocks = self._walls.begins, self._walls.steps
+        walls = WallTimes(tz, _iso_day, iso_clock)
+        self._begins, self._clocks = walls.begins, walls.steps
 
     def wall(self, written: str) -> datetime | None:
         """A wall time, without its fraction of a second; None if it is none, or no message was
         written then."""
         if len(written) > _SECONDS_END and written[_SECONDS_END + 1 :].isdigit():
             written = written[:_SECONDS_END] if written[_SECONDS_END] == "." else written
-        return self._walls.at(written[:_DAY_CHARS], written[_DAY_CHARS:])
+        try:
+            return self._begins[written[:_DAY_CHARS]] + self._clocks[written[_DAY_CHARS:]]
+        except TypeError:  # One of them is None.
+            return None
 
     def read(self, written: str) -> tuple[datetime, bool]:
         """A time in `tz`, and whether it names its zone. Raises ValueError."""
@@ -163,7 +160,7 @@ class IsoTimes:
             try:
                 day, clock = written[:_DAY_CHARS], written[_DAY_CHARS:_SECONDS_END]
                 return self._begins[day] + self._clocks[clock], is_of_greenwich
-            except TypeError:  # One of them is None.
+            except TypeError:  # As above.
                 pass
         fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
         if (
