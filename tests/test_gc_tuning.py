@@ -25,3 +25,13 @@ def test_other_programs_that_import_the_workers_collect_as_before() -> None:
 
     assert workers.__doc__
     assert gc.isenabled()
+
+
+def test_what_an_import_makes_is_not_walked_by_the_next_small_collection() -> None:
+    from app.gc_tuning import collector_paused
+
+    with collector_paused():
+        made = [[number] for number in range(10_000)]
+    assert gc.isenabled()
+    assert gc.get_count()[0] < len(made)
+    assert any(known is made[0] for known in gc.get_objects(generation=2))

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.chats.formats.json_stream import Elements
+from app.chats.formats.json_stream import Elements, elements_of_lines
 from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import (
     AUTHOR_CHARS_MAX,
@@ -85,10 +85,10 @@ class Assembly:
     ) -> None:
         """A message by a person, at a time as `times` reads them. Raises TypeError for what is no
         text."""
-        if text.__class__ is not str:
-            raise TypeError("a text is no text")
         if not text and kind is MessageKind.TEXT:
             kind = MessageKind.EMPTY
+        if text.__class__ is not str:
+            raise TypeError("a text is no text")
         said = self.messages
         said.append(make_message((len(said) + 1, at, author, text, kind, edited)))
 
@@ -131,6 +131,17 @@ class Assembly:
                     read(self, element)
                 except OTHER_FORM:
                     self.leave_out_element(element)
+
+    def read_element_lines(self, raw: bytes, read: Callable[["Assembly", int, Any], None]) -> None:
+        """Reads each line of JSON Lines; `read` gets its number."""
+        for number, told in elements_of_lines(raw):
+            try:
+                read(self, number, told)
+            except OTHER_FORM:
+                self.leave_out(number, str(told))
+        self.message_lines, self.notice_lines = len(self.messages), len(self.notices)
+        told = self.message_lines + self.notice_lines + self.unparsed_lines
+        self.blank_lines = raw.count(b"\n") + (not raw.endswith(b"\n")) - told
 
     def leave_out_element(self, element: Any) -> None:
         """An element of another form than expected."""
@@ -194,11 +205,12 @@ class Assembly:
 
 def _in_order(messages: list[Message]) -> list[Message]:
     """By time, as they stood where that is the same; exports begin with the newest, too."""
-    ats = list(map(attrgetter("at"), messages))
+    at_of = attrgetter("at")
+    ats = list(map(at_of, messages))
     backwards = sum(map(lt, islice(ats, 1, None), ats))
     if not backwards:
         return messages
     if backwards * 2 > len(messages):
         messages.reverse()
-    messages.sort(key=lambda message: message.at)
-    return [message._replace(number=number) for number, message in enumerate(messages, 1)]
+    messages.sort(key=at_of)
+    return [make_message((number,) + told[1:]) for number, told in enumerate(messages, 1)]  # noqa: RUF005

@@ -2,8 +2,7 @@
 between. A reply stands twice, indented under what it answers: it counts where it is not."""
 
 import re
-from datetime import time, tzinfo
-from functools import partial
+from datetime import timedelta
 
 from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
@@ -63,12 +62,16 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("imessage-exporter", "imessage")
     chat.lacks("time_zone")
-    times = WallTimes(english_day, partial(_clock, options.tz))
+    times = WallTimes(options.tz, english_day, _clock)
+
+    begins, steps = times.begins, times.steps
 
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who = met.groups()
-        at = times.at(day, clock)
-        return at and (at, who, 0)
+        try:
+            return begins[day] + steps[clock], who, 0
+        except TypeError:
+            return None
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     if ME in chat.names:
@@ -76,11 +79,11 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     return chat.transcript()
 
 
-def _clock(tz: tzinfo, written: str) -> time | None:
+def _clock(written: str) -> timedelta | None:
     """`10:15:07 AM`."""
     at, _, period = written.partition(" ")
     hour, minute, second = map(int, at.split(":"))
-    return clock_of(hour % 12 + (12 if period == "PM" else 0), minute, second, tz)
+    return clock_of(hour % 12 + (12 if period == "PM" else 0), minute, second)
 
 
 def _words(text: str) -> Words | str:

@@ -5,9 +5,10 @@
 
 from collections.abc import Iterator
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
-from app.chats.formats.assembly import OTHER_FORM, Assembly
+from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
 from app.chats.formats.times import IsoTimes, from_seconds, number_of
@@ -33,13 +34,7 @@ def _first_objects(head: bytes) -> Iterator[dict[str, Any]]:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     raw, times = plain_json(raw), IsoTimes(options.tz)
     chat = Assembly("json-lines", "unknown")
-    for number, told in elements_of_lines(raw):
-        try:
-            _read_one(options.tz, times, chat, number, told)
-        except OTHER_FORM:
-            chat.leave_out(number, str(told))
-    lines = raw.removesuffix(b"\n").count(b"\n") + 1
-    chat.blank_lines = lines - chat.message_lines - chat.notice_lines - chat.unparsed_lines
+    chat.read_element_lines(raw, partial(_read_one, options.tz, times))
     return chat.transcript()
 
 
@@ -53,11 +48,10 @@ def _read_one(tz: tzinfo, times: IsoTimes, chat: Assembly, number: int, told: An
         at = from_seconds(number_of(written), tz)
     if told["author"] is None:
         chat.note(at, NoticeKind.UNKNOWN, text, line=number)
-        chat.notice_lines += 1
         return
     kind = MessageKind(told["kind"]) if told.get("kind") else MessageKind.TEXT
-    chat.say(at, chat.author(told["author"]), text, kind, told.get("edited") is True)
-    chat.message_lines += 1
+    author = chat.names.get(told["author"]) or chat.author(told["author"])
+    chat.say(at, author, text, kind, told.get("edited") is True)
 
 
 JSON_LINES = Format("json-lines", 'JSON Lines {"at", "author", "text"}', _recognises, _read)

@@ -6,8 +6,9 @@ one by one.
 """
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -60,16 +61,17 @@ class Elements:
 
     def _windows(self) -> Iterator[list[Any]]:
         """Whole windows, as long as the guess where to cut is right."""
+        raw, view = self._raw, memoryview(self._raw)
         while True:
-            window = self._raw[self._at : self._at + WINDOW_BYTES]
-            cut = window.rfind(self._separator)
+            cut = raw.rfind(self._separator, self._at, self._at + WINDOW_BYTES)
             if cut < 0:
                 return
+            start = self._gap_end(self._at)
             try:
-                elements = orjson.loads(b"[" + window[: cut + 1].lstrip(b", \t\r\n") + b"]")
+                elements = orjson.loads(b"".join((b"[", view[start : cut + 1], b"]")))
             except orjson.JSONDecodeError:
                 return
-            self._at += cut + 1
+            self._at = cut + 1
             yield elements
 
     def _one_by_one(self, until: int) -> Generator[list[Any], None, bool]:
@@ -132,6 +134,10 @@ def arrays(raw: bytes, key: str) -> Iterator[tuple[bytes, Elements]]:
 
 def elements_of_lines(raw: bytes) -> Iterator[tuple[int, Any]]:
     """Line numbers and elements of JSON Lines, blank lines left out; None for what is no JSON."""
+    return chain.from_iterable(_windows_of_lines(raw))
+
+
+def _windows_of_lines(raw: bytes) -> Iterator[Iterable[tuple[int, Any]]]:
     at, number = 0, 1
     while at < len(raw):
         end = raw.rfind(b"\n", at, at + WINDOW_BYTES)
@@ -139,22 +145,24 @@ def elements_of_lines(raw: bytes) -> Iterator[tuple[int, Any]]:
             end = raw.find(b"\n", at)
         window = raw[at:end] if end >= 0 else raw[at:]
         lines = window.count(b"\n") + 1
-        yield from _elements_of(window, number, lines)
+        yield _elements_of(window, number, lines)
         at, number = at + len(window) + 1, number + lines
 
 
-def _elements_of(window: bytes, number: int, lines: int) -> Iterator[tuple[int, Any]]:
+def _elements_of(window: bytes, number: int, lines: int) -> Iterable[tuple[int, Any]]:
     """Of whole lines: all at once, where each is an element."""
     if len(window) <= WINDOW_BYTES:
         elements: list[Any] = []
         with suppress(orjson.JSONDecodeError):
             elements = orjson.loads(b"[" + window.replace(b"\n", b",") + b"]")
         if len(elements) == lines:
-            yield from enumerate(elements, number)
-            return
-    for at, line in enumerate(window.split(b"\n"), number):
-        if line := line.strip().removesuffix(b","):
-            yield at, _parsed(line)
+            return enumerate(elements, number)
+    written = enumerate(map(_bare, window.split(b"\n")), number)
+    return ((at, _parsed(line)) for at, line in written if line)
+
+
+def _bare(line: bytes) -> bytes:
+    return line.strip().removesuffix(b",")
 
 
 def plain_json(raw: bytes) -> bytes:

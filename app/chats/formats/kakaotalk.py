@@ -2,14 +2,14 @@
 time on each line; in Korean and in English."""
 
 import re
-from datetime import date, datetime, time, tzinfo
-from functools import partial
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, tzinfo
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.lines import FRAME, MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of
+from app.chats.formats.times import Remembered, WallTimes, clock_of, day_of, midnight
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -54,7 +54,6 @@ _MOVED = re.compile(
     r"|(?P<out>.{1,100}?)님을 내보냈습니다)"
     r"|(?P<en>.{1,100}?) (?:joined this chatroom|left this chatroom|invited (?P<guests>.{1,300}))"
 )
-_EVENT_WORDS = ("습니다", " this chatroom", " invited ")
 _LEFT = ("나갔습니다", "내보냈습니다", "left this chatroom")
 _HIDDEN = "메시지를 가렸습니다"
 _CURTAINED = re.compile(rf"채팅방 관리자가 {_HIDDEN}\.?")
@@ -70,6 +69,7 @@ _MARK = re.compile(
     r"|(?:지도|위치|Map|Location): (?P<location>(?:.|\n)*)"
 )
 _MARK_CHARS_MAX = 200
+_MARK_BEGINNINGS = frozenset("사동이음샵파카삭보페라그지위PVEFCTML(<0123456789abcdef")
 
 
 def _recognises(head: bytes) -> bool:
@@ -90,8 +90,8 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         elif _SAVED.fullmatch(line):
             preface = number
     chat.lacks("time_zone")
-    times = WallTimes(_day, partial(_clock, options.tz))
-    grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice)
+    times = WallTimes(options.tz, _day, _clock)
+    grammar = Grammar(_PHONE, _phone_headers(times), words_of, _notice)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
         grammar = Grammar(_PC, _PcHeaders(options.tz).read, words_of, _notice)
@@ -103,35 +103,42 @@ class _PcHeaders:
     """`[name] [time] text` under a line of dashes with the day."""
 
     def __init__(self, tz: tzinfo) -> None:
-        self._midnight = time(tzinfo=tz)
-        self._clocks = Remembered(partial(_clock, tz))
-        self._day: date | None = None
+        self._tz = tz
+        self._clocks = Remembered(_clock)
+        self._day: datetime | None = None
         self._last: datetime | None = None
 
     def read(self, met: re.Match[str]) -> Entry | None:
-        who, written = met.group("who", "clock")
+        who, written, korean, english, event = met.groups()
         if who is not None:
             day, clock = self._day, self._clocks[written]
             if day is None or clock is None:
                 return None
-            self._last = datetime.combine(day, clock)
+            self._last = day + clock
             return self._last, who, 0
-        if met["event"] is None:
-            self._day, self._last = _day(met["ko"] or met["en"]), None
+        if event is None:
+            self._day, self._last = midnight(_day(korean or english), self._tz), None
             return FRAME
         if self._day is None:
             return None
         # The layout tells no time of who came and went: that of the message before.
-        return self._last or datetime.combine(self._day, self._midnight), None, 0
+        return self._last or self._day, None, 0
 
 
-def _read_phone(times: WallTimes, met: re.Match[str]) -> Entry | None:
+def _phone_headers(times: WallTimes) -> Callable[[re.Match[str]], Entry | None]:
     """`time, name : text`, and a line for each day."""
-    day, clock, said, who = met.groups()
-    if not said:
-        return FRAME
-    at = times.at(day, clock)
-    return at and (at, who, 0)
+    begins, steps = times.begins, times.steps
+
+    def read(met: re.Match[str]) -> Entry | None:
+        day, clock, said, who = met.groups()
+        if not said:
+            return FRAME
+        try:
+            return begins[day] + steps[clock], who, 0
+        except TypeError:
+            return None
+
+    return read
 
 
 def _day(written: str) -> date | None:
@@ -143,7 +150,7 @@ def _day(written: str) -> date | None:
     return day_of(int(met["year"]), MONTHS.get(met["month"][:3].lower(), 0), int(met["day"]))
 
 
-def _clock(tz: tzinfo, written: str) -> time | None:
+def _clock(written: str) -> timedelta | None:
     met = _CLOCK.fullmatch(written)
     if met is None:
         return None
@@ -151,19 +158,22 @@ def _clock(tz: tzinfo, written: str) -> time | None:
     if before or after:
         is_late = before == "오후" or (after or "")[:1] in ("p", "P")
         hour = hour % 12 + (12 if is_late else 0)
-    return clock_of(hour, int(met["n"]), 0, tz)
+    return clock_of(hour, int(met["n"]), 0)
 
 
 def words_of(text: str) -> Words | str:
     """A message's text, or what its mark stands for."""
-    if len(text) > _MARK_CHARS_MAX or (mark := _MARK.fullmatch(text)) is None:
+    if text[:1] not in _MARK_BEGINNINGS or len(text) > _MARK_CHARS_MAX:
+        return text
+    if (mark := _MARK.fullmatch(text)) is None:
         return text
     return Words(mark["location"] or "", MessageKind(mark.lastgroup))
 
 
 def event_of(text: str, user: str) -> tuple[NoticeKind, str, tuple[str, ...]] | None:
     """What a row of `user` tells of who came and went; None if a person wrote it."""
-    if not any(word in text for word in _EVENT_WORDS):
+    # One after the other: `any` over them takes four times as long.
+    if not ("습니다" in text or " this chatroom" in text or " invited " in text):
         return None
     met = _MOVED.fullmatch(text.rstrip("."))
     is_event = met is not None and user in ("", met["who"], met["en"], met["out"])

@@ -40,7 +40,7 @@ def _read_row(chat: Assembly, row: list[str], times: IsoTimes, line: int) -> Non
         return
     said = words_of(message)
     if isinstance(said, str):
-        chat.say(at, chat.author(user), said)
+        chat.say(at, chat.names.get(user) or chat.author(user), said)
     elif said.kind is not None:
         chat.say(at, chat.author(user), said.text, said.kind)
 

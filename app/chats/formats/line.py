@@ -2,15 +2,14 @@
 
 import re
 from collections import Counter
-from datetime import date, datetime, time, tzinfo
-from functools import partial
+from datetime import date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.lines import FRAME, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import Remembered, clock_of
+from app.chats.formats.times import Remembered, clock_of, midnight
 from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.message import MessageKind
 from app.chats.transcript import (
@@ -46,6 +45,7 @@ _FRAME = rf"(?:{_YEAR_FIRST}|{_YEAR_LAST})$"
 # A header has a time and an author, a frame neither.
 _TABBED = re.compile(rf"(?m)\n(?:{_TIME}\t(?:(?P<who>[^\t\n]*)\t)?|{_FRAME})")
 _SPACED = re.compile(rf"(?m)\n(?:{_TIME} (?P<who>\S+)(?: |$)|{_FRAME})")
+_CLOCK_GROUP, _WHO_GROUP = 1, 2
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TITLE_LINES, _TITLE_CHARS_MAX = 2, 1_000
 _QUOTATION = re.compile(r'"[^"]*+(?:""[^"]*+)*+"(?=\n|\Z)')
@@ -167,35 +167,33 @@ class _Headers:
     """Reads headers; remembers the day they are of."""
 
     def __init__(self, tz: tzinfo, order: DateOrder | None) -> None:
-        self._order = order
-        self._clocks = Remembered(partial(_clock, tz))
-        self._day: date | None = None
+        self._tz, self._order = tz, order
+        self._clocks = Remembered(_clock)
+        self._day: datetime | None = None
 
     def read(self, met: re.Match[str]) -> Entry | None:
-        written, who = met.group("clock", "who")
+        written, who = met.group(_CLOCK_GROUP, _WHO_GROUP)
         if written is None:
-            self._day = _day_of(met, self._order)
+            self._day = midnight(_day_of(met, self._order), self._tz)
             return FRAME
         day, clock = self._day, self._clocks[written]
         if day is None or clock is None:
             return None
-        return datetime.combine(day, clock), who or None, _end_of_quotation(met)
+        is_quoted = met.string.startswith('"', met.end())
+        return day + clock, who or None, _end_of_quotation(met) if is_quoted else 0
 
 
-def _clock(tz: tzinfo, written: str) -> time | None:
+def _clock(written: str) -> timedelta | None:
     met = _CLOCK.fullmatch(written)
     if met is None:
         return None
     hour, period = int(met["h"]), (met["before"] or met["after"]).strip().lower()
-    return clock_of(hour % 12 + _PERIODS[period] if period else hour, int(met["n"]), 0, tz)
+    return clock_of(hour % 12 + _PERIODS[period] if period else hour, int(met["n"]), 0)
 
 
 def _end_of_quotation(met: re.Match[str]) -> int:
     """Where a text of several lines ends, which stands between quotation marks; 0 of another."""
-    text, start = met.string, met.end()
-    if not text.startswith('"', start):
-        return 0
-    closed = _QUOTATION.match(text, start)
+    closed = _QUOTATION.match(met.string, met.end())
     return closed.end() if closed else 0
 
 

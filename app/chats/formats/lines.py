@@ -1,7 +1,7 @@
 """Exports of lines: an entry begins with a header, and goes on to the next one."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -64,53 +64,30 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
 
     Every line is counted once: with a message, with a notice, as blank or as unparsed.
     """
-    others = _Others(assembly, text, grammar)
+    others = _Others(assembly, text, grammar, preface_lines)
     # The hot loop of all formats of lines.
-    words, names, messages = grammar.words, assembly.names, assembly.messages
+    read, words, names, messages = grammar.read, grammar.words, assembly.names, assembly.messages
     text_kind, make = MessageKind.TEXT, make_message
-    refused: list[tuple[int, bool]] = []
-    for entry, start, body_at, end in _entries(text, grammar, refused):
-        if entry is None:
-            others.read_preface(end, preface_lines)
-            continue
-        at, author, _ = entry
-        if at is None:
-            others.read_frame(start, end)
-            continue
-        body = text[body_at:end]
-        if body.endswith("\n"):
-            body = body.rstrip("\n")
-        if author is None:
-            others.read_notice(at, body, start, end)
-        elif isinstance(said := words(body), str) and said:
-            name = names.get(author) or assembly.author(author)
-            messages.append(make((len(messages) + 1, at, name, said, text_kind, False)))
-        else:
-            others.read_said(at, author, Words(said) if isinstance(said, str) else said, start, end)
-    others.end()
-    others.tell_refused(refused)
-
-
-def _entries(
-    text: str, grammar: Grammar, refused: list[tuple[int, bool]]
-) -> Iterator[tuple[Entry | None, int, int, int]]:
-    """Each entry, where it begins, where its text begins, and where that ends; first, None for
-    what stands before the first header. `refused` gets where a header stands that has no time, and
-    whether that is in a notice."""
-    read = grammar.read
-    entry: Entry | None = None
-    begins, body_at, until = 0, 0, 0
+    at, author, until, begins, body_at = None, None, 0, 0, 0
     for met in grammar.header.finditer(text):
-        start = met.start()
+        start, end = met.span()
         if start < until:
             continue
         if (begun := read(met)) is None:
-            if entry is not None and entry[0] is not None:
-                refused.append((start, entry[1] is None))
+            if at is not None:
+                others.refused.append((start, author is None))
             continue
-        yield entry, begins, body_at, start
-        entry, begins, body_at, until = begun, start, met.end(), begun[2]
-    yield entry, begins, body_at, len(text)
+        if at is None or author is None:
+            others.read(at, author, begins, body_at, start)
+        elif isinstance(said := words(text[body_at:start].rstrip("\n")), str) and said:
+            name = names.get(author) or assembly.author(author)
+            messages.append(make((len(messages) + 1, at, name, said, text_kind, False)))
+        else:
+            others.read_said(at, author, said, begins, start)
+        at, author, until = begun
+        begins, body_at = start, end
+    others.read(at, author, begins, body_at, len(text))
+    others.end()
 
 
 class _Others:
@@ -119,47 +96,65 @@ class _Others:
     The lines of messages are counted together, up to the next of something else.
     """
 
-    def __init__(self, assembly: Assembly, text: str, grammar: Grammar) -> None:
+    def __init__(self, assembly: Assembly, text: str, grammar: Grammar, preface_lines: int) -> None:
         self._assembly, self._text, self._grammar = assembly, text, grammar
+        self._preface_lines = preface_lines
         self._counted_to = 0
         self._line = 1
+        # Where a header stands that has no time, and whether that is in a notice.
+        self.refused: list[tuple[int, bool]] = []
 
-    def read_preface(self, end: int, titles: int) -> None:
-        """What stands before the first header."""
+    def read(
+        self, at: datetime | None, author: str | None, start: int, body_at: int, end: int
+    ) -> None:
+        """An entry of any kind, or what stands before the first header."""
+        body = self._text[body_at:end].rstrip("\n")
+        if at is not None and author is not None:
+            self.read_said(at, author, self._grammar.words(body), start, end)
+        elif at is not None:
+            self._read_notice(at, body, start, end)
+        elif body_at:
+            self._read_frame(start, end)
+        else:
+            self._read_preface(end)
+
+    def read_said(self, at: datetime, author: str, told: Words | str, start: int, end: int) -> None:
+        """A message, or what the messenger writes under a name."""
+        said = told if isinstance(told, Words) else Words(told)
+        if said.kind is None:
+            self._read_notice(at, f"{author}: {said.text}", start, end)
+        else:
+            assembly = self._assembly
+            assembly.say(at, assembly.author(author), said.text, said.kind, said.edited)
+
+    def end(self) -> None:
+        """To be called behind the last entry."""
+        self._assembly.message_lines += self._take(len(self._text))
+        self._tell_refused()
+
+    def _read_preface(self, end: int) -> None:
+        titles = self._preface_lines
         lines = self._text[:end].split("\n")[1:]
         self._assembly.notice_lines += min(titles, len(lines))
         self._count_loose(lines[titles:], titles + 1)
         self._take(end)
 
-    def read_frame(self, start: int, end: int) -> None:
+    def _read_frame(self, start: int, end: int) -> None:
         """A line that frames messages, and what stands loose below it."""
         self._assembly.message_lines += self._take(start)
         self._count_loose(self._text[start:end].split("\n")[2:], self._line + 1)
         self._assembly.notice_lines += 1
         self._take(end)
 
-    def read_said(self, at: datetime, author: str, said: Words, start: int, end: int) -> None:
-        """A message that is no plain text, or what the messenger writes under a name."""
-        if said.kind is None:
-            self.read_notice(at, f"{author}: {said.text}", start, end)
-        else:
-            assembly = self._assembly
-            assembly.say(at, assembly.author(author), said.text, said.kind, said.edited)
-
-    def read_notice(self, at: datetime, text: str, start: int, end: int) -> None:
-        """A notice from `start` to `end`."""
+    def _read_notice(self, at: datetime, text: str, start: int, end: int) -> None:
         self._assembly.message_lines += self._take(start)
         kind, people = self._grammar.notice(text)
         self._assembly.note(at, kind, text, people, self._line)
         self._assembly.notice_lines += self._take(end)
 
-    def end(self) -> None:
-        """To be called behind the last entry."""
-        self._assembly.message_lines += self._take(len(self._text))
-
-    def tell_refused(self, refused: list[tuple[int, bool]]) -> None:
+    def _tell_refused(self) -> None:
         """Headers with a time that does not exist: text of what stands above them, and told."""
-        for at, is_of_notice in refused:
+        for at, is_of_notice in self.refused:
             is_shown = self._assembly.unparsed_lines < EXAMPLES_MAX
             line = self._text.count("\n", 0, at + 1) if is_shown else 0
             shown = self._text[at + 1 : at + 1 + EXAMPLE_CHARS_MAX].partition("\n")[0]

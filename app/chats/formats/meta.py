@@ -2,7 +2,7 @@
 chats; the parts of a long chat may follow one another."""
 
 import re
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -11,7 +11,7 @@ from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import HEAD_BYTES, Format, ReadingOptions
 from app.chats.formats.json_stream import arrays, field_of, json_head, plain_json
 from app.chats.formats.meta_sentences import Sentence, Sentences
-from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
+from app.chats.formats.times import Instants
 from app.chats.message import MessageKind, make_message
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -42,7 +42,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     is_encrypted = _DOWNLOADED.search(raw, 0, HEAD_BYTES) is None
     assembly = Assembly("meta-encrypted-json" if is_encrypted else "meta-json", "meta")
     read = _read_encrypted if is_encrypted else _read_downloaded
-    times = _Times(options.tz)
+    times = Instants(options.tz)
     sentences = Sentences(_people(raw))
     told = field_of(raw, "title")
     for head, elements in arrays(raw, "messages"):
@@ -51,20 +51,6 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         assembly.take_unread(elements)
     assembly.title = repaired(told) if isinstance(told, str) else None
     return assembly.transcript()
-
-
-class _Times(Instants):
-    """Times by milliseconds since 1970."""
-
-    def __init__(self, tz: tzinfo) -> None:
-        super().__init__(tz)
-        self._tz = tz
-
-    def read(self, written: Any) -> datetime:
-        """Raises ValueError or TypeError."""
-        if written.__class__ is int and written in MILLISECONDS:
-            return self.days[written // DAY_MS] + self.steps[written % DAY_MS // 1000]
-        return from_milliseconds(written, self._tz)
 
 
 def _people(raw: bytes) -> list[str]:
@@ -95,8 +81,8 @@ def repaired(text: str) -> str:
         return text
 
 
-def _read_downloaded(times: _Times, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at, name = times.read(told["timestamp_ms"]), told["sender_name"]
+def _read_downloaded(times: Instants, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at, name = times.milliseconds(told["timestamp_ms"]), told["sender_name"]
     author = chat.names.get(name) or chat.author(name, repaired(name))
     text = told.get("content") or ""
     if not text.isascii():
@@ -148,8 +134,8 @@ def _link_of(told: Any) -> str:
     return (share.get("link") or "") if share else ""
 
 
-def _read_encrypted(times: _Times, sentences: Sentences, chat: Assembly, told: Any) -> None:
-    at, name = times.read(told["timestamp"]), told["senderName"]
+def _read_encrypted(times: Instants, sentences: Sentences, chat: Assembly, told: Any) -> None:
+    at, name = times.milliseconds(told["timestamp"]), told["senderName"]
     author, text = chat.names.get(name) or chat.author(name), told.get("text") or ""
     is_plain = told.get("type") == "text" and not (told.get("isUnsent") or told.get("media"))
     if is_plain and text.__class__ is str and text and not sentences.may_be(author, text):

@@ -14,14 +14,14 @@ from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.text import Text, clean_text, head_text, read_text
-from app.chats.formats.times import DAY_MS, MILLISECONDS, Instants, from_milliseconds
-from app.chats.message import MessageKind
+from app.chats.formats.times import DAY_S, END_S, FIRST_S, Instants, from_milliseconds
+from app.chats.message import MessageKind, make_message
 from app.chats.transcript import Transcript
 
 _ROOT = re.compile(r"<smses[\s>]")
 _TAGS = ("sms", "mms", "part", "addr")
 _RECORD = re.compile(rf"<(?P<tag>{'|'.join(_TAGS)})\s")
-_ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(\"[^\"]*\"|'[^']*')\s*")
+_ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(\"[^\"]*\"|'[^']*')(\s*)")
 _WANTED = ("address", "date", "type", "body", "contact_name")
 _FORMS_MAX, _ATTRIBUTES_MAX, _LOOKED_AT_MAX = 8, 64, 1_000
 _PAIR = re.compile(r"&#(5529[6-9]|55[3-9]\d\d|56[0-2]\d\d|563[01]\d);&#(5632\d|56[3-9]\d\d|57[0-2]\d\d|573[0-3]\d|5734[0-3]);")  # fmt: skip  # noqa: E501
@@ -109,8 +109,8 @@ class _Reader:
     def _read_alike(self, form: re.Pattern[str], text: str, at: int) -> int:
         """Reads what follows in one form, and returns where that ends."""
         # The hot loop of an import.
-        match, tz, known = form.match, self._tz, self._known
-        days, steps = self._instants.days, self._instants.steps
+        match, known, instants = form.match, self._known, self._instants
+        days, steps, text_kind, make = instants.days, instants.steps, MessageKind.TEXT, make_message
         pick = itemgetter(*(form.groupindex[name] - 1 for name in _WANTED))
         while met := match(text, at):
             at = met.end()
@@ -126,16 +126,19 @@ class _Reader:
                 self.unread += 1
                 continue
             try:
-                number = int(date)
-                if number in MILLISECONDS:
-                    when = days[number // DAY_MS] + steps[number % DAY_MS // 1000]
+                seconds = int(date) // 1000
+                if FIRST_S <= seconds < END_S:
+                    when = days[seconds // DAY_S] + steps[seconds % DAY_S]
                 else:
-                    when = from_milliseconds(number, tz)
+                    when = instants.milliseconds(int(date))
             except ValueError:
                 self.unread += 1
                 continue
-            written = body if "&" not in body else _plain(body)
-            told.say(when, other if kind == _RECEIVED else own, written)
+            author, said = other if kind == _RECEIVED else own, told.messages
+            if body and "&" not in body:
+                said.append(make((len(said) + 1, when, author, body, text_kind, False)))
+            else:
+                told.say(when, author, _plain(body))
         return at
 
     def end(self) -> None:
@@ -144,8 +147,8 @@ class _Reader:
             self._read_mms(self._mms, self._parts)
             self._mms, self._parts = None, []
 
-    def _read_any(self, tag: str, attributes: list[tuple[str, str]]) -> None:
-        fields = {name: quoted[1:-1] for name, quoted in attributes}
+    def _read_any(self, tag: str, attributes: list[tuple[str, str, str]]) -> None:
+        fields = {name: quoted[1:-1] for name, quoted, _ in attributes}
         if tag in ("part", "addr"):
             self._parts.append(fields)
             return
@@ -210,16 +213,16 @@ class _Reader:
         return chat, name
 
 
-def _form_of(attributes: list[tuple[str, str]]) -> re.Pattern[str]:
+def _form_of(attributes: list[tuple[str, str, str]]) -> re.Pattern[str]:
     """An expression for an SMS with these attributes, quoted as these are."""
     missing = set(_WANTED)
     form = [r"\s*+<sms\s++"]
-    for name, value in attributes:
-        quote = value[0]
+    for name, value, gap in attributes:
+        quote, between = value[0], " " if gap == " " else r"\s*+"
         group = f"?P<{name}>" if name in missing else "?:"
-        form.append(rf"{re.escape(name)}={quote}({group}[^{quote}]*+){quote}\s*+")
+        form.append(rf"{re.escape(name)}={quote}({group}[^{quote}]*+){quote}{between}")
         missing.discard(name)
-    return re.compile("".join([*form, "/?>", *(f"(?P<{name}>)" for name in sorted(missing))]))
+    return re.compile("".join([*form, r"\s*+/?>", *(f"(?P<{name}>)" for name in sorted(missing))]))
 
 
 def _number(address: str) -> str:

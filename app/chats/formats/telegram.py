@@ -10,7 +10,13 @@ from app.chats.formats.choosing import CHATS_MAX, ChatChoice, choose
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import Elements, arrays, field_of, json_head, plain_json
 from app.chats.formats.tables import known_events
-from app.chats.formats.times import DAY_S, SECONDS, Instants, IsoTimes, from_seconds
+from app.chats.formats.times import (
+    SECONDS_DIGITS,
+    STEP_DIGITS,
+    IsoTimes,
+    WrittenInstants,
+    from_seconds,
+)
 from app.chats.message import MessageKind, make_message
 from app.chats.transcript import EmptyChat, NoticeKind, TooManyChats, Transcript
 
@@ -55,7 +61,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     choices: list[ChatChoice] = []
     assembly: Assembly | None = None
-    times, instants = IsoTimes(options.tz), Instants(options.tz)
+    times, instants = IsoTimes(options.tz), WrittenInstants(options.tz)
     for chat, title, elements in _chats(plain_json(raw)):
         if len(choices) >= CHATS_MAX:
             raise TooManyChats(chats_max=CHATS_MAX)
@@ -96,20 +102,20 @@ def _count(elements: Elements) -> int:
 
 
 def _read_batch(
-    tz: tzinfo, instants: Instants, times: IsoTimes, chat: Assembly, batch: list[Any]
+    tz: tzinfo, instants: WrittenInstants, times: IsoTimes, chat: Assembly, batch: list[Any]
 ) -> None:
     # The hot loop of an import.
-    say, names, days, steps = chat.say, chat.names, instants.days, instants.steps
+    say, names, begins, steps = chat.say, chat.names, instants.begins, instants.steps
     messages, text_kind, make = chat.messages, MessageKind.TEXT, make_message
     for told in batch:
         try:
             if (written := told.get("date_unixtime")) is None:
                 at, _ = times.read(told["date"])
                 chat.lacks("time_zone")
-            elif (seconds := int(written)) in SECONDS:
-                at = days[seconds // DAY_S] + steps[seconds % DAY_S]
+            elif written.__class__ is str and len(written) == SECONDS_DIGITS and written.isdigit():
+                at = begins[written[:-STEP_DIGITS]] + steps[written[-STEP_DIGITS:]]
             else:
-                at = from_seconds(seconds, tz)
+                at = from_seconds(int(written), tz)
             if told["type"] != "message":
                 _read_event(chat, at, told)
                 continue

@@ -30,24 +30,27 @@ _BEGINNING_BYTES, _BEGINNING_NULS = 64, 8
 _PADDING = b"\0\x1a"
 # What ends a line in a file without a newline.
 _ODD_NEWLINES = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A file's text in UTF-8 with plain newlines: one before each line, none behind the last.
-    `replaced` counts the bytes that were replaced because they mean nothing."""
+    """A file's text in UTF-8 with plain newlines. What is read of it has one before each line and
+    none behind the last, so that a file with one need not be copied. `replaced` counts the bytes
+    that were replaced because they mean nothing."""
 
     encoded: bytes
     replaced: int = 0
 
     def parts(self, *, least_bytes: int = PART_BYTES) -> Iterator[str]:
         """The text in parts, each of whole lines with a newline before them."""
-        start = 0
-        while start < len(self.encoded):
-            end = _line_end(self.encoded, start + least_bytes)
-            yield self.encoded[start:end].decode()
-            start = end
+        view, start, stop = memoryview(self.encoded), 0, self._stop
+        before = "\n"
+        while start < stop:
+            end = _line_end(self.encoded, start + least_bytes, stop)
+            yield before + str(view[start:end], "utf-8")
+            start, before = end, ""
 
     def beginning(self) -> str:
         """The first part."""
@@ -55,7 +58,11 @@ class Text:
 
     def whole(self) -> str:
         """All of it at once."""
-        return self.encoded.decode()
+        return (b"\n" + memoryview(self.encoded)[: self._stop]).decode()
+
+    @property
+    def _stop(self) -> int:
+        return len(self.encoded) - self.encoded.endswith(b"\n")
 
 
 def read_text(raw: bytes) -> Text:
@@ -68,10 +75,13 @@ def read_text(raw: bytes) -> Text:
     plain = plain.rstrip(_PADDING)
     if replaced > max(_REPLACED_FLOOR, len(raw) * _REPLACED_SHARE_MAX):
         raise UnrecognisedFormat("The file is not text in UTF-8, UTF-16 or UTF-32.")
-    nuls = plain.count(b"\0", 0, _SAMPLE_BYTES)
-    if nuls > max(_REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX):
+    # Looking for a byte takes a tenth of the time of counting it.
+    nuls = plain.count(b"\0") if b"\0" in plain else 0
+    if plain.count(b"\0", 0, _SAMPLE_BYTES) > max(
+        _REPLACED_FLOOR, min(len(plain), _SAMPLE_BYTES) * _CONTROLS_SHARE_MAX
+    ):
         raise UnrecognisedFormat("The file is binary, not text.")
-    return Text(_lines(plain), replaced + plain.count(b"\0"))
+    return Text(_lines(plain), replaced + nuls)
 
 
 def as_text(written: str) -> Text:
@@ -135,33 +145,33 @@ def utf8_of(raw: bytes) -> tuple[bytes, int]:
 
 def _is_utf8(raw: bytes) -> bool:
     """Looked at in parts, which are not kept."""
-    start = 0
+    start, view = 0, memoryview(raw)
     try:
         while start < len(raw):
-            end = _line_end(raw, start + PART_BYTES)
-            raw[start:end].decode()
+            end = _line_end(raw, start + PART_BYTES, len(raw))
+            str(view[start:end], "utf-8")
             start = end
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _line_end(encoded: bytes, at: int) -> int:
-    end = encoded.find(b"\n", at)
-    return len(encoded) if end < 0 else end
+def _line_end(encoded: bytes, at: int, stop: int) -> int:
+    end = encoded.find(b"\n", at, stop)
+    return stop if end < 0 else end
 
 
 def _lines(encoded: bytes) -> bytes:
     encoded = encoded.removeprefix(codecs.BOM_UTF8)
-    if b"\r" in encoded:
-        encoded = encoded.replace(b"\r\n", b"\n")
-        if b"\r" in encoded:  # Of two for each line, and of lines that end in it alone.
-            encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if _LONE_RETURN.search(encoded):  # Two for each line, and lines that end in it alone.
+        encoded = encoded.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    elif b"\r" in encoded:
+        encoded = encoded.replace(b"\r", b"")  # In a tenth of the time of two bytes.
     if b"\n" not in encoded:
         encoded = _ODD_NEWLINES.sub("\n", encoded.decode()).encode()
     if b"\0" in encoded:
         encoded = encoded.replace(b"\0", _REPLACEMENT.encode())
-    return b"\n" + encoded.removesuffix(b"\n")
+    return encoded
 
 
 def _is_storable(text: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Any, Generic, TypeVar
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """No message was written outside of these."""
 
-_FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
-_END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
-SECONDS, MILLISECONDS = range(_FIRST_S, _END_S), range(_FIRST_S * 1000, _END_S * 1000)
-"""The numbers of seconds and of milliseconds at which a message can have been written."""
-DAY_S, DAY_MS = 86_400, 86_400_000
+FIRST_S = int(datetime(YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
+END_S = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp())
+"""The seconds since 1970 at which a message can have been written begin and end with these."""
+DAY_S = 86_400
+SECONDS_DIGITS, STEP_DIGITS = 10, 4
+_STEPS = 10**STEP_DIGITS
 _EPOCH = date(1970, 1, 1).toordinal()
 _NO_SEPARATORS = str.maketrans("", "", ",'’_ \u00a0\u202f")
 # Of milliseconds and microseconds: no number is a time in two units.
@@ -39,15 +40,32 @@ class Remembered(dict[Written, Meant], Generic[Written, Meant]):
 
 class Instants:
     """Times by seconds since 1970, for hot loops: `days[seconds // DAY_S] + steps[seconds %
-    DAY_S]` takes a third of what `datetime.fromtimestamp` does. Only for those in SECONDS."""
+    DAY_S]` takes a third of what `datetime.fromtimestamp` does. Only from FIRST_S to END_S."""
 
     def __init__(self, tz: tzinfo) -> None:
+        self.tz = tz
         self.days = Remembered(partial(_begin_of, tz))
         self.steps = Remembered(_step)
 
+    def milliseconds(self, written: Any) -> datetime:
+        """The time that `from_milliseconds` reads."""
+        if written.__class__ is int and FIRST_S <= (seconds := written // 1000) < END_S:
+            return self.days[seconds // DAY_S] + self.steps[seconds % DAY_S]
+        return from_milliseconds(written, self.tz)
 
-class _ChangingDay:
-    """A day in which the clocks change: what is added to its begin cannot be added to a wall."""
+
+class WrittenInstants:
+    """Times by seconds since 1970 as they are written, for hot loops: `begins[all but STEP_DIGITS]
+    + steps[the last STEP_DIGITS]` neither reads a number nor divides one. Only for those of
+    SECONDS_DIGITS; a ValueError where no message was written then."""
+
+    def __init__(self, tz: tzinfo) -> None:
+        self.begins = Remembered(partial(_begin_of_written, tz))
+        self.steps = Remembered(_step_of_written)
+
+
+class _ChangingTime:
+    """A time before the clocks change: what is added to its begin cannot be added to a wall."""
 
     def __init__(self, tz: tzinfo, begin_s: int) -> None:
         self._tz, self._begin_s = tz, begin_s
@@ -56,18 +74,36 @@ class _ChangingDay:
         return datetime.fromtimestamp(self._begin_s + step.seconds, self._tz)
 
 
-def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingDay:
+def _begin_of(tz: tzinfo, day: int) -> datetime | _ChangingTime:
     """When a day since 1970 begins in Greenwich."""
-    begin, end = (datetime.fromtimestamp(day * DAY_S + s, tz) for s in (0, DAY_S))
+    return begin_at(tz, day * DAY_S)
+
+
+def begin_at(tz: tzinfo, begin_s: int, length_s: int = DAY_S) -> datetime | _ChangingTime:
+    """A time, to which less than `length_s` may be added."""
+    begin, end = (datetime.fromtimestamp(begin_s + s, tz) for s in (0, length_s))
     is_even = begin.utcoffset() == end.utcoffset() and not begin.fold and not end.fold
-    return begin if is_even else _ChangingDay(tz, day * DAY_S)
+    return begin if is_even else _ChangingTime(tz, begin_s)
+
+
+def _begin_of_written(tz: tzinfo, digits: str) -> datetime | _ChangingTime:
+    begin_s = int(digits) * _STEPS
+    if not (digits.isdecimal() and FIRST_S <= begin_s < END_S):
+        raise ValueError("no time at which a message was written")
+    return begin_at(tz, begin_s, _STEPS)
+
+
+def _step_of_written(digits: str) -> timedelta:
+    if not (digits.isdecimal() and len(digits) == STEP_DIGITS):
+        raise ValueError("no seconds")
+    return timedelta(seconds=int(digits))
 
 
 def _step(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _begin_of_day(instants: Instants, written: str) -> datetime | _ChangingDay:
+def _begin_of_day(instants: Instants, written: str) -> datetime | _ChangingTime:
     """When a day of Greenwich begins, `2024-02-13`. Raises ValueError."""
     if (day := _iso_day(written)) is None:
         raise ValueError("no day on which a message was written")
@@ -81,19 +117,18 @@ def _step_of_clock(written: str) -> timedelta:
 
 
 class WallTimes:
-    """The times that a day and a time of day make, both as they are written."""
+    """The times that a day and a time of day make in `tz`, both as they are written:
+    `begins[day] + steps[clock]`, a TypeError where there is no such time, or no message was
+    written then."""
 
     def __init__(
-        self, day: Callable[[str], date | None], clock: Callable[[str], time | None]
+        self,
+        tz: tzinfo,
+        day: Callable[[str], date | None],
+        clock: Callable[[str], timedelta | None],
     ) -> None:
-        """`clock` gives a time in the zone of the walls."""
-        self._days = Remembered(day)
-        self._clocks = Remembered(clock)
-
-    def at(self, day: str, clock: str) -> datetime | None:
-        """None where there is no such time, or no message was written then."""
-        on, at = self._days[day], self._clocks[clock]
-        return None if on is None or at is None else datetime.combine(on, at)
+        self.begins = Remembered[str, Any](lambda written: midnight(day(written), tz))
+        self.steps = Remembered[str, Any](clock)
 
 
 class IsoTimes:
@@ -105,22 +140,28 @@ class IsoTimes:
         self.begins = Remembered(partial(_begin_of_day, instants))
         self.steps = Remembered(_step_of_clock)
         self._tz = tz
-        self._walls = WallTimes(_iso_day, self.clock)
+        walls = WallTimes(tz, _iso_day, iso_clock)
+        self._begins, self._clocks = walls.begins, walls.steps
 
     def wall(self, written: str) -> datetime | None:
         """A wall time, without its fraction of a second; None if it is none, or no message was
         written then."""
         if len(written) > _SECONDS_END and written[_SECONDS_END + 1 :].isdigit():
             written = written[:_SECONDS_END] if written[_SECONDS_END] == "." else written
-        return self._walls.at(written[:_DAY_CHARS], written[_DAY_CHARS:])
+        try:
+            return self._begins[written[:_DAY_CHARS]] + self._clocks[written[_DAY_CHARS:]]
+        except TypeError:  # One of them is None.
+            return None
 
     def read(self, written: str) -> tuple[datetime, bool]:
         """A time in `tz`, and whether it names its zone. Raises ValueError."""
-        is_of_greenwich = self._tz is UTC and written.endswith("+00:00")
+        is_of_greenwich = self._tz is UTC and written[-6:] == "+00:00"
         if is_of_greenwich or len(written) <= _SECONDS_END:
-            clock = written[_DAY_CHARS:_SECONDS_END]
-            if (at := self._walls.at(written[:_DAY_CHARS], clock)) is not None:
-                return at, is_of_greenwich
+            try:
+                day, clock = written[:_DAY_CHARS], written[_DAY_CHARS:_SECONDS_END]
+                return self._begins[day] + self._clocks[clock], is_of_greenwich
+            except TypeError:  # As above.
+                pass
         fraction, offset = written[_SECONDS_END:-_OFFSET_CHARS], written[-_OFFSET_CHARS:]
         if (
             offset[:1] in ("+", "-")
@@ -137,20 +178,12 @@ class IsoTimes:
             return at, True
         return from_seconds(at.timestamp() // 1, self._tz), True
 
-    def clock(self, written: str) -> time | None:
-        """`T10:15`, ` 10:15:07` or `, 10:15`."""
-        try:
-            at = time.fromisoformat(written.lstrip(", T"))
-        except ValueError:
-            return None
-        return clock_of(at.hour, at.minute, at.second, self._tz) if written[0] in ", T" else None
-
 
 def from_seconds(seconds: float, tz: tzinfo) -> datetime:
     """The time of so many seconds since 1970; of another unit, where that alone makes a time at
     which a message can have been written. Raises ValueError where none was, and TypeError for
     what is no number."""
-    if not _FIRST_S <= seconds < _END_S:
+    if not FIRST_S <= seconds < END_S:
         seconds = _in_seconds(seconds)
     return datetime.fromtimestamp(seconds, tz)
 
@@ -159,7 +192,7 @@ def from_milliseconds(written: Any, tz: tzinfo) -> datetime:
     """The same of milliseconds, without their fraction; a number may be written as a text."""
     number = written if written.__class__ is int else number_of(written)
     seconds = number // 1000
-    return from_seconds(seconds if _FIRST_S <= seconds < _END_S else number, tz)
+    return from_seconds(seconds if FIRST_S <= seconds < END_S else number, tz)
 
 
 def number_of(written: Any) -> float:
@@ -172,7 +205,7 @@ def number_of(written: Any) -> float:
 
 def _in_seconds(number: float) -> float:
     for unit in _UNITS:
-        if _FIRST_S <= number * unit < _END_S:
+        if FIRST_S <= number * unit < END_S:
             return number * unit // 1
     raise ValueError("no time at which a message was written")
 
@@ -187,12 +220,24 @@ def day_of(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def clock_of(hour: int, minute: int, second: int, tz: tzinfo) -> time | None:
-    """None where there is no such time of day."""
+def clock_of(hour: int, minute: int, second: int) -> timedelta | None:
+    """From midnight to a time of day; None where there is none such."""
+    is_clock = 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60
+    return timedelta(hours=hour, minutes=minute, seconds=second) if is_clock else None
+
+
+def iso_clock(written: str) -> timedelta | None:
+    """`T10:15`, ` 10:15:07` or `, 10:15`."""
     try:
-        return time(hour, minute, second, 0, tz)
+        step = _step_of_clock(written.lstrip(", T"))
     except ValueError:
         return None
+    return step if written[0] in ", T" else None
+
+
+def midnight(day: date | None, tz: tzinfo) -> datetime | None:
+    """When a day begins; `datetime.combine` takes three times as long as to add to that."""
+    return day and datetime.combine(day, time(tzinfo=tz))
 
 
 def _iso_day(written: str) -> date | None:

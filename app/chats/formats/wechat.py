@@ -2,7 +2,8 @@
 one, and chatlog's. What the columns mean, their names tell."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from operator import itemgetter
@@ -15,15 +16,15 @@ from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
 from app.chats.formats.times import (
-    DAY_S,
-    SECONDS,
-    Instants,
+    SECONDS_DIGITS,
+    STEP_DIGITS,
     IsoTimes,
     Remembered,
+    WrittenInstants,
     from_seconds,
     number_of,
 )
-from app.chats.message import MessageKind, make_message
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import NoticeKind, Transcript, UnrecognisedFormat
 
 # What a column holds, by its name; of several names for one thing the first that is there.
@@ -42,6 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _OWN = ("seconds", "time", "text")
 _SHARED = ("type", "is_own", "chat", "chat_name", "remark", "nickname", "sender")
 _KINDS = {written: MessageKind(kind) for written, kind in rows("wechat_kinds.tsv")}
+_LAST = -1  # An empty column is put behind the others.
 _SYSTEM = frozenset({"10000", "10002", "系统消息", "拍一拍"})
 _MARKS = re.compile(r"\[(?:图片|语音|视频|表情包|动画表情|文件|链接|名片|转账|红包)\]")
 _ODD_BEGINNINGS = frozenset("[!<")
@@ -49,7 +51,6 @@ _WORDLESS = frozenset({"3", "34", "43", "47"})
 _COLUMNS_LEAST = 3
 _TEXT = MessageKind.TEXT
 _WALL_CHARS = len("2024-02-13 10:15:07")
-_LAST = -1  # An empty column is put behind the others.
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
@@ -85,91 +86,109 @@ def _recognises(head: bytes) -> bool:
 
 
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
-    text, times = read_text(raw), IsoTimes(options.tz)
+    text = read_text(raw)
     columns = _columns(text.beginning()[1:].partition("\n")[0])
     if columns is None:
         raise UnrecognisedFormat
-    chats, instants = SeveralAssemblies("wechat-csv", "wechat"), Instants(options.tz)
-    unread: list[tuple[int, str]] = []
+    chats = SeveralAssemblies("wechat-csv", "wechat")
     # Who, where and what kind: the same few over and over.
-    known = Remembered(partial(_frame_of, chats))
-    empty, padding = [""], [""] * columns.width
-    for number, row in rows_of(text):
-        row += padding if len(row) < columns.width else empty
-        try:
-            _read_row(known[columns.shared(row)], columns.own(row), options.tz, times, instants)
-        except OTHER_FORM:
-            unread.append((number, ",".join(row).rstrip(",")))
+    reader = _Reader(options.tz, columns, Remembered(partial(_frame_of, chats)))
+    reader.read(rows_of(text))
     chosen = chats.chosen(options.chat)
     chosen.replaced_bytes = text.replaced
-    for number, written in unread:
+    for number, written in reader.unread:
         chosen.leave_out(number, written)
     return chosen.transcript()
 
 
-class _Frame(NamedTuple):
-    """What the shared columns of a row tell; a notice if `kind` is None."""
+@dataclass(slots=True)
+class _Frame:
+    """What the shared columns of a row tell; a notice if `kind` is None. `said` are the messages of
+    the chat, once a text may be put there as it is."""
 
     chat: Assembly
     kind: MessageKind | None
-    author: str
-    is_wordless: bool
-    title: str
+    author: str = ""
+    title: str = ""
+    is_wordless: bool = False
+    said: list[Message] | None = None
 
 
 def _frame_of(chats: SeveralAssemblies, shared: tuple[str, ...]) -> _Frame:
     kind, is_own, talker, chat_name, remark, nickname, sender = map(str.strip, shared)
     chat = chats.of(talker)
     if kind in _SYSTEM or (not kind and sender == "系统消息"):
-        return _Frame(chat, None, "", False, "")
-    said = _KINDS.get(kind, MessageKind.TEXT) if kind else MessageKind.TEXT
+        return _Frame(chat, None)
+    said = _KINDS.get(kind, _TEXT) if kind else _TEXT
     is_wordless = kind in _WORDLESS or said is MessageKind.CALL
-    name = remark or nickname or sender
-    author = _author(chat, sender, name, is_own=is_own == "1")
-    return _Frame(chat, said, author, is_wordless, "" if is_own == "1" else chat_name or remark)
+    author = _author(chat, sender, remark or nickname or sender, is_own=is_own == "1")
+    title = "" if is_own == "1" else chat_name or remark
+    return _Frame(chat, said, author, title, is_wordless)
 
 
-def _read_row(
-    frame: _Frame, own: tuple[str, ...], tz: tzinfo, times: IsoTimes, instants: Instants
-) -> None:
-    chat, kind, author, is_wordless, title = frame
-    seconds, written, text = own
-    if seconds.isdigit():
-        number = int(seconds)
-        if number in SECONDS:
-            at = instants.days[number // DAY_S] + instants.steps[number % DAY_S]
+class _Reader:
+    """Reads rows; `unread` are the lines and texts of those of another form."""
+
+    def __init__(
+        self, tz: tzinfo, columns: _Columns, known: Mapping[tuple[str, ...], _Frame]
+    ) -> None:
+        self.unread: list[tuple[int, str]] = []
+        self._tz, self._times, self._instants = tz, IsoTimes(tz), WrittenInstants(tz)
+        self._columns, self._known = columns, known
+
+    def read(self, rows: Iterable[tuple[int, list[str]]]) -> None:
+        """Rows and their lines."""
+        # The hot loop of an import.
+        (own, shared, width), known = self._columns, self._known
+        empty, padding = [""], [""] * width
+        begins, steps, make = self._instants.begins, self._instants.steps, make_message
+        for line, row in rows:
+            row += padding if len(row) < width else empty
+            try:
+                frame, (seconds, written, text) = known[shared(row)], own(row)
+                if len(seconds) == SECONDS_DIGITS and seconds.isdigit():
+                    at = begins[seconds[:-STEP_DIGITS]] + steps[seconds[-STEP_DIGITS:]]
+                else:
+                    at = self._time_of(frame.chat, seconds, written)
+                text, said = text.strip(), frame.said
+                if said is not None and text and text[0] not in _ODD_BEGINNINGS:
+                    said.append(make((len(said) + 1, at, frame.author, text, _TEXT, False)))
+                else:
+                    _say(frame, at, text)
+            except OTHER_FORM:
+                self.unread.append((line, ",".join(row).rstrip(",")))
+
+    def _time_of(self, chat: Assembly, seconds: str, written: str) -> datetime:
+        """A time that is no number of ten digits. Raises OTHER_FORM."""
+        if seconds.isdigit():
+            return from_seconds(int(seconds), self._tz)
+        if len(written) == _WALL_CHARS and (at := self._times.wall(written)) is not None:
+            is_absolute = False
+        elif written := written.strip():
+            at, is_absolute = self._times.read(written)
         else:
-            at = from_seconds(number, tz)
-    elif len(written) != _WALL_CHARS or (at := times.wall(written)) is None:
-        at = _odd_time(chat, seconds, written.strip(), tz, times)
-    elif "time_zone" not in chat.unsaid:
-        chat.lacks("time_zone")
-    text = text.strip()
+            return from_seconds(number_of(seconds), self._tz)
+        if not is_absolute and "time_zone" not in chat.unsaid:
+            chat.lacks("time_zone")
+        return at
+
+
+def _say(frame: _Frame, at: datetime, text: str) -> None:
+    """A notice, or a message that may be no text."""
+    chat, kind = frame.chat, frame.kind
     if kind is None:
         chat.note(at, _event(text), text)
         return
-    if not chat.title and title:
-        chat.title = title
-    if is_wordless:
+    chat.title = chat.title or frame.title
+    if kind is _TEXT and not frame.is_wordless:
+        frame.said = chat.messages
+    if frame.is_wordless:
         text = ""
     elif text[:1] in _ODD_BEGINNINGS and (
         _MARKS.fullmatch(text) or text.startswith(("![", "<?xml", "<msg", "<location"))
     ):
-        kind, text = (MessageKind.MEDIA if kind is MessageKind.TEXT else kind), ""
-    if text and kind is _TEXT:
-        said = chat.messages
-        said.append(make_message((len(said) + 1, at, author, text, _TEXT, False)))
-    else:
-        chat.say(at, author, text, kind)
-
-
-def _odd_time(chat: Assembly, seconds: str, written: str, tz: tzinfo, times: IsoTimes) -> datetime:
-    if not written:
-        return from_seconds(number_of(seconds), tz)
-    at, is_absolute = times.read(written)
-    if not is_absolute:
-        chat.lacks("time_zone")
-    return at
+        kind, text = (MessageKind.MEDIA if kind is _TEXT else kind), ""
+    chat.say(at, frame.author, text, kind)
 
 
 def _author(chat: Assembly, sender: str, name: str, *, is_own: bool) -> str:

@@ -1,9 +1,10 @@
 """signal-export's files of a chat of Signal Desktop: `data.json`, JSON Lines, and `chat.md`."""
 
 import re
+from datetime import datetime
 from typing import Any
 
-from app.chats.formats.assembly import ME, OTHER_FORM, Assembly
+from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.json_stream import elements_of_lines, plain_json
 from app.chats.formats.lines import Entry, Grammar, Words, read_lines, text_of
@@ -36,22 +37,16 @@ def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signal-export-json", "signal")
     chat.lacks("time_zone")
     raw, times = plain_json(raw), IsoTimes(options.tz)
-    for number, told in elements_of_lines(raw):
-        try:
-            _read_one(chat, told, times, number)
-        except OTHER_FORM:
-            chat.leave_out(number, str(told))
-    lines = raw.removesuffix(b"\n").count(b"\n") + 1
-    chat.blank_lines = lines - chat.message_lines - chat.notice_lines - chat.unparsed_lines
+    chat.read_element_lines(
+        raw, lambda chat, line, told: _read_one(chat, line, told, times.read(told["date"])[0])
+    )
     return chat.transcript()
 
 
-def _read_one(chat: Assembly, told: Any, times: IsoTimes, line: int) -> None:
-    at, _ = times.read(told["date"])
+def _read_one(chat: Assembly, line: int, told: Any, at: datetime) -> None:
     text, sender = told["body"].rstrip(" "), told["sender"]
     if sender == _NO_SENDER or sender is None:
         chat.note(at, NoticeKind.UNKNOWN, text, line=line)
-        chat.notice_lines += 1
         return
     if sender == ME:
         chat.lacks("author")
@@ -63,8 +58,7 @@ def _read_one(chat: Assembly, told: Any, times: IsoTimes, line: int) -> None:
         kind = MessageKind.MEDIA
     else:
         kind = MessageKind.TEXT
-    chat.say(at, chat.author(sender), text, kind)
-    chat.message_lines += 1
+    chat.say(at, chat.names.get(sender) or chat.author(sender), text, kind)
 
 
 def _recognises_markdown(head: bytes) -> bool:

@@ -6,7 +6,7 @@ from app.chats.formats.assembly import Assembly
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.lines import Entry, Grammar, Words, english_day, read_lines, text_of
 from app.chats.formats.text import head_text
-from app.chats.formats.times import IsoTimes, WallTimes
+from app.chats.formats.times import WallTimes, iso_clock
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -32,12 +32,16 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("signalbackup-tools-txt", "signal")
     chat.lacks("time_zone")
-    times = WallTimes(english_day, IsoTimes(options.tz).clock)
+    times = WallTimes(options.tz, english_day, iso_clock)
+
+    begins, steps = times.begins, times.steps
 
     def read(met: re.Match[str]) -> Entry | None:
         day, clock, who, sender = met.groups()
-        at = times.at(day, clock)
-        return at and (at, who or sender, 0)
+        try:
+            return begins[day] + steps[clock], who or sender, 0
+        except TypeError:
+            return None
 
     read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
     return chat.transcript()

@@ -1,8 +1,7 @@
 """sigtop's files of a chat of Signal Desktop: JSON, and text, in full or short."""
 
 import re
-from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,14 @@ from app.chats.formats.json_stream import Elements, json_head, plain_json
 from app.chats.formats.lines import MONTHS, Entry, Grammar, Words, read_lines, text_of
 from app.chats.formats.tables import known_events
 from app.chats.formats.text import head_text
-from app.chats.formats.times import DAY_S, Instants, IsoTimes, Remembered, day_of, from_milliseconds
+from app.chats.formats.times import (
+    Instants,
+    IsoTimes,
+    Remembered,
+    begin_at,
+    day_of,
+    iso_clock,
+)
 from app.chats.message import MessageKind
 from app.chats.transcript import NoticeKind, Transcript
 
@@ -33,19 +39,22 @@ _FULL = re.compile(
     r"\n\n(?:From: (?P<who>[^\n]*)\n)?(?:"
     # Most have these fields alone, and behind a blank line their text.
     r"Type: (?:incoming|outgoing)\nSent: (?P<at>[^\n]*)(?:\nReceived: [^\n]*)?(?=\n\n|\n?\Z)"
+    r"(?:\n\n(?!From: |Type: ))?"
     r"|(?=Type: (?P<kind>[\w-]{1,40})\n"
     r"(?:Sent: (?P<sent>[^\n]*)(?:\n|\Z))?(?:Received: (?P<received>[^\n]*)(?:\n|\Z))?))"
 )
 _FIELDS = re.compile(r"(?:(?:Type|Sent|Received|Attachment|Reaction|Edited): [^\n]*(?:\n|\Z))*+")
 _WRITTEN_DAY = re.compile(
     r"[A-Z][a-z]{2}, (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2}) (?P<year>\d{4})"
+    r" (?P<offset>[+-]\d{4})"
 )
-_WRITTEN_CLOCK = re.compile(r"\d{2}:\d{2}:\d{2} [+-]\d{4}")
+_WRITTEN_CLOCK = re.compile(r"\s\d{2}:\d{2}:\d{2}")
+_QUOTED = "> From: "
 _LAST_QUOTED = re.compile(r"\n(?!>)")
 _VERSION = re.compile(r"(?m)^\| Version: \d+\n")
 _HISTORY_MARK = re.compile(r"(?m)^\| ?")
-_CLOCK_CHARS = len(" 10:15:07 +0100")
-_EPOCH = date(1970, 1, 1).toordinal()
+# Of "Tue, 13 Feb 2024 10:15:07 +0100".
+_CLOCK_CHARS, _OFFSET_CHARS = len(" 10:15:07 +0100"), len(" +0100")
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
@@ -62,21 +71,23 @@ def _recognises_json(head: bytes) -> bool:
 def _read_json(raw: bytes, options: ReadingOptions) -> Transcript:
     raw = plain_json(raw)
     chat = Assembly("sigtop-json", "signal")
-    elements = Elements(raw, raw.index(b"[") + 1)
-    chat.read_elements(elements, partial(_read_one, options))
+    chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
+    elements, time_of = Elements(raw, raw.index(b"[") + 1), Instants(options.tz).milliseconds
+
+    def read(chat: Assembly, told: Any) -> None:
+        _read_one(chat, time_of(told.get("sent_at") or told["timestamp"]), told)
+
+    chat.read_elements(elements, read)
     chat.take_unread(elements)
     return chat.transcript()
 
 
-def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
-    milliseconds = told.get("sent_at") or told["timestamp"]
-    at = from_milliseconds(milliseconds, options.tz)
+def _read_one(chat: Assembly, at: datetime, told: Any) -> None:
     kind, text = told.get("type"), told.get("body") or ""
     if kind not in _TYPES and kind != _CALL_TYPE:
         settled = NoticeKind.SETTING if kind in _SETTING_TYPES else NoticeKind.UNKNOWN
         chat.note(at, settled, f"{kind}: {text}" if text else str(kind))
         return
-    chat.lacks("author")  # Of others a number or an id is told, of the exporter nothing.
     author = _author(chat, told, is_own=kind == "outgoing")
     if kind == _CALL_TYPE:
         chat.say(at, author, "", MessageKind.CALL)
@@ -147,12 +158,15 @@ def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
     chat.title = _name(text[1:].partition("\n")[0].partition(": ")[2])
 
     names = Remembered(_name)
-    time_of = partial(_time_of, Instants(options.tz), Remembered(_day_s), Remembered(_clock_s))
+    begins, steps = Remembered[str, Any](partial(_begin, options.tz)), Remembered[str, Any](_step)
 
     def read(met: re.Match[str]) -> Entry | None:
         who, plain, kind, sent, received = met.groups()
-        at = time_of(plain or sent or received or "")
-        if at is None:
+        written = plain or sent or received or ""
+        day, offset = written[:-_CLOCK_CHARS], written[-_OFFSET_CHARS:]
+        try:
+            at = begins[day + offset] + steps[written[-_CLOCK_CHARS:-_OFFSET_CHARS]]
+        except TypeError:  # One of them is None.
             return None
         is_said = kind is None or kind in _SAID_TYPES
         return at, names[who] if is_said and who is not None else None, 0
@@ -163,42 +177,30 @@ def _read_full(raw: bytes, options: ReadingOptions) -> Transcript:
     return chat.transcript()
 
 
-def _time_of(
-    instants: Instants,
-    days: Mapping[str, int | None],
-    clocks: Mapping[str, int | None],
-    written: str,
-) -> datetime | None:
-    """The time in `Tue, 13 Feb 2024 10:15:07 +0100`; None if it is none."""
-    day_s, clock_s = days[written[:-_CLOCK_CHARS]], clocks[written[-_CLOCK_CHARS:]]
-    if day_s is None or clock_s is None:
-        return None
-    seconds = day_s + clock_s
-    return instants.days[seconds // DAY_S] + instants.steps[seconds % DAY_S]
-
-
-def _day_s(written: str) -> int | None:
+def _begin(tz: tzinfo, written: str) -> Any:
+    """When `Tue, 13 Feb 2024 +0100` begins; None if there is no such day."""
     met = _WRITTEN_DAY.fullmatch(written)
     month = met and MONTHS.get(met["month"].lower())
     day = met and month and day_of(int(met["year"]), month, int(met["day"]))
-    return (day.toordinal() - _EPOCH) * DAY_S if day else None
-
-
-def _clock_s(written: str) -> int | None:
-    """Seconds since midnight of Greenwich: the clock's less those that it is ahead."""
-    if _WRITTEN_CLOCK.fullmatch(written.strip()) is None:
-        return None
     try:
-        at = datetime.fromisoformat(f"1970-01-02 {written.strip().replace(' ', '')}")
+        return met and day and begin_at(tz, _seconds(f"{day}T00:00:00{met['offset']}"))
     except ValueError:
         return None
-    return int(at.timestamp()) - DAY_S
+
+
+def _seconds(written: str) -> int:
+    return int(datetime.fromisoformat(written).timestamp())
+
+
+def _step(written: str) -> timedelta | None:
+    return iso_clock(f" {written.strip()}") if _WRITTEN_CLOCK.fullmatch(written) else None
 
 
 def _full_words(text: str) -> Words | str:
     """The text behind the fields that stand above it."""
-    if text.startswith("\n\n"):
-        return _unquoted(text.lstrip("\n"))
+    if not text.startswith("Type: "):
+        body = text.lstrip("\n")
+        return _unquoted(body) if body.startswith(_QUOTED) else body
     fields = _fields_of(text)
     if fields.startswith(f"Type: {_CALL_TYPE}\n"):
         return Words("", MessageKind.CALL)
@@ -213,7 +215,7 @@ def _full_words(text: str) -> Words | str:
 
 def _unquoted(body: str) -> str:
     """The text behind a quotation, whose lines begin with ">"."""
-    if not body.startswith("> From: "):
+    if not body.startswith(_QUOTED):
         return body
     end = _LAST_QUOTED.search(body)
     return body[end.end() :].lstrip("\n") if end else ""

@@ -7,6 +7,7 @@ from itertools import chain, compress, islice
 from operator import lt
 
 from app.chats.formats.text import Text
+from app.chats.formats.times import midnight
 from app.chats.formats.whatsapp.clocks import read_clock
 from app.chats.formats.whatsapp.dates import DateReading, read_dates
 from app.chats.formats.whatsapp.headers import Layout
@@ -47,8 +48,9 @@ def read_entries(
         return header.string[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
 
     reading = read_dates(days_written, declared=declared, today=today, line_of=line_of)
-    clocks = {written: read_clock(written, tz) for written in set(clocks_written)}
-    ats = _times(days_written, clocks_written, reading.days, clocks)
+    begins = {written: midnight(day, tz) for written, day in reading.days.items()}
+    steps = {written: _step(read_clock(written, tz)) for written in set(clocks_written)}
+    ats = _times(days_written, clocks_written, begins, steps)
     certain = [at for at in ats if at is not None]
     entries = Entries(certain, rests, reading, preamble)
     if len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
@@ -95,14 +97,17 @@ def _split(text: Text, layout: Layout) -> tuple[list[str], list[str], list[str],
 def _times(
     days_written: Sequence[str],
     clocks_written: Sequence[str],
-    days: Mapping[str, date | None],
-    clocks: Mapping[str, time | None],
+    begins: Mapping[str, datetime | None],
+    steps: Mapping[str, timedelta | None],
 ) -> list[datetime | None]:
-    combine = datetime.combine
     return [
-        None if (day := days[d]) is None or (clock := clocks[c]) is None else combine(day, clock)
+        None if (begin := begins[d]) is None or (step := steps[c]) is None else begin + step
         for d, c in zip(days_written, clocks_written, strict=True)
     ]
+
+
+def _step(clock: time | None) -> timedelta | None:
+    return clock and timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
 
 
 def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layout) -> bool:
