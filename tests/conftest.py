@@ -78,6 +78,9 @@ class _Services:
 
 _SERVICES = pytest.StashKey[_Services]()
 
+HURRIED = ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+"""What only the loss of power would show: tests of durability kill servers of their own."""
+
 # How long an example takes, or is thought up, is up to the machine.
 hypothesis.settings.register_profile(
     "sixfold", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -98,6 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
     postgres, valkey = start_postgres(data_dir), start_valkey(data_dir)
     config.stash[_SERVICES] = _Services(folder, postgres, valkey)
     os.environ[POSTGRES], os.environ[VALKEY] = postgres.url, valkey.url
+    _in_loop(_execute(postgres.url, *HURRIED))
     _make_template(postgres.url)
 
 
@@ -147,10 +151,11 @@ def _in_loop(coroutine: Any) -> None:
     asyncio.run(coroutine)
 
 
-async def _execute(url: str, statement: str) -> None:
+async def _execute(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()
 

@@ -1,6 +1,6 @@
 """The console in Chromium, on real processes."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 
 import httpx2
@@ -15,7 +15,7 @@ from tests.support.processes import Processes, worker
 Upload = Callable[[str, bytes], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     with chromium() as running:
         yield running
@@ -56,8 +56,6 @@ def upload(page: Page, tmp_path: Path) -> Upload:
 
 
 @pytest.fixture
-async def working(processes: Processes) -> AsyncIterator[None]:
+def working(processes: Processes) -> None:
     """A worker that writes insights offline."""
-    running = processes.start(*worker())
-    yield
-    processes.terminate(running)
+    processes.start(*worker())
