@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from app.catalog.categories import CATEGORIES
+from app.chats.exchange import ReadingOrder
 from app.chats.form import UploadForm
 from app.chats.key_storage import erase_deleted_keys
-from app.chats.reading import ReadingOrder, read_chat
+from app.chats.reading import read_chat
 from app.chats.rewrapping import rewrap_keys
 from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
