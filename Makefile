@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 COVERED := app.credits $(addprefix app.jobs.,settle leases cancel sweeps rescue refund)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint audit sbom bench chaos fuzz screenshots lock
+.PHONY: help setup setup-dev setup-bench bench-test demo up migrate test check coverage lint types rules audit sbom bench chaos fuzz screenshots lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -37,7 +37,8 @@ migrate: setup ## set-up, then bring the database of SIXFOLD_DATABASE_URL up to 
 test: setup-dev ## set-up, then the whole test-suite; ARGS="-k unlock" selects
 	@$(PYTEST) $(ARGS)
 
-check: setup-dev lint audit ## what CI runs: format, lint, types, imports, migrations, audit, tests
+check: setup-dev ## what CI runs: format, lint, types, imports, migrations, audit, tests
+	@$(MAKE) --no-print-directory -j 3 lint audit
 	@$(PYTEST) $(ARGS)
 
 coverage: setup-dev ## branch coverage of the ledger and of every way a job ends: all of it
@@ -45,10 +46,14 @@ coverage: setup-dev ## branch coverage of the ledger and of every way a job ends
 		$(foreach module,$(COVERED),--cov=$(module)) --cov-branch --cov-report=term-missing \
 		--cov-fail-under=100
 
-lint: setup-dev
+lint: types rules
+
+types: setup-dev
+	@echo "types";      $(BIN)/pyright
+
+rules: setup-dev
 	@echo "format";     $(BIN)/ruff format --check --quiet .
 	@echo "lint";       $(BIN)/ruff check --quiet .
-	@echo "types";      $(BIN)/pyright
 	@echo "imports";    $(BIN)/lint-imports
 	@echo "lock";       $(BIN)/python ops/check_lock.py
 	@echo "migrations"; $(BIN)/python ops/check_migrations.py

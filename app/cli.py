@@ -10,8 +10,6 @@ from uuid import UUID
 
 import orjson
 import typer
-from alembic import command
-from alembic.config import Config
 
 from app.chats.key_storage import erase_deleted_keys
 from app.chats.rewrapping import rewrap_keys
@@ -113,6 +111,10 @@ def migrate(
     revision: Annotated[str, typer.Argument(help="Alembic revision to go to.")] = "head",
 ) -> None:
     """Bring the database up to date."""
+    # A fifth of the start of every command, and no other needs it.
+    from alembic import command
+    from alembic.config import Config
+
     command.upgrade(Config(ROOT / "alembic.ini"), revision)
 
 

@@ -17,7 +17,8 @@ import asyncpg
 from app import crypto
 from app.catalog.categories import CATEGORIES, Category
 from app.chats.blocks import MESSAGES_PER_BLOCK, EncodedChat, decode_block
-from app.chats.reading import ReadingOrder, read_chat
+from app.chats.exchange import ReadingOrder
+from app.chats.reading import read_chat
 from app.chats.storage import SealedChat, counted, seal_chat
 from app.chats.transcript import DateOrder
 from app.crypto import KeyRing

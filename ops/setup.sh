@@ -125,13 +125,18 @@ pip() {
         die "pip failed; its last lines are above. Without a network nothing can be installed."
 }
 
+# By every processor at once; pip compiles by one. Like pip it does not mind what cannot be compiled:
+# templates and the code for other versions of Python that some packages hold.
+compile_all() { "$VENV/bin/python" -I -m compileall -qq -j 0 "$VENV/lib" >/dev/null 2>&1 || true; }
+
 install() {
     stamp=$1 lock=$2 now=$3
     make_venv
     rm -f "$stamp"
     say "Installing $lock …"
-    pip install --require-hashes --no-deps --only-binary :all: -r "$lock"
+    pip install --no-compile --require-hashes --no-deps --only-binary :all: -r "$lock"
     pip install --no-deps --no-build-isolation --no-index -e .
+    compile_all
     rm "$UNFINISHED"
     printf '%s\n' "$now" >"$stamp"
 }

@@ -18,9 +18,10 @@ import orjson
 from app.catalog.categories import CATEGORIES, Category
 from app.catalog.content import InsightContent, NothingToSay
 from app.chats.blocks import decode_block
+from app.chats.exchange import ReadingOrder
 from app.chats.message import Message
 from app.chats.pictures import draw
-from app.chats.reading import ReadingOrder, read_chat
+from app.chats.reading import read_chat
 from app.generation.preparation import build_context
 from samples.generate import SAMPLE
 

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
-import asyncpg
 import hypothesis
 import pytest
-from pydantic import SecretStr
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from app.db import close_engine, open_engine
@@ -29,17 +26,19 @@ from tests.provider_stub import ProviderStub
 from tests.support import browser
 from tests.support.environment import (
     API_ROLE,
-    AUTH_SECRET,
-    MASTER_KEY,
     POSTGRES,
     ROLE_PASSWORD,
     TEMPLATE,
     VALKEY,
     WORKER_ROLE,
-    as_role,
+    create_database,
+    drop_database,
+    environment_of,
+    settings_of,
     url_of,
 )
 from tests.support.history import has_history
+from tests.support.servers import execute
 
 pytest_plugins = ["tests.support.jobs", "tests.support.models", "tests.support.processes"]
 
@@ -78,6 +77,9 @@ class _Services:
 
 _SERVICES = pytest.StashKey[_Services]()
 
+HURRIED = ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+"""What only the loss of power would show: tests of durability kill servers of their own."""
+
 # How long an example takes, or is thought up, is up to the machine.
 hypothesis.settings.register_profile(
     "sixfold", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -98,6 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
     postgres, valkey = start_postgres(data_dir), start_valkey(data_dir)
     config.stash[_SERVICES] = _Services(folder, postgres, valkey)
     os.environ[POSTGRES], os.environ[VALKEY] = postgres.url, valkey.url
+    _in_loop(execute(postgres.url, *HURRIED))
     _make_template(postgres.url)
 
 
@@ -125,7 +128,7 @@ def _make_template(server_url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    _in_loop(_execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
+    _in_loop(execute(server_url, f"CREATE DATABASE {TEMPLATE}"))
     config = Config("alembic.ini")
     config.set_main_option("sqlalchemy.url", url_of(TEMPLATE).replace("%", "%%"))
     passwords = {
@@ -138,7 +141,7 @@ def _make_template(server_url: str) -> None:
         del os.environ[name]
     # So that one process of a test can be both, in turns: tests.support.rights.
     member = f"GRANT {WORKER_ROLE} TO {API_ROLE} WITH INHERIT FALSE, SET TRUE"
-    _in_loop(_execute(server_url, member))
+    _in_loop(execute(server_url, member))
 
 
 def _in_loop(coroutine: Any) -> None:
@@ -147,24 +150,15 @@ def _in_loop(coroutine: Any) -> None:
     asyncio.run(coroutine)
 
 
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture
 async def database_url() -> AsyncIterator[str]:
     """A fresh, migrated, empty database."""
-    name = f"t_{uuid4().hex}"
-    await _execute(os.environ[POSTGRES], f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield url_of(name)
-    await _execute(os.environ[POSTGRES], f"DROP DATABASE {name} WITH (FORCE)")
+    url = await create_database()
+    yield url
+    await drop_database(url)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def redis_url(worker_number: int) -> str:
     """An own Redis database of this test process; `redis` empties it."""
     return urlsplit(os.environ[VALKEY])._replace(path=f"/{worker_number}").geturl()
@@ -200,25 +194,13 @@ async def stub() -> AsyncIterator[ProviderStub]:
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> Settings:
     """The settings of an instance on this test's database and Redis."""
-    return Settings(
-        database_url=database_url,
-        redis_url=redis_url,
-        master_key=SecretStr(MASTER_KEY),
-        auth_secret=SecretStr(AUTH_SECRET),
-    )
+    return settings_of(database_url, redis_url)
 
 
 @pytest.fixture
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which another process has these settings, with the rights of a worker."""
-    return {
-        **{key: value for key, value in os.environ.items() if not key.startswith("SIXFOLD_")},
-        "SIXFOLD_DATABASE_URL": as_role(settings.database_url, WORKER_ROLE),
-        "SIXFOLD_MIGRATION_DATABASE_URL": settings.database_url,
-        "SIXFOLD_REDIS_URL": settings.redis_url,
-        "SIXFOLD_MASTER_KEY": MASTER_KEY,
-        "SIXFOLD_AUTH_SECRET": AUTH_SECRET,
-    }
+    return environment_of(settings)
 
 
 @pytest.fixture

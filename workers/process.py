@@ -20,7 +20,6 @@ from app.crypto import KeyRing
 from app.db import close_engine, open_engine
 from app.errors import Unavailable
 from app.gc_tuning import tune_gc
-from app.generation.model.generator import ModelGenerator
 from app.generation.offline.generator import OfflineGenerator
 from app.generation.protocol import Generator
 from app.jobs.engine import JobEngine
@@ -226,6 +225,9 @@ def _generator(settings: Settings, redis: Redis, opened: AsyncExitStack) -> Gene
     llm = configured_llm(settings)
     if llm is None:
         return OfflineGenerator()
+    # The patterns of its redaction take long to compile; the API and an offline worker need none.
+    from app.generation.model.generator import ModelGenerator
+
     opened.push_async_callback(llm.close)
     generator = ModelGenerator(
         llm,

@@ -17,7 +17,7 @@ from app.chats.alignment import Changes, OtherChat
 from app.chats.archive import BadArchive
 from app.chats.blocks import EncodedChat
 from app.chats.form import read_upload_form
-from app.chats.reading import TITLE_CHARS_MAX, clean_title
+from app.chats.names import TITLE_CHARS_MAX, clean_title
 from app.chats.revisions import ChatChanged, Content, load_content, load_described
 from app.chats.room import QuotaExceeded, check_room
 from app.chats.storage import load_chat, seal_meta, seal_revision

@@ -14,9 +14,10 @@ import orjson
 
 from app.chats.alignment import Changes
 from app.chats.blocks import ChatMeta, decode_block
+from app.chats.exchange import ReadingOrder, Revision
 from app.chats.pictures import draw
-from app.chats.reading import ReadingOrder, read_chat
-from app.chats.revising import Revision, join, revise
+from app.chats.reading import read_chat
+from app.chats.revising import join, revise
 from app.chats.transcript import DateOrder
 from app.errors import DomainError
 from app.frames import Frames, serve

@@ -11,9 +11,8 @@ from app.chats.alignment import Changes, OtherChat
 from app.chats.archive import BadArchive
 from app.chats.archive import TooLarge as TranscriptTooLarge
 from app.chats.blocks import ChatMeta, EncodedChat
+from app.chats.exchange import ReadingOrder, Revision
 from app.chats.pictures import EmptyPeriod
-from app.chats.reading import ReadingOrder
-from app.chats.revising import Revision
 from app.chats.substance import Substance
 from app.chats.transcript import (
     AmbiguousDates,

@@ -1,22 +1,22 @@
 """From the bytes of an uploaded file to a chat in the form that is stored. Pure computation."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.chats.archive import ArchiveLimits, read_transcript
 from app.chats.blocks import ChatMeta, EncodedChat, encode_chat
+from app.chats.exchange import ReadingOrder
 from app.chats.formats.format import ReadingOptions
 from app.chats.formats.registry import is_chat, read_export
 from app.chats.message import Message
+from app.chats.names import clean_title
 from app.chats.statistics import compute_statistics
-from app.chats.transcript import DateOrder, NoticeKind, Transcript
+from app.chats.transcript import NoticeKind, Transcript
 
-TITLE_CHARS_MAX = 100
 NAMES_IN_TITLE_MAX = 3
 MEMBERSHIP_MAX = 2_000
 """So many joins and leaves of a chat are kept at most, the first ones."""
@@ -28,17 +28,6 @@ _FILE_NAMES = re.compile(
     r"|discussion whatsapp avec|chat whatsapp con)\s+(?P<name>.+?)(?: ?\(\d+\))?\.(?:txt|zip)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingOrder:
-    """How to read a file: its name, the order of dates if the user knows it, the time zone, and
-    which of several chats."""
-
-    filename: str
-    date_order: DateOrder | None
-    timezone: str
-    chat: str | None = None
 
 
 def read_chat(raw: bytes, order: ReadingOrder, *, bytes_max: int) -> EncodedChat:
@@ -102,9 +91,3 @@ def title_of(group: str | None, filename: str, names: list[str]) -> str:
     more = len(names) - NAMES_IN_TITLE_MAX
     shown = ", ".join(names[:NAMES_IN_TITLE_MAX])
     return clean_title(f"{shown} and {more} more" if more > 0 else shown)
-
-
-def clean_title(title: str) -> str:
-    """`title` without control characters, cut at TITLE_CHARS_MAX; it may be empty."""
-    kept = "".join(char for char in title if unicodedata.category(char) != "Cc")
-    return kept.strip()[:TITLE_CHARS_MAX]

@@ -2,19 +2,19 @@
 computation on what is stored and what was uploaded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
 from app.chats.alignment import Changes, merge
 from app.chats.archive import TooLarge
-from app.chats.blocks import ChatMeta, EncodedChat, decode_block, encode_chat, time_zone_of
+from app.chats.blocks import ChatMeta, decode_block, encode_chat, time_zone_of
+from app.chats.exchange import ReadingOrder, Revision
 from app.chats.message import Message
+from app.chats.names import clean_title
 from app.chats.reading import (
     MEMBERSHIP_MAX,
-    ReadingOrder,
-    clean_title,
     describe,
     membership_of,
     read_file,
@@ -24,14 +24,6 @@ from app.chats.renames import Renamed, under_one_name
 
 MESSAGES_MAX = 2_000_000
 """A chat does not grow beyond this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """A chat as it is to be stored, and what of it is new; None if it is the same."""
-
-    chat: EncodedChat | None
-    changes: Changes
 
 
 def revise(

@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
 from app.chats.blocks import ChatMeta
+from app.chats.exchange import ReadingOrder, Revision
 from app.chats.form import UploadForm
 from app.chats.import_workers import ImportWorkers
-from app.chats.reading import ReadingOrder
-from app.chats.revising import Revision
 from app.chats.revisions import Content
 from app.chats.room import take_room
 from app.chats.storage import Chat, insert_chat, seal_chat

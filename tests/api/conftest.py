@@ -20,6 +20,7 @@ from app.users.auth import issue_token
 from tests.support.api import CHAT, Client, Finish, FinishWith, Login, upload
 from tests.support.environment import API_ROLE, as_role
 from tests.support.jobs import ScriptedGenerator
+from tests.support.readers import reading_inline
 from tests.support.rights import as_worker
 
 
@@ -79,9 +80,10 @@ async def stranger(app: FastAPI) -> AsyncGenerator[Client]:
 
 
 @pytest.fixture
-async def chat_id(alice: Client) -> str:
+async def chat_id(app: FastAPI, alice: Client) -> str:
     """A chat of alice's."""
-    reply = await upload(alice, CHAT.encode())
+    with reading_inline(app.state.api.uploads):
+        reply = await upload(alice, CHAT.encode())
     assert reply.status_code == 201, reply.text
     return reply.json()["id"]
 

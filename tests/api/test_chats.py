@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.chats.exchange import ReadingOrder
 from app.chats.import_workers import ImportWorkers
-from app.chats.reading import ReadingOrder
 from app.chats.upload import Uploads
 from app.crypto import KeyRing
 from app.db import snapshot

@@ -12,11 +12,12 @@ import sys
 import time
 import tracemalloc
 
+from app.chats.exchange import ReadingOrder
 from app.chats.formats.format import ReadingOptions
 from app.chats.formats.registry import find_format
 from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.phrase_table import phrases, table
-from app.chats.reading import ReadingOrder, read_chat
+from app.chats.reading import read_chat
 from app.chats.transcript import DateOrder
 from app.errors import DomainError
 from tests.support.exports import LAYOUTS, chat_of

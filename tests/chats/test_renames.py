@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from app.chats.alignment import Changes, OtherChat, merge
 from app.chats.blocks import ChatMeta
+from app.chats.exchange import ReadingOrder
 from app.chats.message import Message
-from app.chats.reading import ReadingOrder, read_chat
+from app.chats.reading import read_chat
 from app.chats.renames import find_renames, under_one_name
 from app.chats.revising import revise
 

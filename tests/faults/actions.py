@@ -1,6 +1,5 @@
 """What the scenarios of the fault matrix arrange, do, and look at."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,7 +9,6 @@ from uuid import UUID
 from app.catalog.categories import CATEGORIES
 from app.chats.form import UploadForm
 from app.chats.key_storage import erase_deleted_keys
-from app.chats.reading import ReadingOrder, read_chat
 from app.chats.rewrapping import rewrap_keys
 from app.chats.storage import ChatMeta, SealedChat, encode_chat, insert_chat, seal_chat
 from app.chats.upload import Uploads
@@ -44,6 +42,7 @@ from app.users.sign_in import SignInCodeInvalid, new_code, use_code
 from tests.faults.world import EMPTY_ORDS, World
 from tests.support.environment import MASTER_KEY
 from tests.support.jobs import prepared_small_chat, small_chat
+from tests.support.readers import reading_inline
 from tests.support.scripted_llm import Scripted
 
 CATEGORY = "friendship"
@@ -272,17 +271,10 @@ async def archive(world: World) -> None:
         pass
 
 
-class _InlineReaders:
-    """Reads in this process: what the reading processes do is not under test."""
-
-    async def read(self, content: bytes, order: ReadingOrder, *, bytes_max: int) -> Any:
-        return await asyncio.to_thread(read_chat, content, order, bytes_max=bytes_max)
-
-
 async def upload(world: World) -> None:
     uploads = Uploads(world.keyring, at_once=1, workers=1, file_bytes_max=10_000)
-    uploads._workers = _InlineReaders()  # type: ignore[assignment]
-    await uploads.import_chat(world.user_id, UploadForm("chat.txt", EXPORT, {}))
+    with reading_inline(uploads):
+        await uploads.import_chat(world.user_id, UploadForm("chat.txt", EXPORT, {}))
 
 
 async def cleanup(world: World) -> None:

@@ -1,6 +1,5 @@
 """A world to try a step on, its connections through a proxy that can lose them."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -14,7 +13,7 @@ from app.db import close_engine, open_engine
 from app.logging import configure_logging
 from tests.faults.world import Shared, World
 from tests.faults.zygote import Zygote
-from tests.support.environment import POSTGRES, TEMPLATE, url_of
+from tests.support.environment import create_database
 from tests.support.proxy import Proxy, proxied
 
 
@@ -39,11 +38,7 @@ def shared() -> Shared:
 @pytest.fixture
 async def shared_url(shared: Shared) -> str:
     if not shared.is_clean:
-        name = f"faults_{uuid4().hex}"
-        server = await asyncpg.connect(os.environ[POSTGRES])
-        await server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        await server.close()
-        shared.url = url_of(name)
+        shared.url = await create_database()
     shared.is_clean = False
     return shared.url
 

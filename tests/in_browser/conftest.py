@@ -1,30 +1,86 @@
 """The console in Chromium, on real processes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 
 from app.settings import Settings
 from app.users.auth import issue_token
 from tests.support.browser import Browser, Page, chromium
 from tests.support.console import sign_in
-from tests.support.processes import Processes, worker
+from tests.support.environment import (
+    create_database,
+    drop_database,
+    environment_of,
+    settings_of,
+)
+from tests.support.processes import DEADLINE_S, Processes, ended, until_ready, worker
 
 Upload = Callable[[str, bytes], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     with chromium() as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def database_url() -> Generator[str]:
+    """A migrated database for the tests of a file: each has a user of its own."""
+    url = asyncio.run(create_database())
+    yield url
+    asyncio.run(drop_database(url))
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, redis_url: str) -> Settings:
+    return settings_of(database_url, redis_url)
+
+
+@pytest.fixture(scope="module")
+def environment(settings: Settings) -> dict[str, str]:
+    return environment_of(settings)
+
+
+@pytest.fixture(scope="module")
+def address(
+    environment: dict[str, str], settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[str]:
+    """Of a real API process for the tests of a file, ready."""
+    log = tmp_path_factory.mktemp("api") / "processes.log"
+    with ended(Processes(environment, log)) as processes:
+        address = processes.serve(settings)
+        asyncio.run(_until_ready(address))
+        yield address
+
+
+async def _until_ready(address: str) -> None:
+    async with httpx2.AsyncClient(base_url=address, timeout=DEADLINE_S) as http:
+        await until_ready(http)
+
+
 @pytest.fixture
-def token(settings: Settings) -> str:
-    """Alice's."""
-    return issue_token(settings, "alice", [], ttl_s=600)
+async def api(address: str, redis: Redis) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the API; no wake-up of an earlier test is left."""
+    async with httpx2.AsyncClient(base_url=address, timeout=DEADLINE_S) as http:
+        yield http
+
+
+@pytest.fixture
+def alice() -> str:
+    """This test's user."""
+    return f"alice-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def token(settings: Settings, alice: str) -> str:
+    return issue_token(settings, alice, [], ttl_s=600)
 
 
 @pytest.fixture
@@ -56,8 +112,6 @@ def upload(page: Page, tmp_path: Path) -> Upload:
 
 
 @pytest.fixture
-async def working(processes: Processes) -> AsyncIterator[None]:
+def working(processes: Processes) -> None:
     """A worker that writes insights offline."""
-    running = processes.start(*worker())
-    yield
-    processes.terminate(running)
+    processes.start(*worker())

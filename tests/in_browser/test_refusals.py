@@ -91,10 +91,10 @@ async def test_a_code_that_is_used_up_is_said(blank):
     await blank.shows(".failure", "not valid any more")
 
 
-async def test_somebody_who_is_signed_in_is_told_before_becoming_another(page):
+async def test_somebody_who_is_signed_in_is_told_before_becoming_another(page, alice):
     stub(page, "/api/sign-in/preview", 200, {"user_id": "mallory", "expires_at": ""})
     page.goto(page.evaluate("location.origin") + "/sign-in?code=trap")
-    await page.shows(".warning", "You are signed in as alice.")
+    await page.shows(".warning", f"You are signed in as {alice}.")
     await page.click("a", "Not me")
     await page.shows(".who", "alice")
 

@@ -19,7 +19,7 @@ OPEN_DATES = "".join(f"0{n}/02/2024, 10:15 - {'Ana' if n % 2 else 'Ben'}: hi\n" 
 WORDS_OF_THE_API = ("date_order", "several_chats", "ambiguous_dates", "say which one")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"SIXFOLD_UPLOAD_BYTES_MAX": str(UPLOAD_BYTES_MAX)}
 

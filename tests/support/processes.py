@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,12 @@ class Processes:
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self._environment = environment
-        self._log = log
+        self.log = log
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *argv: str, tree: Path = ROOT, **environment: str) -> subprocess.Popen[bytes]:
         """The code in `tree` is what runs."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [python_of(tree), *argv],
                 cwd=tree,
@@ -73,13 +74,28 @@ class Processes:
             if process.poll() is None:
                 self.kill(process)
 
+    def serve(self, settings: Settings) -> str:
+        """Starts an API with the rights of its role; its address, where it will be ready."""
+        port = free_port()
+        url = as_role(settings.database_url, API_ROLE)
+        self.start("-m", "app.cli", "serve", "--port", str(port), SIXFOLD_DATABASE_URL=url)
+        return f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def ended(processes: Processes) -> Iterator[Processes]:
+    """Ends them afterwards, and shows what they have said last."""
+    try:
+        yield processes
+    finally:
+        processes.end_all()
+        sys.stdout.write(processes.log.read_text(errors="replace")[-20_000:])
+
 
 @pytest.fixture
 def processes(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(environment, tmp_path / "processes.log")
-    yield started
-    started.end_all()
-    sys.stdout.write((tmp_path / "processes.log").read_text(errors="replace")[-20_000:])
+    with ended(Processes(environment, tmp_path / "processes.log")) as started:
+        yield started
 
 
 def with_model(environment: dict[str, str], stub: ProviderStub, **given: str) -> dict[str, str]:
@@ -158,11 +174,8 @@ MakeClient = Callable[[str], Client]
 @pytest.fixture
 async def api(processes: Processes, settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A real API process, ready."""
-    port = free_port()
-    url = as_role(settings.database_url, API_ROLE)
-    serve = ("-m", "app.cli", "serve", "--port", str(port))
-    processes.start(*serve, SIXFOLD_DATABASE_URL=url)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
+    address = processes.serve(settings)
+    async with httpx2.AsyncClient(base_url=address, timeout=DEADLINE_S) as http:
         await until_ready(http)
         yield http
 

@@ -13,7 +13,7 @@ from taskiq import TaskiqState
 import workers.process
 from app.db import close_engine, lone_read
 from app.jobs.engine import JobEngine
-from tests.conftest import AUTH_SECRET, MASTER_KEY
+from tests.support.environment import AUTH_SECRET, MASTER_KEY
 from workers.process import start_worker, stop_worker
 
 
