@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from app.generation.model.redaction_accounts import Found
 from app.generation.model.redaction_secrets import is_drawn_by_lot
 
-LINK_MAX = 2000
+LINK_MAX = 8000
 VALUE_DRAWN_MIN, PATH_DRAWN_MIN = 16, 22
 
 _LINK = re.compile(
