@@ -40,6 +40,8 @@ _SPELT_EMAIL = re.compile(
     re.IGNORECASE,
 )
 """As people write an address that no program should read: anna (at) web (dot) de."""
+_SPELT_HINT = re.compile(rf"{_DOT_WORDS}|\.[\])}}>]|[^\W_][ ]?\.[ ]?[^\W_]", re.IGNORECASE)
+"""Without any of these there is no address to look for."""
 _MAIL_HOST = re.compile(_HOSTS, re.IGNORECASE)
 _UPI = re.compile(
     r"(?<![\w.@-])[\w.-]{2,64}@(?:ok[a-z]{2,10}|[a-z]{0,10}bank|ybl|ibl|axl|apl|paytm|upi)(?![\w.@])"
@@ -68,6 +70,8 @@ def emails(text: str) -> Iterable[Found]:
             yield found.start(), found.end(), "handle"
         for found in _FOUND_EMAIL.finditer(text):
             yield found.start(), found.end(), "email"
+    if _SPELT_HINT.search(text) is None:
+        return
     for found in _SPELT_EMAIL.finditer(text):
         if _is_spelt(found):
             yield found.start(), found.end(), "email"
