@@ -85,8 +85,10 @@ _TELLING = re.compile(
 )
 """Without any of these there is no password to look for."""
 
-_DIGITS = rf"(?P<code>\d{{{CODE_DIGITS_MIN},{CODE_DIGITS_MAX}}}|\d{{2,4}}(?:[ -]\d{{2,4}}){{1,3}}"
-_DIGITS += r"|\d(?:[ -]\d){3,7}(?![ -]?\d))"
+_DIGITS = (
+    rf"(?P<code>\d{{{CODE_DIGITS_MIN},{CODE_DIGITS_MAX}}}|\d{{2,4}}(?:[ -]\d{{2,4}}){{1,3}}"
+    r"|\d(?:[ -]\d){3,7}(?![ -]?\d))"
+)
 _END = rf"(?!{LETTER}|[%€$£])(?!\.?\d|,\d+(?![\d分])|[ ]?(?:€|\$|[-/:]\d))"
 _CODE = re.compile(
     rf"(?:(?P<no>(?:{NO_CODE_BEFORE})[ -]?)?(?:{CODE_WORDS}))(?![ ](?:{NO_CODE_AFTER})\b)"
