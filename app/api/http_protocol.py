@@ -44,12 +44,17 @@ LINGER_S = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
 """What a refused client still sends is read and dropped, or a reset would take the answer away."""
 
+PIPELINED_MAX = 32
+"""Requests that wait behind another one; what comes after them waits as bytes, of which an object
+that stands for a request is a hundred times as many."""
+
 _SLICE_BYTES = 4 * 1024
 """Given to the parser at once. How much of a slice belongs to a head that begins within it, only
 the parser knows: a pipelined head may be so much longer."""
 _FRAMING_BYTES = len(": \r\n")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::\d*)?")
-_ONCE = frozenset({b"authorization", b"host", b"content-length"})
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_ONCE = frozenset({b"authorization", b"host", b"content-length", b"transfer-encoding"})
 """Headers that may come once: programs differ in which of two they read."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -85,6 +90,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         """Of the head's target and headers, or of its trailers."""
         self._seen: set[bytes] = set()
+        self._host = b""
+        self._unparsed = b""
+        """What came behind as many requests as may wait."""
         self._reason: DomainError | None = None
         """Why a callback stopped the parser."""
         self._refusal: DomainError | None = None
@@ -107,6 +115,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
         self._clear_writing()
+        self._unparsed = b""
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -123,9 +132,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._parse(self._unparsed + data)
+
+    def _parse(self, data: bytes) -> None:
+        """Slice by slice, as far as requests may wait."""
+        self._unparsed = b""
         for start in range(0, len(data), _SLICE_BYTES):
             if self._refusal is not None or self._is_deaf:
                 self._drop(len(data) - start)
+                return
+            if len(self.pipeline) >= PIPELINED_MAX:
+                self._unparsed = data[start:]
+                self.flow.pause_reading()
                 return
             self._feed(data[start : start + _SLICE_BYTES])
         if self._deadline is None and self._refusal is None and self._waits_for_a_head():
@@ -138,6 +156,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._messages += 1
         self._field_bytes = 0
         self._seen.clear()
+        self._host = b""
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -156,6 +175,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 return  # As if it were missing.
             if not _HOST.fullmatch(value):
                 self._stop_parser(MalformedRequest())
+            self._host = value
+        if lowered == b"transfer-encoding" and value.lower() != b"chunked":
+            self._stop_parser(MalformedRequest())  # Nothing here would undo the coding.
         self._seen.add(lowered)
         super().on_header(name, value)
 
@@ -164,6 +186,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess]
         if version != "1.0" and b"host" not in self._seen:
             self._stop_parser(MalformedRequest())  # RFC 9112, 3.2.
+        if version == "1.0" and b"transfer-encoding" in self._seen:
+            self._stop_parser(MalformedRequest())  # RFC 9112, 6.1.
+        target = _ABSOLUTE.match(self.url)
+        if target and target[1].lower() != self._host.lower():
+            self._stop_parser(MalformedRequest())  # Programs differ in which host they read.
         super().on_headers_complete()
         self._phase = _Phase.BODY
         self._field_bytes = 0
@@ -193,8 +220,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             if not self._is_answering():
                 self._answer_refusal(self._refusal)
-        elif self._phase is _Phase.BODY and not self._is_answering():
+            return
+        if self._phase is _Phase.BODY and not self._is_answering():
             self._set_deadline(self.head_s_max)
+        if self._unparsed:
+            self._parse(self._unparsed)
 
     # Counting
 

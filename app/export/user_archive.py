@@ -31,6 +31,8 @@ TITLE_CHARS_MAX = 60
 
 _UNFIT = re.compile(r"[^\w .,()&+'-]+")
 """In the name of a folder, on whatever system it is unpacked."""
+_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What one program or another begins a line at, which must not look like a message's."""
 
 README = """\
 Everything that is stored of you, as it was at {at} UTC.
@@ -203,7 +205,7 @@ def _folder(number: int, chat: Chat) -> str:
 
 
 def _line(message: Message) -> str:
-    text_ = (message.text or f"[{message.kind}]").replace("\n", "\n    ")
+    text_ = _BREAK.sub(r"\g<0>    ", message.text or f"[{message.kind}]")
     return f"{message.number} [{message.at:%Y-%m-%d %H:%M:%S}] {message.author}: {text_}\n"
 
 

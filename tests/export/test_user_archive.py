@@ -22,6 +22,7 @@ from tests.faults.actions import ANSWER
 from tests.support.jobs import MakeEngine, execute, store_chat, unlock
 from tests.support.scripted_llm import Scripted
 
+BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
 
 
@@ -115,6 +116,18 @@ async def test_a_chat_that_is_deleted_meanwhile_is_left_out_from_there_on(
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert archive.testzip() is None
     assert len(archive.read("chats/001 Ann and Ben/messages.txt").splitlines()) < 6_000
+
+
+async def test_no_break_of_a_line_makes_a_message_of_somebody_else(
+    keyring: KeyRing, engine: None
+) -> None:
+    said = [f"yes{br}9 [2025-03-01 09:00:00] Ann: no" for br in BREAKS]
+    messages = [Message(number, START, "Ben", text) for number, text in enumerate(said, start=1)]
+    await store_chat(keyring, "alice", messages, is_prepared=False)
+    archive = await archive_of("alice", keyring)
+    told = archive.read("chats/001 Ann and Ben/messages.txt").decode().splitlines()
+    assert told[::2] == [f"{number} [2025-03-01 09:00:00] Ben: yes" for number in range(1, 12)]
+    assert {line[:6] for line in told[1::2]} == {"    9 "}
 
 
 @pytest.mark.parametrize("title", ["../../etc/passwd", "a/b\\c:d*e?", "", "…", "👩‍👩‍👧", "x" * 300])

@@ -9,7 +9,7 @@ from app.catalog.categories import CATEGORIES
 from app.catalog.content import EvidenceMissing, Finding, InsightContent, checked_evidence
 from app.chats.message import Message
 from app.generation.context import InsightContext, Part
-from app.generation.model.disclosure import TEXT_MAX
+from app.generation.model.disclosure import SEARCHED_MAX, TEXT_MAX
 from app.generation.model.redaction import restored
 from app.generation.offline.claims.story import Story
 from app.generation.offline.generator import OfflineGenerator
@@ -136,14 +136,32 @@ def _content(*evidence: list[int]) -> InsightContent:
     )
 
 
-@pytest.mark.parametrize("before", range(TEXT_MAX - 24, TEXT_MAX + 1))
-def test_a_secret_that_the_cut_divides_leaves_no_piece(before: int):
-    text = ("word " * TEXT_MAX)[: before - 1] + " +44 7700 900123 and more words"
+def told_of(text: str) -> str:
+    """What is sent of a message."""
     messages = [
         Message(number, friends()[0].at, author, said)
         for number, (author, said) in enumerate([("Ann", text), ("Ben", "ok"), ("Ann", "yes")], 1)
     ]
-    [told, *_] = build_context(messages, CATEGORIES["friendship"]).disclosure().texts
+    return build_context(messages, CATEGORIES["friendship"]).disclosure().texts[0]
+
+
+@pytest.mark.parametrize("before", range(TEXT_MAX - 24, TEXT_MAX + 1))
+def test_a_secret_that_the_cut_divides_leaves_no_piece(before: int):
+    told = told_of(("word " * TEXT_MAX)[: before - 1] + " +44 7700 900123 and more words")
     assert len(told) <= TEXT_MAX
     assert re.search(r"\d", told.replace("[PHONE_1]", "")) is None
     assert "[" not in told.replace("[PHONE_1]", "")
+
+
+@pytest.mark.parametrize("before", range(SEARCHED_MAX - 24, SEARCHED_MAX + 1, 3))
+def test_a_secret_that_the_search_divides_leaves_no_piece(before: int):
+    text = "https://example.org/?token=" + "a1B" * 620 + " "
+    text += ("word " * SEARCHED_MAX)[: before - len(text) - 1] + " +44 7700 900123 and more"
+    told = told_of(text)
+    assert told.startswith("[URL_1] word")
+    assert re.search(r"\d", told.replace("[URL_1]", "").replace("[PHONE_1]", "")) is None
+
+
+def test_a_secret_link_longer_than_a_message_leaves_no_piece():
+    told = told_of("look https://example.org/?token=" + "a1B-" * 900 + "&more=yes bye")
+    assert told == "look [URL_1]"

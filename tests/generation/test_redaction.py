@@ -132,6 +132,7 @@ def test_what_was_redacted_is_restored(seed: int) -> None:
 
 IGNORABLES = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff\uffa0"
+    "\u0332\u0336\u0338\u20dd\u20e3\u0600\u06dd\u070f\u08e2"
 )
 
 
@@ -145,6 +146,20 @@ def test_a_character_that_is_not_seen_hides_nothing_and_comes_back(
         assert sent == f"ask [{kind}_1] then"
         assert restored(sent, redactor.originals) == f"ask {text} then"
     assert redactor.redact(f"hi A{hidden}nna") == "hi P1"
+
+
+@pytest.mark.parametrize("form", ["⓪①②③④⑤⑥⑦⑧⑨", "🄋➀➁➂➃➄➅➆➇➈", "⓿❶❷❸❹❺❻❼❽❾", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗"])
+def test_digits_of_every_form_are_digits(redactor: Redactor, form: str) -> None:
+    text = "0151 2345678".translate({ord(str(digit)): form[digit] for digit in range(10)})
+    assert redactor.redact(f"ask {text} then") == "ask [PHONE_1] then"
+    assert restored("[PHONE_1]", redactor.originals) == text
+
+
+def test_digits_on_keys_are_digits(redactor: Redactor) -> None:
+    text = "".join(f"{digit}\ufe0f\u20e3" for digit in "01512345678")
+    sent = redactor.redact(text)
+    assert not any(map(str.isdigit, sent.replace("[PHONE_1]", "")))
+    assert restored(sent, redactor.originals) == text
 
 
 def test_wide_and_composed_forms_are_found_and_come_back(redactor: Redactor) -> None:

@@ -18,11 +18,15 @@ TEXT_MAX = 1200
 """Characters of a message; a longer one is cut."""
 SEARCHED_MAX = 2 * TEXT_MAX
 """Characters of a message that are redacted: a secret that the cut divides is found whole."""
+DIVIDED_MAX = 120
+"""What ends where the search does may be half a secret; so much of it is not shown, which counts
+where long links and keys before it have become short placeholders."""
 PEOPLE_TOLD_MAX = 60
 
 _OURS = frozenset({"generator", "language"})
 """Metrics that describe how the offline analysis wrote, not the chat."""
 _HALF_PLACEHOLDER = re.compile(r"\[[A-Z_]*\d*$")
+_PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -71,7 +75,10 @@ def disclose(
             f"#{message.number} {at} {redactor.alias(message.author)}: "
             for message, at in zip(shown, times, strict=True)
         ],
-        texts=[_one_line(_cut(visible(text))) for text in redact_in_order(redactor, spoken)],
+        texts=[
+            _one_line(_cut(visible(text), is_searched_whole=len(message.text) <= SEARCHED_MAX))
+            for message, text in zip(shown, redact_in_order(redactor, spoken), strict=True)
+        ],
         originals=redactor.originals,
         metrics=metrics,
     )
@@ -133,9 +140,14 @@ def _line(text: str, redactor: Redactor) -> str:
     return _one_line(visible(redactor.redact(text)))
 
 
-def _cut(text: str) -> str:
-    """At most TEXT_MAX characters of a redacted text, no placeholder cut in two."""
-    return text if len(text) <= TEXT_MAX else _HALF_PLACEHOLDER.sub("", text[:TEXT_MAX])
+def _cut(text: str, *, is_searched_whole: bool) -> str:
+    """At most TEXT_MAX characters of a redacted text, no placeholder nor secret cut in two."""
+    end = TEXT_MAX
+    if not is_searched_whole:
+        placeholders = list(_PLACEHOLDER.finditer(text))
+        found_to = placeholders[-1].end() if placeholders else 0
+        end = min(end, max(len(text) - DIVIDED_MAX, found_to))
+    return text if len(text) <= end else _HALF_PLACEHOLDER.sub("", text[:end])
 
 
 def _one_line(text: str) -> str:

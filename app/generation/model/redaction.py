@@ -91,21 +91,21 @@ class Redactor:
     def _found(self, shadow: str) -> list[Found]:
         search = _Search(shadow)
         if _SIGN.search(shadow):
-            search.hide((found.start(), found.end(), "word") for found in _LITERAL.finditer(shadow))
             search.hide(keys(search.text))
             search.hide_links()
         has_digits = _DIGIT.search(shadow) is not None
         if has_digits:
             search.hide(codes(search.guarded))
         search.hide(passwords(search.text))
-        if "@" in shadow:
-            search.hide(emails(search.text))
+        search.hide(emails(search.text))
         if has_digits:
             for kind in (places, wallets, ibans, ids, drawn):
                 search.hide(kind(search.guarded))
         if _SIGN.search(shadow):
             search.hide(one for one in handles(search.guarded) if not self._is_name(shadow, one))
             search.hide(numbers(search.guarded))
+        # An alias that somebody wrote; after the rest, which may begin like one: P0pcorn!
+        search.hide((found.start(), found.end(), "word") for found in _LITERAL.finditer(shadow))
         if self._names.pattern is not None:
             named = self._names.pattern.finditer(search.text)
             search.hide((found.start(), found.end(), "name") for found in named)

@@ -27,10 +27,11 @@ _CARD_BEGINS = re.compile(r"3[0-9]|4|5|6|2[2-7]|81|82|9792")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_FORM = re.compile(r"[a-z_]{2,20}1[ac-hj-np-z02-9]{11,110}")
 _BECH32_CHECKS = (1, 0x2BC830A3)
 _BECH32_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _WALLET = re.compile(
-    r"(?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|(?i:(?:bc|tb|ltc|addr)1[a-z0-9]{11,100})"
+    r"(?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|(?i:[a-z_]{2,20}1[a-z0-9]{38,110}|(?:bc|tb)1[a-z0-9]{11,37})"
     r"|[1-9A-HJ-NP-Za-km-z]{25,110})(?![A-Za-z0-9])"
 )
 
@@ -98,8 +99,8 @@ def _is_wallet(text: str) -> bool:
     if text.startswith("0x"):
         return True
     folded = text.lower()
-    if folded.startswith(("bc1", "tb1", "ltc1", "addr1")):
-        return _passes_bech32(folded)
+    if _BECH32_FORM.fullmatch(folded) and _passes_bech32(folded):
+        return True
     if text.startswith(("4", "8")) and len(text) == 95:
         return True  # Monero's checksum needs a hash that Python has not.
     if not 25 <= len(text) <= 44:

@@ -10,21 +10,26 @@ from dataclasses import dataclass
 
 from app.generation.model.redaction_accounts import Found, passes_luhn
 from app.generation.model.redaction_numbers import LETTER
-from app.generation.model.redaction_words import ID_WORDS, ORDER_WORDS
+from app.generation.model.redaction_words import ID_SIGNS, ID_WORDS, ORDER_WORDS
 
 WORD_BEFORE_MAX = 48
 SAID_DIGITS_MIN = 5
+MIXED_DIGITS_MIN = 3
 
 _MANY_DIGITS = re.compile(r"\d(?:\D{0,2}\d){3}")
-_ID_WORD = rf"(?<!\w)(?:{ID_WORDS})(?!{LETTER})"
+_ID_WORD = rf"(?:(?<!\w)(?:{ID_WORDS})(?!{LETTER})|{ID_SIGNS})"
 _WORD = re.compile(rf"(?P<id>{_ID_WORD})|(?P<other>{ORDER_WORDS})", re.IGNORECASE)
 _SAID = re.compile(
-    rf"{_ID_WORD}(?:[ ]?[:#.,]|[ ][^\W\d]{{1,10}}\.?[^\W\d]?(?!\w)){{0,4}}?[ :#]{{0,3}}"
+    rf"{_ID_WORD}(?:[ ]?[:#.,]|[ ][^\W\d]{{1,10}}[.°º]?[^\W\d]?(?!\w)){{0,4}}?[ :#]{{0,3}}"
     r"(?<![A-Za-z0-9])(?P<value>[A-Za-z]{0,3}\d[A-Za-z0-9]{0,11}(?:[ ./-]?\d[A-Za-z0-9]{0,8}){0,5}"
     r"(?:[ -]?[A-Za-z])?)(?!\w)",
     re.IGNORECASE,
 )
 """With an error in it, or of a kind that has no checksum."""
+_MIXED = re.compile(r"(?=.*[A-Z].*[A-Z])[A-Z0-9]{8,9}")
+"""Passports of countries that number them by letters too."""
+_MONTH = re.compile(r"(?:\d{1,2}[./-])?\d{1,2}[./-](?:\d\d){1,2}|\d{4}-\d\d(?:-\d\d)?")
+"""When a passport ends."""
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CF_ODD = (
     *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18),
@@ -63,7 +68,10 @@ def ids(text: str) -> Iterable[Found]:
                 if kind.check(compact):
                     yield found.start(), found.end(), "id"
     for found in _SAID.finditer(text):
-        if sum(char.isdigit() for char in found["value"]) >= SAID_DIGITS_MIN:
+        value = found["value"]
+        digits = sum(char.isdigit() for char in value)
+        is_mixed = _MIXED.fullmatch(value) is not None and digits >= MIXED_DIGITS_MIN
+        if (digits >= SAID_DIGITS_MIN or is_mixed) and not _MONTH.fullmatch(value):
             yield *found.span("value"), "id"
 
 
@@ -173,6 +181,14 @@ def _is_curp(text: str) -> bool:
     return str((10 - total % 10) % 10) == text[17]
 
 
+def _is_rfc(text: str) -> bool:
+    return 1 <= int(text[6:8]) <= 12 and 1 <= int(text[8:10]) <= 31
+
+
+def _is_nhs(text: str) -> bool:
+    return (11 - _weighted(text, range(10, 1, -1)) % 11) % 11 == int(text[9])
+
+
 def _is_my_number(text: str) -> bool:
     rest = _weighted(text[:11], (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
     return (0 if rest < 2 else 11 - rest) == int(text[11])
@@ -221,6 +237,8 @@ _KINDS = (
     _Kind(_form(r"[1-9]\d{10}"), _is_tc),
     _Kind(_form(r"\d{6}[ ]?\d{4}[ ]?[012][ ]?\d[ ]?\d|\d{6}[ ]\d{4}[ ][012]\d\d"), _is_za),
     _Kind(_form(r"[A-Z]{4}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d"), _is_curp),
+    _Kind(_form(r"[A-ZÑ&]{4}\d{6}[A-Z0-9]{3}", re.NOFLAG), _is_rfc),
+    _Kind(_form(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, needs_word=True),
     _Kind(_form(r"\d{4}[ -]?\d{4}[ -]?\d{4}"), _is_my_number, needs_word=True),
     _Kind(_form(r"\d{3}[ ]?\d{3}[ ]?\d{3}"), _is_tfn, needs_word=True),
     _Kind(_form(r"756[ .]?\d{4}[ .]?\d{4}[ .]?\d\d"), _is_ahv),

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from app.generation.model.redaction_accounts import Found
 from app.generation.model.redaction_secrets import is_drawn_by_lot
 
-LINK_MAX = 2000
+LINK_MAX = 8000
 VALUE_DRAWN_MIN, PATH_DRAWN_MIN = 16, 22
 
 _LINK = re.compile(
@@ -26,14 +26,19 @@ _INVITES = re.compile(
     r"|join\.skype\.com/|line\.me/(?:r/)?ti/|meet\.google\.com/[a-z]{3,4}-|teams\.live\.com/meet/"
     r"|teams\.microsoft\.com/l/meetup-join/|facetime\.apple\.com/join|invite\.viber\.com/"
     r"|m\.me/j/|ig\.me/j/|vm\.tiktok\.com/invite|matrix\.to/#/!|groupme\.com/join_group/"
-    r"|photos\.app\.goo\.gl/|1drv\.ms/|we\.tl/|icloud\.com/(?:share|photos/#))",
+    r"|photos\.app\.goo\.gl/|1drv\.ms/|we\.tl/|icloud\.com/(?:share|photos/#)"
+    r"|dropbox\.com/(?:s|sh|scl|t|request)/|mega\.(?:nz|io)/(?:file|folder|#)|wetransfer\.com/downloads/"
+    r"|(?:drive|docs)\.google\.com/(?:[a-z]{1,20}/){1,3}(?:d/|folders/)?[\w-]{20}"
+    r"|sharepoint\.com/:|zoom\.us/(?:j|my|w|s)/|webex\.com/(?:meet|join|[\w-]{1,30}/j\.php)"
+    r"|meet\.jit\.si/|whereby\.com/|gotomeet\.me/|(?:tg|viber)://\S{0,40}invite)",
     re.IGNORECASE,
 )
 _PROFILES = re.compile(
     r"(?:https?://)?(?:www\.|m\.)?(?:(?:instagram|tiktok|twitter|x|facebook|threads|twitch|snapchat"
     r"|pinterest|onlyfans|soundcloud)\.(?:com|net|tv)/(?:add/|u/)?@?|linkedin\.com/in/|t\.me/@?"
     r"|paypal\.(?:me|com/paypalme)/|venmo\.com/(?:u/)?|cash\.app/\$|bsky\.app/profile/"
-    r"|github\.com/)"
+    r"|github\.com/|vk\.com/|linktr\.ee/|patreon\.com/|ko-fi\.com/|reddit\.com/u(?:ser)?/"
+    r"|youtube\.com/(?:c|user)/|steamcommunity\.com/id/|last\.fm/user/|letterboxd\.com/|keybase\.io/)"
     r"(?P<who>[a-z0-9_.-]{2,40})/?(?:\?[^/]*)?",
     re.IGNORECASE,
 )
@@ -48,6 +53,14 @@ _NOBODY = frozenset(
         )
     ).split()
 )
+_AT_PATH = re.compile(
+    r"[^/?#]{0,20}?(?://)?[^/?#]{1,80}/@[a-z0-9_.-]{2,40}/?(?:\?[^/]*)?", re.IGNORECASE
+)
+"""The profile of a person, on whichever host: youtube.com/@somebody."""
+_COMMIT = re.compile(
+    r"/(?:commits?|tree|blob|blame|compare|raw)/[0-9a-f]{7,64}(?![^/.?#])", re.IGNORECASE
+)
+_TRACK = re.compile(r"spotify\.com/(?:[a-z-]{2,10}/)?(?:track|album|artist|episode|show)/\w{22}")
 _PHONES = re.compile(r"(?:https?://)?(?:wa\.me|api\.whatsapp\.com|signal\.me)/", re.IGNORECASE)
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SECRETS = frozenset(
@@ -98,7 +111,7 @@ def _kind(link: str) -> str:
     if any(_is_secret(*one) for one in _parameters(plain)) or any(map(_is_drawn, _path(plain))):
         return "url"
     who = _PROFILES.fullmatch(plain)
-    if who and who["who"].lower() not in _NOBODY:
+    if (who and who["who"].lower() not in _NOBODY) or _AT_PATH.fullmatch(plain):
         return "handle"
     return "phone_holder" if _PHONES.match(plain) else ""
 
@@ -121,7 +134,8 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _path(link: str) -> Iterable[str]:
-    return re.split(r"[?#]", link, maxsplit=1)[0].split("/")[1:]
+    path = re.split(r"[?#]", link, maxsplit=1)[0]
+    return _TRACK.sub("", _COMMIT.sub("", path)).split("/")[1:]
 
 
 def _is_drawn(part: str) -> bool:

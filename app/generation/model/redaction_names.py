@@ -9,10 +9,21 @@ from app.generation.model.redaction_numbers import phone_digits
 from app.generation.model.redaction_shadow import shadow_text
 
 PARTS_MIN_CHARS = 2
+SUFFIX_MAX = 3
+INFLECTED_MIN_CHARS = 4
 
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_EAST_ASIAN = re.compile(r"[\u4e00-\u9fff]+|[\uac00-\ud7a3]+")
+_PARTICLES_AFTER = "(?:야|아|이|가|는|은|을|를|님|씨|의|도|와|과|랑|이랑|이가|이는|한테|에게)"
+"""Korean, written right behind a name."""
+_SUFFIX = re.compile(f"[sS]|{_PARTICLES_AFTER}")
+_CYRILLIC = re.compile("[а-яёіїєґ]+")
+_CYRILLIC_ENDINGS = ["а", "я", "у", "ю", "е", "и", "ы", "ой", "ей", "ом", "ем", "ым", "ого", "ему"]
+_SPELT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe"}
+)
 _UNACCENTED = str.maketrans("ŁłØøĐđĦħ", "LlOoDdHh")
 
 _CAPITAL_WORDS = (
@@ -50,7 +61,10 @@ class Names:
 
     def meant(self, text: str) -> tuple[str | None, str]:
         """The alias for what `pattern` found, and the genitive s that follows the name."""
-        for name, suffix in ((text, ""), (text[:-1], text[-1:])):
+        for end in range(len(text), max(len(text) - 1 - SUFFIX_MAX, 0), -1):
+            name, suffix = text[:end], text[end:]
+            if suffix and not _SUFFIX.fullmatch(suffix):
+                continue
             alias = self.exact.get(name)
             alias = self.folded.get(_fold(name)) if alias is None else alias
             if alias is not None:
@@ -83,10 +97,12 @@ def mentioned(names: Iterable[str], texts: Iterable[str]) -> list[str]:
 
 def _may_be_in(name: str, words: set[str], text: str) -> bool:
     parts = [*_LETTERS.findall(name), *_WORD.findall(name)]
-    if not words.isdisjoint(parts) or not words.isdisjoint(map(_without_accents, parts)):
+    if any(not words.isdisjoint(_spellings(part)) for part in parts):
         return True
     # A name of signs, or in a script without spaces, is no word of its own.
-    return bool(_UNSPACED.search(name) or not _LETTERS.search(name)) and name.strip() in text
+    return bool(
+        _UNSPACED.search(name) or _EAST_ASIAN.search(name) or not _LETTERS.search(name)
+    ) and any(part in text for part in (name.strip(), *_halves(name.strip())))
 
 
 def _add(
@@ -102,9 +118,30 @@ def _add(
 
 def _forms(name: str, *, is_word_too: bool) -> Iterable[str]:
     if not is_word_too:
-        return dict.fromkeys([_fold(name), _without_accents(_fold(name))])
+        return dict.fromkeys(_spellings(_fold(name)))
     shouted = [] if _fold(name) in _SHORT_WORDS else [name.upper()]
     return dict.fromkeys([name, *shouted])
+
+
+def _spellings(name: str) -> Iterable[str]:
+    """Without accents, and with ue for ü as people write it who have no such key."""
+    spelt = {name: None, _without_accents(name): None, name.translate(_SPELT): None}
+    return [form for one in spelt for form in (one, *_inflected(one))]
+
+
+def _inflected(name: str) -> Iterable[str]:
+    """The cases of a name in Slavic languages, as far as no other name looks the same."""
+    if len(name) < INFLECTED_MIN_CHARS or not name.isalpha():
+        return
+    if _CYRILLIC.fullmatch(name):
+        stem = name[:-1] if name[-1] in "аяийьоеы" else name
+        yield from (stem + ending for ending in _CYRILLIC_ENDINGS)
+    elif name.endswith("ki"):
+        yield from (name[:-1] + ending for ending in ("iego", "iemu", "im", "a", "iej", "ą"))
+    elif name.endswith("a"):
+        yield from (name[:-1] + ending for ending in ("ę", "ą"))
+    elif name[-1] not in "eiouy":
+        yield from (name + ending for ending in ("owi", "em", "iem"))
 
 
 def _fold(text: str) -> str:
@@ -123,9 +160,16 @@ def _without_accents(text: str) -> str:
 def _parts(name: str) -> Iterable[str]:
     return (
         part
-        for part in dict.fromkeys([*_LETTERS.findall(name), *_lettered(name)])
+        for part in dict.fromkeys([*_LETTERS.findall(name), *_lettered(name), *_halves(name)])
         if len(part) >= PARTS_MIN_CHARS and part.casefold() not in _PARTICLES
     )
+
+
+def _halves(name: str) -> Iterable[str]:
+    """The family's and the given name where nothing stands between them: 山田花子, 김민수."""
+    if _EAST_ASIAN.fullmatch(name) and len(name) == 4:
+        return [name[:2], name[2:]]
+    return [name[1:]] if _EAST_ASIAN.fullmatch(name) and len(name) == 3 else []
 
 
 def _lettered(name: str) -> Iterable[str]:
@@ -149,7 +193,7 @@ def _pattern(exact: Mapping[str, str], folded: Mapping[str, str]) -> str | None:
 def _as_words(options: str) -> str:
     """A letter of a script without spaces may stand right beside a name: Kenjiは."""
     beside = rf"[^\W{_UNSPACED.pattern[1:-1]}]"
-    return rf"(?<!{beside})(?:{options})s?(?!{beside})"
+    return rf"(?<!{beside})(?:{options})(?:s|{_PARTICLES_AFTER})?(?!{beside})"
 
 
 def _in_any_case(name: str) -> str:

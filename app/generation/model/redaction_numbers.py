@@ -5,7 +5,8 @@ writes them) or by a word before it; another word, a unit or a currency say that
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from app.generation.model.redaction_accounts import Found, is_card
 from app.generation.model.redaction_words import AMOUNT_WORDS, ORDER_WORDS, PHONE_WORDS
@@ -34,15 +35,19 @@ _DECIMAL = re.compile(r"(?<![\d.,])-?(?:0|[1-9]\d{0,2})[.,]\d{4,40}(?![.,]?\d)")
 _AMOUNT = re.compile(r"\d{1,3}(?:[. ]\d{3})+")
 _GROUP = re.compile(r"\d+")
 _INTERNATIONAL = re.compile(r"(?:\+|00)[\s.()/-]{0,3}[1-9]")
+_TRUNK = re.compile(r"\+\d{1,3}[ -]?\(0\)\d")
+"""+61 (0)2 and so on: the 0 that a call from abroad leaves out."""
 _ISBN = re.compile(r"97[89]")
 _SHAPES: dict[tuple[int, ...], str] = {
     (3, 3, 4): "[2-9]", (1, 3, 3, 4): "1", (5, 5): "[6-9]", (2, 4, 4): "[1-9]",
     (3, 3, 3): "[2-9]", (3, 2, 2, 2): "[2-9]", (2, 3, 2, 2): "[2-9]", (2, 7): "[2-9]",
     (3, 7): "3", (3, 3, 2, 2): "[35]", (3, 2, 2, 3): "3", (2, 5, 4): "[1-9]", (5, 4): "9",
     (3, 4, 4): "1[3-9]", (1, 3, 3, 2, 2): "8", (4, 3, 3): "1[38]00", (1, 3, 7): "1",
-    (3, 4, 3): "[2-9]",
+    (3, 4, 3): "[2-9]", (2, 1, 4, 4): "[1-9]{2}9",
 }  # fmt: skip
 """How countries write their numbers without a leading 0: lengths of groups, and first digits."""
+_COUNTED = "1234567890"
+"""Digits in a row, as people type them to try a keyboard."""
 _LOCAL = re.compile(r"555-\d{4}|[2-9]\d\d-\d{2}(?!00|50)\d\d")
 _WORD_BEFORE = re.compile(
     rf"(?P<phone>{PHONE_WORDS})|(?P<other>{ORDER_WORDS}|\b{AMOUNT_WORDS}\b)", re.IGNORECASE
@@ -129,7 +134,8 @@ def _kind(text: str, context: str | None, *, is_alone: bool, is_part: bool = Fal
         return "card"
     if not PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX or _is_listed(text, groups):
         return None
-    if _INTERNATIONAL.match(text) and _is_international(text, digits):
+    is_asked = text[0] == "+" or context != "other"
+    if is_asked and _INTERNATIONAL.match(text) and _is_international(text, digits):
         return "phone"
     if context == "other" or is_date_or_amount(text):
         return None
@@ -137,7 +143,7 @@ def _kind(text: str, context: str | None, *, is_alone: bool, is_part: bool = Fal
         return "phone"
     if _is_phone_shape(digits, groups) or _is_national(text, digits, groups):
         return "phone"
-    if is_part or context == "unit":
+    if is_part or context == "unit" or _COUNTED.startswith(text):
         return None
     is_bare = len(groups) == 1 and BARE_DIGITS_MIN <= len(digits) <= BARE_DIGITS_MAX
     return "phone" if is_bare or is_alone or _LOCAL.fullmatch(text) else None
@@ -166,8 +172,12 @@ def _is_phone_shape(digits: str, groups: tuple[int, ...]) -> bool:
 def _is_listed(text: str, groups: tuple[int, ...]) -> bool:
     """Years, scores, versions, addresses of machines and ISBNs: many small numbers, or known."""
     parts = _GROUP.findall(text)
+    if text[0] not in "0+(" and _is_sequence(list(map(int, parts))):
+        return True
     if all(re.fullmatch(r"1\d{3}|20\d\d|21\d\d|\d000", part) for part in parts):
         return True
+    if _TRUNK.match(text):
+        groups = groups[2:]
     if len(groups) > 2 and sum(size == 1 for size in groups[1:]) > (len(groups) - 1) // 3:
         return True
     if len(parts) == 4 and "." in text and all(int(part) < 256 for part in parts):
@@ -176,6 +186,14 @@ def _is_listed(text: str, groups: tuple[int, ...]) -> bool:
     if is_paired and len(set(re.findall(r"\D+", text))) > 1:
         return True
     return bool(_ISBN.match(text)) and len("".join(parts)) == 13
+
+
+def _is_sequence(values: Sequence[int]) -> bool:
+    """Whether each is as much more than the one before, or twice as much."""
+    pairs = list(pairwise(values))
+    if len(values) >= 3 and all(after == 2 * before for before, after in pairs):
+        return True
+    return len(values) >= 4 and len({after - before for before, after in pairs}) == 1
 
 
 def _context(text: str, start: int, end: int) -> str | None:

@@ -28,16 +28,26 @@ CODE_DIGITS_MIN, CODE_DIGITS_MAX = 4, 8
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----[A-Za-z0-9+/=\s:,.\\-]{0,20000}")
 _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk|whsec)[-_](?:[a-z0-9]{2,10}[-_]){0,3}[A-Za-z0-9_-]{16,250}"
-    r"|gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}|glpat-[A-Za-z0-9_-]{16,250}"
+    r"|gl[a-z]{2,6}-[A-Za-z0-9_-]{20}(?![A-Za-z0-9])|dckr_pat_[A-Za-z0-9_-]{20,60}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,60}|xox[a-z]-[A-Za-z0-9-]{10,250}"
     r"|(?:hf|npm|dop_v1|shpat|shpss|figd|lin_api|pat)_[A-Za-z0-9]{16,255}"
+    r"|hv[sbr]\.[A-Za-z0-9_-]{20,250}|AGE-SECRET-KEY-1[A-Z0-9]{40,80}"
+    r"|\d{8,10}:[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"
+    r"|[MNO][A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,45}"
     r"|ya29\.[A-Za-z0-9_-]{16,250}"
     r"|pypi-[A-Za-z0-9_-]{16,250}|SG\.[A-Za-z0-9_-]{16,100}\.[A-Za-z0-9_-]{16,100}"
     r"|eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}(?:\.[A-Za-z0-9_-]{0,4000})?)"
 )
 _DRAWN = re.compile(
-    rf"(?<![A-Za-z0-9+/_=.@-])[A-Za-z0-9][A-Za-z0-9+/_-]{{{DRAWN_MIN - 1},4000}}={{0,2}}"
+    r"(?<![A-Za-z0-9+/_.@-])"
+    rf"(?:[A-Za-z0-9][A-Za-z0-9+/_-]{{{DRAWN_MIN - 1},4000}}={{0,2}}|[+/][A-Za-z0-9+/]{{19,4000}}=)"
 )
+_DIGEST = re.compile(
+    r"(?:\b(?:commits?|rev(?:ision)?|checksum|digest|hash|md5|git)\b|\bsha-?\d{0,3})\W{0,3}(?:\w+\W){0,2}$",
+    re.IGNORECASE,
+)
+"""What a hexadecimal number behind it opens nothing with."""
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -47,11 +57,21 @@ _IS = (
 )
 _FILLED = r"(?:[ ][^\W\d]{1,14}){0,4}?"
 _VALUE = r"(?P<value>[^\s]{3,64})"
+_TOLD = r"(?=\S{0,63}[\d\"!#$%&*+=@^_{}~])"
+"""What is not said to be the password must have a digit or a sign in it."""
 _PASSWORD = re.compile(
     rf"(?:(?<!\w)(?:\w{{1,12}}-)?(?:{PASSWORD_WORDS})(?!{LETTER})|{SIGNS_OF_ONE})"
-    rf"(?:(?P<filler>{_FILLED})(?P<linked>{_IS})|[ ]+(?:[^\W\d]{{1,14}}[ ]){{0,3}}?){_VALUE}",
+    rf"(?:(?P<filler>{_FILLED})(?P<linked>{_IS})|[ ]+(?:[^\W\d]{{1,14}}[ ]){{0,3}}?{_TOLD})"
+    rf"(?:\"(?P<quoted>[^\"\n]{{3,64}})\"|{_VALUE})",
     re.IGNORECASE,
 )
+_WIFI = re.compile(
+    r"(?<!\w)(?:\w{1,10}[ -])?(?:wi-?fi|wlan)(?:[ -]?(?:key|code|schlüssel|schluessel|clé"
+    rf"|clave|chiave|sleutel|klucz))?{_IS}(?![TSPH]:)\"?{_VALUE}",
+    re.IGNORECASE,
+)
+"""Of a network it must look like a password: the wifi is much else too."""
+_WIFI_QR = re.compile(r"\bWIFI:[^\n]{0,200}?\bP:(?P<value>(?:\\.|[^;\\\n]){1,64});", re.IGNORECASE)
 _SEED = re.compile(rf"(?:{SEED_WORDS})(?:{_IS}|\n)[ ]?(?P<value>[^\n]{{3,300}})", re.IGNORECASE)
 _SAID_AFTER = re.compile(
     rf"(?<!\S)(?P<value>\S{{4,64}})[ ](?:{IS_WORDS})[ ]\w{{1,6}}[ ](?:\w{{1,12}}[ ]){{0,2}}?"
@@ -59,14 +79,17 @@ _SAID_AFTER = re.compile(
     re.IGNORECASE,
 )
 _TELLING = re.compile(
-    rf"pass|pw|kennw|parol|mdp|contra|clave|senha|woord|ww|has[łl]|[sş]ifre|l[oö]senord|kode|salas"
+    rf"pass|pw|p/w|pa\$\$w|wi-?fi|wlan|kennw|parol|mdp|contra|clave|senha|woord|ww|has[łl]|[sş]ifre|l[oö]senord|kode|salas"
     rf"|heslo|jelsz|sandi|mật|парол|κωδ|phrase|mnemonic|frase|{SIGNS_OF_ONE}",
     re.IGNORECASE,
 )
 """Without any of these there is no password to look for."""
 
-_DIGITS = rf"(?P<code>\d{{{CODE_DIGITS_MIN},{CODE_DIGITS_MAX}}}|\d{{2,4}}(?:[ -]\d{{2,4}}){{1,3}})"
-_END = rf"(?!{LETTER}|[%€$£])(?!,?\.?\d|[ ]?(?:€|\$|[-/:]\d))"
+_DIGITS = (
+    rf"(?P<code>\d{{{CODE_DIGITS_MIN},{CODE_DIGITS_MAX}}}|\d{{2,4}}(?:[ -]\d{{2,4}}){{1,3}}"
+    r"|\d(?:[ -]\d){3,7}(?![ -]?\d))"
+)
+_END = rf"(?!{LETTER}|[%€$£])(?!\.?\d|,\d+(?![\d分])|[ ]?(?:€|\$|[-/:]\d))"
 _CODE = re.compile(
     rf"(?:(?P<no>(?:{NO_CODE_BEFORE})[ -]?)?(?:{CODE_WORDS}))(?![ ](?:{NO_CODE_AFTER})\b)"
     rf"(?P<between>[^\d\n.!?]{{0,40}}?)(?<![\d.,#$€£]){_DIGITS}{_END}",
@@ -85,6 +108,9 @@ _ALONE = re.compile(r"\s*(?:G-)?(?P<code>\d{3}[ -]?(?!000)\d{3})\s*")
 """A message that has nothing else in it. Round numbers count something."""
 _LINKED = re.compile(rf"(?:{_IS})[\[(\"]?$", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
+_ADJECTIVE = re.compile(r"[a-z]{3,12}(?:ing|able|ible|ous|ful|less|ish)")
+_NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{4,8}")
+"""Of a lock or a network, with no word between; years are none."""
 _QUOTES = "\"'`*_()[]<>"
 _STOPS = ".,;:!?"
 
@@ -117,7 +143,9 @@ def keys(text: str) -> Iterable[Found]:
 def drawn(text: str) -> Iterable[Found]:
     """Keys that are told by nothing but their disorder."""
     for found in _DRAWN.finditer(text):
-        if is_drawn_by_lot(found[0]):
+        before = text[max(found.start() - 24, 0) : found.start()]
+        is_digest = _HEX.fullmatch(found[0]) and _DIGEST.search(before)
+        if is_drawn_by_lot(found[0]) and not is_digest:
             yield found.start(), found.end(), "key"
 
 
@@ -127,11 +155,16 @@ def passwords(text: str) -> Iterable[Found]:
         return
     for found in _SEED.finditer(text):
         yield found.start("value"), found.end("value"), "password"
+    for found in _WIFI_QR.finditer(text):
+        yield *found.span("value"), "password"
     for found in _PASSWORD.finditer(text):
+        if found["quoted"]:
+            yield *found.span("quoted"), "password"
+            continue
         start, value = _bare(found.start("value"), found["value"])
         if _is_password(text, start, value, linked=found["linked"] or ""):
             yield start, start + len(value), "password"
-    for found in _SAID_AFTER.finditer(text):
+    for found in (*_SAID_AFTER.finditer(text), *_WIFI.finditer(text)):
         start, value = _bare(found.start("value"), found["value"])
         if looks_secret(value):
             yield start, start + len(value), "password"
@@ -156,7 +189,10 @@ def _is_password(text: str, start: int, value: str, *, linked: str) -> bool:
     if looks_secret(value):
         return True
     is_said = any(mark in linked for mark in ":=")
-    if value.casefold() in PLAIN_WORDS or not linked:
+    if not linked:
+        before = text[:start].rstrip(" ").casefold()
+        return _NUMBER.fullmatch(value) is not None and not before.endswith("pass")
+    if value.casefold() in PLAIN_WORDS or (not is_said and _ADJECTIVE.fullmatch(value)):
         return False
     if is_said:
         return True

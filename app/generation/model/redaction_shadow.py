@@ -16,14 +16,26 @@ _BLANKS = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufff0-\ufff8"
 _MUSIC = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
 _JOINERS = "\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f"
 
+_OVER = (
+    "\u0305\u0332-\u0338\u033f\u20d0-\u20f0"
+    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+"""Drawn over, under or around other signs: struck out, underlined, on a key, of an abbreviation."""
+
 _UNSEEN = re.compile(f"[{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}]")
 """Line breaks are not among them, nor the joiners that emoji and some scripts need."""
-_IGNORED = re.compile(f"[{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}{_JOINERS}]")
-"""Every default-ignorable code point of Unicode, and the controls."""
+_IGNORED = re.compile(f"[{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}{_JOINERS}{_OVER}]")
+"""Every default-ignorable code point and format character of Unicode, and the controls."""
+_IN_CIRCLES = {
+    **{ord(first) + place: str(place + 1) for first in "⓵❶➀➊" for place in range(9)},
+    **dict.fromkeys(map(ord, "⓿🄋🄌"), "0"),
+}
+"""Digits that have no compatibility form."""
 _VARIANTS = {
     **dict.fromkeys(map(ord, "‘’‛ʼʹ´`＇"), "'"),
     **dict.fromkeys(map(ord, "‐‑‒–—―−﹣－"), "-"),
     **dict.fromkeys(map(ord, "“”„«»"), '"'),
+    **_IN_CIRCLES,
 }
 _CHANGED = re.compile(f"[{''.join(map(chr, _VARIANTS))}]|(?![0-9])\\d")
 _CYRILLIC = (
@@ -38,7 +50,7 @@ _LATIN = str.maketrans(_LATIN_BY_LOOK)
 _LATIN_LETTER = re.compile("[A-Za-z]")
 _ALIKE = re.compile(f"[{''.join(_LATIN_BY_LOOK)}]")
 _WORD = re.compile(r"[^\W_]+")
-_JOINED = re.compile(f"[\u1161-\u11ff{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}{_JOINERS}]")
+_JOINED = re.compile(f"[\u1161-\u11ff{_CONTROLS}{_ORDERS}{_BLANKS}{_MUSIC}{_JOINERS}{_OVER}]")
 """Belong to the character before, as combining marks do."""
 
 

@@ -27,18 +27,29 @@ ID_WORDS = _any_of(
     r"ssn social_security(?:_(?:number|no\.?))? tax(?:payer)?_(?:id|number|file_number) itin tfn",
     r"national_(?:id|insurance)(?:_(?:number|no\.?))? ni_number nino",
     r"id_(?:card_)?number identity_number",
-    r"passport(?:_(?:number|no\.?))? aadhaar aadhar pan(?:_card|_number)",
+    r"passport(?:_(?:number|no\.?))? (?:sa|rsa|my|his|her|your)_id aadhaar aadhar",
+    r"pan(?:_card|_number)",
     r"dni nie nif c[eé]dula curp rfc pasaporte seguridad_social n[uú]mero_de_identidad",
     r"codice_fiscale c\.?f\.? carta_d'identit[aà] passaporto",
     r"nir num[eé]ro_de_s[eé]cu(?:rit[eé]_sociale)? s[eé]curit[eé]_sociale passeport",
     r"cpf cnpj rg contribuinte cart[aã]o_de_cidad[aã]o passaporte",
     r"bsn burgerservicenummer sofi-?nummer paspoort(?:nummer)?",
     r"pesel nr_dowodu dow[oó]d_osobisty paszport\w{0,3} nip",
-    r"personnummer samordningsnummer steuer-?(?:id|identifikationsnummer|nummer)",
-    r"sozialversicherungsnummer (?:personal)?ausweis(?:nummer)? (?:reise)?pass(?:nummer|-nr\.?)",
-    r"ahv(?:-?nummer)? tc_(?:kimlik|no) kimlik_(?:no|numar\w{1,6}) マイナンバー my_number id_no\.?",
+    r"personnummer samordningsnummer (?:steuer-?)?id-?nr\.?",
+    r"steuer-?(?:id|identifikationsnummer|nummer)",
+    r"sozialversicherungsnummer (?:personal)?ausweis(?:nummer)?",
+    r"(?:reise)?pass-?(?:nummer|nr\.?) reisepass pasaport\w{0,4} (?:загран)?паспорт\w{0,3}",
+    r"passi(?:n|numero)?",
+    r"nhs(?:_(?:number|no\.?))?",
+    r"ahv(?:-?nummer)? tc_(?:kimlik|no) kimlik_(?:no|numar\w{1,6}) my_number id_no\.?",
 )
 """Before a number that a state has given to a person."""
+
+ID_SIGNS = (
+    "(?:マイナンバー|個人|パスポート|旅券|护照|護照|身份证|여권|주민등록)"
+    "(?:番号|号码?|號碼|[ ]?번호)?[は是는은]?"
+)
+"""The same in scripts without spaces, or with endings."""
 
 ORDER_WORDS = _any_of(
     r"\border \binvoice \breceipt \btrack(?:ing)?\b \bparcel \bref\b \br[eé]f\. \breference",
@@ -58,7 +69,8 @@ ORDER_WORDS = _any_of(
     r"\bsipariş \bkargo \bmüşteri \bdosya \bürün \babone",
     r"注文 伝票 予約 会員 請求 問い合わせ 订单 单号 快递 주문 송장 예약 \bзаказ\w* \bтрек\w*",
     r"\bнакладн\w*",
-    r"\bpopulation \bversion \bbuild\b \bfirmware \bpi\b",
+    r"\bpopulation \bversion \bbuild\b \bfirmware \bpi\b \bupc\b \bgtin \bbarcode \btimestamp",
+    r"\bunix \bepoch\b",
 )
 """A number follows that is not a telephone number."""
 
@@ -73,10 +85,14 @@ AMOUNT_WORDS = _any_of(
 """A number of so many follows, or goes before."""
 
 PASSWORD_WORDS = _any_of(
-    r"passwor[dt]\w{0,2} passwd passcode passwort\w{0,2} pass_?phrase pwd pw kennw[oö]rt\w* losung",
-    r"mot_de_passe mdp contraseñas? contrasena contra clave parola senha palavra-passe",
-    r"wachtwoord ww hasł[oa] şifre\w{0,4} sifre\w{0,4} wagwoord l[oö]senord adgangskode kodeord",
-    r"passord salasana heslo jelszó sandi mật_khẩu парол[ья] κωδικός passe? login_pass pass",
+    r"pa(?:ss|\$\$)(?:_|-)?w[o0]r[dt]\w{0,2} p/w passwd passcode passwort\w{0,2} pass_?phrase",
+    r"pwd pw kennw[oö]rt\w* losung",
+    r"mot_de_passe mdp contraseñas? contrasena contra clave parola(?:_d'ordine)? senha",
+    r"palavra-passe",
+    r"wachtwoord ww has[łl](?:[oa]|em) şifre\w{0,4} sifre\w{0,4} wagwoord l[oö]senord(?:et)?",
+    r"adgangskoden? kodeord(?:et)?",
+    r"passord(?:et)? salasanan?i? hesl[oa] jelsz[óo] sandi mật_khẩu парол[ьяюе]м? κωδικός",
+    r"passe? login_pass pass",
 )
 """Of scripts with spaces; a password follows."""
 
@@ -112,7 +128,14 @@ PLAIN_WORDS = frozenset(
             "broken",
             " down empty blank secret private unknown hidden visible manager page again and or",
             "but gut",
-            " good bad fine ok okay great important difficult simple",
+            " good bad fine ok okay great important difficult simple new old stupid ridiculous",
+            " funny",
+            " fácil difícil segura larga corta nueva vieja débil fuerte mala buena facile",
+            " difficile",
+            " longue courte nouveau nouvelle debole vecchia nuova semplice lunga longa curta nova",
+            " fraca forte einfach schwer lang kurz neu alt schwach stark leicht kompliziert geheim",
+            " makkelijk moeilijk kort nieuw oud simpel zwak sterk łatwe trudne długie krótkie nowe",
+            " stare proste słabe silne kolay zor uzun kısa yeni eski zayıf güçlü basit",
         )
     ).split()
 )
@@ -131,7 +154,8 @@ CODE_WORDS = _any_of(
 PIN_WORDS = _any_of(r"\bpin\b \bpin-?code \bpasscode \bpin-nummer \bkoda?_pin")
 
 NO_CODE_BEFORE = _any_of(
-    r"zip postal post area error product item article country dress source bar qr discount promo",
+    r"zip postal posta post почтовый area error product item article country dress source bar",
+    r"qr discount promo",
     r"coupon colou?r morse status exit fault plz ürün hata articolo fiscal sort swift bic produkt",
     r"item no machine building penal civil error_de",
 )
