@@ -20,7 +20,7 @@ UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 LETTER = rf"(?-i:[^\W{UNSPACED}])"
 """Of a script that sets spaces between words, a digit or an underscore.
 
-The case of what it leaves out does not matter, and `re` needs four times as long to find that out.
+The case of what it leaves out does not matter, and `re` needs three times as long to find that out.
 """
 
 _RUN = re.compile(
