@@ -45,8 +45,8 @@ LINGER_BYTES_MAX = 1024 * 1024
 """What a refused client still sends is read and dropped, or a reset would take the answer away."""
 
 PIPELINED_MAX = 32
-"""Requests that wait behind another one; what comes after them waits as bytes, of which an object
-that stands for a request is a hundred times as many."""
+"""Requests that wait behind another one; what comes after them waits as bytes, which take less
+memory than the objects that stand for requests."""
 
 _SLICE_BYTES = 4 * 1024
 """Given to the parser at once. How much of a slice belongs to a head that begins within it, only
