@@ -33,6 +33,7 @@ _OMITTED = phrase_table.keys("omitted", "media_omitted", "view_once")
 _VIEW_ONCE = tuple(phrase_table.keys("view_once"))
 _DELETED = phrase_table.keys("deleted", "deleted_by_admin")
 _DELETED_BY_ADMIN = phrase_table.templates("deleted_by_admin")
+_SENTENCE_WORDS_MIN = 4
 _UNDELIVERED = phrase_table.keys("undelivered")
 _MISSED_CALLS = frozenset(phrase_table.phrases("missed_call"))
 _CALLS = phrase_table.keys("missed_call", "call")
@@ -112,7 +113,7 @@ def read_body(body: str, *, is_ios: bool, shared: Set[str] = frozenset()) -> Bod
     if not bare or bare.isspace():
         return Body("", MessageKind.EMPTY)
     spoken = key(bare)
-    if spoken in _DELETED or _DELETED_BY_ADMIN.fullmatch(spoken):
+    if spoken in _DELETED or _is_deleted_by_admin(spoken, bare):
         return Body("", MessageKind.DELETED)
     if spoken in _UNDELIVERED or bare == "null":
         return Body("", MessageKind.EMPTY)
@@ -133,6 +134,15 @@ def read_body(body: str, *, is_ios: bool, shared: Set[str] = frozenset()) -> Bod
     return Body(text, MessageKind.TEXT if text else MessageKind.EMPTY, edited)
 
 
+def _is_deleted_by_admin(spoken: str, bare: str) -> bool:
+    """The mark with an admin's name; "… by admin because it was rude" is typed."""
+    found = _DELETED_BY_ADMIN.fullmatch(spoken)
+    if found is None or found.lastindex is None:
+        return found is not None
+    at = bare.casefold().find(found[found.lastindex])
+    return not bare[at].islower() or len(bare[at:].split()) < _SENTENCE_WORDS_MIN
+
+
 def is_marked(body: str) -> bool:
     """The body begins with the mark of what WhatsApp itself writes on iOS."""
     return body[:1] in (LEFT_TO_RIGHT, RIGHT_TO_LEFT)
@@ -144,8 +154,9 @@ def has_own_mark(rest: str) -> bool:
 
 
 def _is_sentence(bare: str) -> bool:
-    """What no notice has: several lines, a question, an exclamation. Old exports mark replies."""
-    return "\n" in bare or bare[-1] in "?!？！؟…"
+    """What no notice has: several lines, a question, an exclamation, somebody who is called or an
+    address at its beginning. Old exports mark replies."""
+    return "\n" in bare or bare[-1] in "?!？！؟…" or bare.startswith(("@", "https://"))
 
 
 def could_be_shared(body: str) -> bool:
@@ -233,7 +244,7 @@ def _read_poll(bare: str) -> Body | None:
 
     The options are known by their structure, so that a language without the label is read too.
     """
-    label, newline, rest = bare.partition("\n")
+    label, newline, rest = bare.rstrip("\n").partition("\n")
     is_label = (
         newline and label.rstrip(" :：").strip(MARKS) in _POLLS and label.rstrip()[-1] in ":："
     )

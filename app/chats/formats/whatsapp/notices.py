@@ -36,6 +36,8 @@ _WHO_LEFT = re.compile(r"^(.{1,255}?) left\b|\bremoved (.{1,255}?)\.?$")
 _WHO_JOINED = re.compile(
     r"^(.{1,255}?) (?:joined\b|was added\b)|\badded (.{1,255}?)(?: to (?:the|a) group\b.*)?\.?$"
 )
+# A group joins a community, and is no person.
+_ABOUT_THE_GROUP = re.compile(r"(?i)^this group was added\b|\badded (?:this|the) group\b")
 _SEVERAL = re.compile(r", | and ")
 
 
@@ -53,21 +55,30 @@ def kind_of(notice: str) -> NoticeKind:
         return NoticeKind.CALL
     if _SECURITY_CODE.match(phrase_table.key(line)):
         return NoticeKind.SETTING
+    if _ABOUT_THE_GROUP.search(line):
+        return NoticeKind.SETTING
     for kind, words in _WORDS:
         if words.search(line):
             return kind
     return NoticeKind.UNKNOWN
 
 
-def _words_of(kind: NoticeKind) -> re.Pattern[str]:
-    return re.compile(
-        f"(?i){'|'.join(words for of, words in rows('whatsapp/event_words.tsv') if of == kind)}"
-    )
+def _any_of(kind: str) -> str:
+    return "|".join(words for of, words in rows("whatsapp/event_words.tsv") if of == kind)
 
 
 _WORDS = [
-    (kind, _words_of(kind)) for kind in (NoticeKind.JOINED, NoticeKind.LEFT, NoticeKind.SETTING)
+    (kind, re.compile(f"(?i){_any_of(kind)}"))
+    for kind in (NoticeKind.JOINED, NoticeKind.LEFT, NoticeKind.SETTING)
 ]
+# What no person writes of another: a whole notice, behind a name.
+_BY_THE_APP = re.compile(rf"(?P<who>[^:\n]{{1,60}}?)(?: |(?=['’]s ))(?i:{_any_of('whole')})")
+
+
+def who_by_the_app(line: str) -> str | None:
+    """Of whom a line tells that no person would write; None if it is no such line."""
+    found = _BY_THE_APP.fullmatch(line[:NOTICE_CHARS_MAX].rstrip("."))
+    return found["who"] if found else None
 
 
 def is_whole_event(event: str) -> bool:

@@ -1,6 +1,6 @@
 """Names under which WhatsApp itself writes on iOS: those of groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from app.chats.formats.whatsapp.bodies import (
     LEFT_TO_RIGHT,
@@ -10,7 +10,7 @@ from app.chats.formats.whatsapp.bodies import (
     is_marked,
     read_body,
 )
-from app.chats.formats.whatsapp.headers import Layout
+from app.chats.formats.whatsapp.headers import MARKS, Layout
 from app.chats.formats.whatsapp.names import clean
 from app.chats.formats.whatsapp.notices import group_name, is_encryption_notice, is_notice
 
@@ -37,8 +37,16 @@ def shared_bodies(suspected: Sequence[str], layout: Layout) -> frozenset[str]:
             authors.setdefault(body, set()).add(author)
             counts[body] = counts.get(body, 0) + 1
     return frozenset(
-        body for body, who in authors.items() if len(who) > 1 or counts[body] >= _OFTEN
+        body
+        for body, who in authors.items()
+        if (len(who) > 1 or counts[body] >= _OFTEN) and not _is_event(body, who)
     )
+
+
+def _is_event(body: str, who: Collection[str]) -> bool:
+    """A marked body that is a notice: in known words, or about the one under whose name it is."""
+    bare = body.strip(MARKS)
+    return is_marked(body) and (is_notice(bare) or any(bare.startswith(clean(a)) for a in who))
 
 
 def titles(rests: Sequence[str], suspected: Sequence[str], layout: Layout) -> frozenset[str]:
@@ -75,11 +83,15 @@ def _parted(rest: str, end: str) -> tuple[str, str, str]:
 def _is_title(name: str, names: Mapping[str, str], rests: Sequence[str], layout: Layout) -> bool:
     bodies: list[str] = []
     others: set[str] = set()
+    whole = name + layout.author_end
+    has_colon = layout.author_end in name
     for rest in rests:
         author, end, body = _parted(rest, layout.author_end)
         if not end:
             continue
-        if names[author] == name:
+        if has_colon and rest.startswith(whole):
+            bodies.append(rest[len(whole) :])
+        elif names[author] == name:
             bodies.append(body)
         elif len(others) < _OTHERS_MAX and not is_marked(body):
             others.add(author)

@@ -1,0 +1,150 @@
+"""WhatsApp's lines as they are met beside those that are known: names that hold a colon in notices,
+notices that come again, polls with a blank line behind."""
+
+import pytest
+
+from app.chats.formats.whatsapp.export import parse_export
+
+A = "13/02/2024, 10:15 - "
+I = "[13/02/24, 10:15:01] "  # noqa: E741 (the header of iOS)
+L = "\u200e"
+
+
+def read(*lines, **options):
+    return parse_export("\n".join(lines) + "\n", **options)
+
+
+def told(chat):
+    return [(m.author, m.text, str(m.kind)) for m in chat.messages]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("Nia pinned a message", "setting"),
+        ("You blocked this contact", "setting"),
+        ("Nia amebandika ujumbe", "unknown"),
+    ],
+)
+def test_a_notice_that_comes_often_on_ios_is_no_medium(event, kind):
+    chat = read(*[f"{I}Nia: {L}{event}"] * 3, f"{I}Olo: hi")
+    assert told(chat) == [("Olo", "hi", "text")]
+    assert [str(notice.kind) for notice in chat.notices] == [kind] * 3
+
+
+def test_a_notice_in_known_words_under_several_names_is_no_medium():
+    event = f"{L}Disappearing messages were turned off"
+    chat = read(f"{I}Nia: {event}", f"{I}Olo: {event}", f"{I}Olo: hi")
+    assert (len(chat.messages), chat.report.notices) == (1, 2)
+
+
+@pytest.mark.parametrize("header", [A, I])
+@pytest.mark.parametrize("label", ["POLL:", "UMFRAGE:", "XYZZY:"])
+def test_a_blank_line_may_follow_a_poll(header, label):
+    poll = f"{L}{label}\nWhere?\n{L}OPTION: a: b ({L}2 votes)\n{L}OPTION: c ({L}1 vote)\n"
+    chat = read(f"{header}Nia: {poll}", f"{header}Olo: hi")
+    assert told(chat)[0] == ("Nia", "Where?\na: b (2)\nc (1)", "poll")
+
+
+@pytest.mark.parametrize("body", ["@\u2068Olo\u2069 come here", "https://lake.example/a"])
+def test_a_marked_body_that_calls_somebody_or_is_an_address_is_a_person_s(body):
+    assert told(read(f"{I}Nia: {L}{body}", f"{I}Olo: ho"))[0] == ("Nia", body, "text")
+
+
+def test_a_business_with_a_colon_in_its_name_is_no_group_in_its_own_chat():
+    chat = read(
+        f"{I}ACME: Support: {L}Messages and calls are end-to-end encrypted.",
+        f"{I}ACME: Support: {L}This chat is with a business account. Tap to learn more.",
+        f"{I}ACME: Support: Hello",
+        f"{I}Nia: hi",
+    )
+    assert told(chat) == [("ACME: Support", "Hello", "text"), ("Nia", "hi", "text")]
+    assert chat.title is None
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        'Nia muutis teemat "Rome: trip" -> "Roma: trip"',
+        "Nia a remplacé le sujet « Rome : trip » par « Roma : trip »",
+        "Nia が件名を「Rome: trip」に変更しました",
+        "Nia xyzzy „Rome: trip“",
+        "Nia xyzzy “Rome: trip” blorb",
+    ],
+)
+def test_a_colon_inside_a_quotation_ends_no_name_in_any_language(notice):
+    chat = read(f"{A}{notice}", f"{A}Nia: hi", f"{A}Olo: ho")
+    assert (chat.participants, chat.report.notices) == ({"Nia": 1, "Olo": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ['Nia "the cat" Berg', "Nia „Katze“ Berg", "Nia «Kot» Berg", 'Nia 5"']
+)
+def test_a_name_with_a_quotation_is_a_person(name):
+    chat = read(f'{A}{name}: she said "hi"', *[f"{A}{name}: {n}" for n in range(2)])
+    assert chat.participants == {name: 3}
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "ACME: Support joined using this group's invite link",
+        "ACME: Support joined from the community",
+        'ACME: Support created group "Lake"',
+        "ACME: Support changed their phone number to a new number. Tap to message or add the new "
+        "number.",
+        "ACME: Support's security code changed. Tap to learn more.",
+        "ACME: Support ist mit dem Einladungslink dieser Gruppe beigetreten",
+        "ACME: Support se unió usando el enlace de invitación de este grupo",
+        "ACME: Support a rejoint le groupe via le lien d'invitation",
+        "ACME: Support entrou usando o link de convite deste grupo",
+        "ACME: Support neemt deel via de groepsuitnodigingslink",
+        "Your chat with ACME: Support is now with a business account.",
+        "You're now chatting with ACME: Support's business account",
+        "Nia hat ACME: Support hinzugefügt",
+        "Nia heeft ACME: Support toegevoegd",
+        "Nia, ACME: Support kişisini ekledi",
+        "Nia님이 ACME: Support님을 초대했습니다",
+    ],
+)
+def test_a_notice_about_a_name_with_a_colon_is_nobody_s_message(notice):
+    chat = read(f"{A}{notice}", f"{A}Nia: hi", f"{A}Olo: ho")
+    assert (chat.participants, chat.report.notices) == ({"Nia": 1, "Olo": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nia joined using this group's invite link",
+        "Olo is now an admin",
+        "somebody changed the group icon",
+        "Olo left",
+        "they joined the group",
+    ],
+)
+def test_a_lone_message_in_the_words_of_a_notice_is_kept(text):
+    chat = read(f"{A}Nia: hi", f"{A}Kai: {text}", f"{A}Olo: ho")
+    assert told(chat)[1] == ("Kai", text, "text")
+
+
+def test_a_group_that_joins_a_community_is_no_person_who_joined():
+    chat = read(
+        f"{A}This group was added to the community: Lake people",
+        f'{A}Nia added the group "Cooks" to the community',
+        f"{A}Nia: hi",
+    )
+    assert [(str(n.kind), n.people) for n in chat.notices] == [("setting", ())] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("This message was deleted by admin Olo Berg.", "deleted"),
+        ("This message was deleted by admin olo", "deleted"),
+        ("This message was deleted by admin ~ Olo: the one and only", "deleted"),
+        ("This message was deleted by admin because it was rude", "text"),
+    ],
+)
+@pytest.mark.parametrize("header", [A, I])
+def test_what_an_admin_deleted_is_told_from_a_sentence_about_it(header, body, kind):
+    assert told(read(f"{header}Nia: {body}", f"{header}Olo: ho"))[0][2] == kind
