@@ -1,5 +1,6 @@
 """An export cut into entries: everything that has a header of its own, and the time it has."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -15,6 +16,8 @@ from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, DateOrder, Exa
 
 # So much later than it was written a message may arrive without a word of doubt.
 _LATE_MAX = timedelta(hours=1)
+# Parts of the day in languages that write the year first, Korean and Japanese.
+_YEAR_FIRST = re.compile("오[전후]|午[前後]")
 
 
 @dataclass(slots=True)
@@ -46,7 +49,10 @@ def read_entries(
         header = next(islice(headers, index, None))
         return header.string[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
 
-    reading = read_dates(days_written, declared=declared, today=today, line_of=line_of)
+    is_year_first = any(map(_YEAR_FIRST.search, set(clocks_written)))
+    reading = read_dates(
+        days_written, declared=declared, today=today, line_of=line_of, is_year_first=is_year_first
+    )
     clocks = {written: read_clock(written, tz) for written in set(clocks_written)}
     ats = _times(days_written, clocks_written, reading.days, clocks)
     certain = [at for at in ats if at is not None]
