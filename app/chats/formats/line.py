@@ -24,15 +24,18 @@ from app.chats.transcript import (
 
 _TITLE = re.compile(
     r"\[LINE\] ?(?:Chat history (?:with|in) (?P<en>.+)|[与與](?P<zh>.+)的(?:聊天[记記][录錄]|聊天)"
-    r"|\"?(?P<ja>.+?)\"?(?:との|の)トーク履歴|(?P<other>.+?)(?:的聊天[记記][录錄])?)\s*"
+    r"|\"?(?P<ja>.+?)\"?(?:との|の)トーク履歴|(?P<ko>.+?)(?:님과|과|와)의 (?:대화|채팅)(?: 내용)?"
+    r"|(?:ประวัติการแชท|แชท)(?:กับ|ใน) ?(?P<th>.+)|Riwayat (?:chat|obrolan) (?:dengan|di) (?P<id>.+)"
+    r"|(?P<other>.+?)(?:的聊天[记記][录錄])?)\s*"
 )
 _YEAR_FIRST = (
     r"(?:(?P<era>令和|平成|[RH](?=\d)) ?(?P<of_era>\d{1,2}|元)|(?:พ\.ศ\. ?)?(?P<y>\d{4}))"
-    r"(?:[./年] ?|-)(?P<m>\d{1,2})(?:[./月] ?|-)(?P<d>\d{1,2})[日.]?"
+    r"(?:[./年년] ?|-)(?P<m>\d{1,2})(?:[./月월] ?|-)(?P<d>\d{1,2})[日일.]?"
     r"(?: ?[(（]?[^\d\s)）]{1,12}[)）]?)?[ \t]*"
 )
 _YEAR_LAST = (
-    r"(?P<weekday>[^\d\s,，]{2,12})[,，] ?(?P<a>\d{1,2})(?P<between>[/.])(?P<b>\d{1,2})[/.]"
+    r"(?:(?P<weekday>[^\d\s,，]{2,12})[,，]|[ก-๙.]{2,16}) ?"
+    r"(?P<a>\d{1,2})(?P<between>[/.])(?P<b>\d{1,2})[/.]"
     r"(?:พ\.ศ\. ?)?(?P<year>\d{4})(?: ?(?:B\.?E\.?|พ\.ศ\.))?[ \t]*"
 )
 _DAY = re.compile(rf"{_YEAR_FIRST}|{_YEAR_LAST}")
@@ -135,7 +138,7 @@ def _fits(met: re.Match[str], order: DateOrder) -> bool:
     # With dots between no locale puts the month first.
     if day is None or (order is DateOrder.MDY and met["between"] == "."):
         return False
-    weekday = met["weekday"][:3].casefold()
+    weekday = (met["weekday"] or "")[:3].casefold()
     return weekday not in _WEEKDAYS or _WEEKDAYS[day.weekday()] == weekday
 
 

@@ -37,13 +37,15 @@ class Grammar(NamedTuple):
 
     `header` matches a newline and what stands before a text; `read` gets what it has matched, and
     answers None where it is text after all; `words` gets a message's text, and gives it back where
-    it is as it was typed; `notice` gets a notice's.
+    it is as it was typed; `notice` gets a notice's. With `one_line_notices` what stands below a
+    notice belongs to nothing.
     """
 
     header: re.Pattern[str]
     read: Callable[[re.Match[str]], Entry | None]
     words: Callable[[str], Words | str]
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
+    one_line_notices: bool = False
 
 
 def english_day(written: str) -> date | None:
@@ -149,9 +151,14 @@ class _Others:
     def read_notice(self, at: datetime, text: str, start: int, end: int) -> None:
         """A notice from `start` to `end`."""
         self._assembly.message_lines += self._take(start)
+        if is_one_line := self._grammar.one_line_notices:
+            text = text.partition("\n")[0]
         kind, people = self._grammar.notice(text)
         self._assembly.note(at, kind, text, people, self._line)
-        self._assembly.notice_lines += self._take(end)
+        if is_one_line:
+            self._count_loose(self._text[start:end].split("\n")[2:], self._line + 1)
+            self._take(end)
+        self._assembly.notice_lines += 1 if is_one_line else self._take(end)
 
     def end(self) -> None:
         """To be called behind the last entry."""
@@ -160,6 +167,8 @@ class _Others:
     def tell_refused(self, refused: list[tuple[int, bool]]) -> None:
         """Headers with a time that does not exist: text of what stands above them, and told."""
         for at, is_of_notice in refused:
+            if is_of_notice and self._grammar.one_line_notices:
+                continue  # It is counted already, as what stands below a notice.
             is_shown = self._assembly.unparsed_lines < EXAMPLES_MAX
             line = self._text.count("\n", 0, at + 1) if is_shown else 0
             shown = self._text[at + 1 : at + 1 + EXAMPLE_CHARS_MAX].partition("\n")[0]

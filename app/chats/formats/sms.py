@@ -30,7 +30,7 @@ _FROM_TYPE = "137"
 _NO_VALUES = frozenset({"", "null", "(Unknown)"})
 _LAYOUT = re.compile(r"[\d()\s./-]+")
 _HEAD = re.compile(r"<(?:sms|mms)\s")
-_MEDIA = re.compile(r"(?:image|video|audio)/|application/(?!smil)|text/x-vcard")
+_MEDIA = re.compile(r"(?i)(?!text/plain|application/smil)\S")
 
 Fields = dict[str, str]
 
@@ -45,11 +45,15 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     text = read_text(raw)
     reader = _Reader(options.tz)
+    if is_cut := not text.encoded.rstrip().endswith(b">"):
+        text = Text(text.encoded[: text.encoded.rfind(b"<")], text.replaced)
+        reader.unread += 1
     for part in _whole_records(text):
         reader.read(part)
     reader.end()
     chosen = reader.chats.chosen(options.chat)
     chosen.replaced_bytes, chosen.unparsed_lines = text.replaced, reader.unread
+    chosen.is_cut = is_cut
     chosen.lacks("author")  # Of the owner of the backup no name is told.
     return chosen.transcript()
 

@@ -50,6 +50,7 @@ _COLUMNS_LEAST = 3
 _TEXT = MessageKind.TEXT
 _WALL_CHARS = len("2024-02-13 10:15:07")
 _LAST = -1  # An empty column is put behind the others.
+_SPREADSHEET_TIME = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2}) (\d{1,2}):(\d{2}(?::\d{2})?)")
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
@@ -166,6 +167,9 @@ def _read_row(
 def _odd_time(chat: Assembly, seconds: str, written: str, tz: tzinfo, times: IsoTimes) -> datetime:
     if not written:
         return from_seconds(number_of(seconds), tz)
+    if met := _SPREADSHEET_TIME.fullmatch(written):
+        year, month, day, hour, rest = met.groups()
+        written = f"{year}-{month:0>2}-{day:0>2} {hour:0>2}:{rest}"
     at, is_absolute = times.read(written)
     if not is_absolute:
         chat.lacks("time_zone")

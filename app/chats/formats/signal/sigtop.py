@@ -48,6 +48,7 @@ _CLOCK_CHARS = len(" 10:15:07 +0100")
 _EPOCH = date(1970, 1, 1).toordinal()
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
+_MEDIA = ("attachments", "sticker", "contact", "isViewOnce")
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
 _SETTING_TYPES = known_events("signal")
 _TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
@@ -82,8 +83,15 @@ def _read_one(options: ReadingOptions, chat: Assembly, told: Any) -> None:
         chat.say(at, author, "", MessageKind.CALL)
     elif told.get("deletedForEveryone"):
         chat.say(at, author, "", MessageKind.DELETED)
-    elif told.get("attachments") or told.get("sticker"):
+    elif any(map(told.get, _MEDIA)):
         chat.say(at, author, text, MessageKind.MEDIA, bool(told.get("editHistory")))
+    elif poll := told.get("poll"):
+        chat.say(
+            at,
+            author,
+            "\n".join([poll["question"], *(poll.get("options") or ())]),
+            MessageKind.POLL,
+        )
     else:
         chat.say(at, author, text, MessageKind.TEXT, bool(told.get("editHistory")))
 
