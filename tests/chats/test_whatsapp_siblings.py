@@ -148,3 +148,57 @@ def test_a_group_that_joins_a_community_is_no_person_who_joined():
 @pytest.mark.parametrize("header", [A, I])
 def test_what_an_admin_deleted_is_told_from_a_sentence_about_it(header, body, kind):
     assert told(read(f"{header}Nia: {body}", f"{header}Olo: ho"))[0][2] == kind
+
+
+@pytest.mark.parametrize("day", ["13", "14"])
+def test_lines_of_the_chat_that_are_pasted_into_it_stay_text_and_are_told(day):
+    chat = read(
+        "13/02/2024, 10:15 - Nia: a",
+        "13/02/2024, 10:16 - Olo: b",
+        f"{day}/02/2024, 10:17 - Pia: see:",
+        "13/02/2024, 10:15 - Nia: a",
+        "13/02/2024, 10:16 - Olo: b",
+        "funny",
+        f"{day}/02/2024, 10:18 - Nia: yes",
+    )
+    assert chat.participants == {"Nia": 2, "Olo": 1, "Pia": 1}
+    assert chat.messages[2].text.count("\n") == 3
+    assert chat.report.merged_header_lines == (4, 5)
+
+
+def test_a_burst_of_media_that_arrives_late_is_not_taken_for_pasted_lines():
+    chat = read(
+        *[f"{A}Nia: <Media omitted>"] * 3,
+        "13/02/2024, 10:16 - Olo: wow",
+        *[f"{A}Nia: <Media omitted>"] * 2,
+        f"{A}Nia: ok",
+    )
+    assert (len(chat.messages), chat.report.merged_headers) == (7, 0)
+
+
+def test_exports_that_overlap_in_one_file_are_told():
+    first = [f"13/02/2024, {10 + n // 60}:{n % 60:02} - Nia: {n}" for n in range(100)]
+    second = [f"13/02/2024, {10 + n // 60}:{n % 60:02} - Nia: {n}" for n in range(40, 150)]
+    chat = read(*first, *second)
+    assert (len(chat.messages), chat.report.repeated_messages) == (210, 60)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "View once photo please",
+        "Messages and calls are end-to-end encrypted, they say",
+        "Rome:\nwas\nDay: 1 (3 Museums)\nDay: 2 (4 Museums)",
+    ],
+)
+def test_what_a_person_types_in_the_app_s_words_keeps_its_words(text):
+    assert told(read(f"{A}Nia: {text}", f"{A}Olo: ho"))[0] == ("Nia", text, "text")
+
+
+@pytest.mark.parametrize(
+    "event", ["~\u202fNia amebandika ujumbe", "\u202a+49\u00a0170\u202c amebandika ujumbe"]
+)
+def test_a_notice_about_its_author_is_known_however_the_name_is_spelled(event):
+    author = event.removesuffix(" amebandika ujumbe")
+    chat = read(*[f"{I}{author}: {L}{event}"] * 3, f"{I}Olo: x")
+    assert (chat.participants, chat.report.unknown_notices) == ({"Olo": 1}, 3)

@@ -30,7 +30,7 @@ _NO_MARKS = dict.fromkeys(map(ord, _OWN_MARKS))
 _OPEN, _CLOSE = "[<‹]", "[>›]"
 _ATTACHED = phrase_table.keys("attached")
 _OMITTED = phrase_table.keys("omitted", "media_omitted", "view_once")
-_VIEW_ONCE = tuple(phrase_table.keys("view_once"))
+_VIEW_ONCE = tuple(key + end for key in phrase_table.keys("view_once") for end in ".。,،")
 _DELETED = phrase_table.keys("deleted", "deleted_by_admin")
 _DELETED_BY_ADMIN = phrase_table.templates("deleted_by_admin")
 _SENTENCE_WORDS_MIN = 4
@@ -126,7 +126,7 @@ def read_body(body: str, *, is_ios: bool, shared: Set[str] = frozenset()) -> Bod
     )
     if found:
         return found
-    if is_encryption_notice(bare):
+    if is_ios and is_encryption_notice(bare) and (is_own or bare[-1] not in "?？؟"):
         return None
     text, edited = _unedited(bare)
     if is_own and not edited and not _is_sentence(bare):
@@ -223,7 +223,7 @@ def _is_everyday(spoken: str) -> bool:
     return spoken in _EVERYDAY
 
 
-_EVERYDAY = frozenset({"ei kuvaa", "fără audio", "ver una vez"})
+_EVERYDAY = frozenset({"ei kuvaa", "fără audio"})
 
 
 def _is_attached(line: re.Match[str]) -> bool:
@@ -254,7 +254,8 @@ def _read_poll(bare: str) -> Body | None:
     if first is None or first == 0 or not all(options[first:]):
         return Body(rest.strip(f"{MARKS}\n "), MessageKind.POLL) if is_label else None
     labels = {option["label"] for option in options[first:] if option}
-    if not is_label and (len(labels) > 1 or len(lines) - first < 2 or not label.endswith(":")):
+    is_loud = label.endswith(":") and all(word == word.upper() for word in (label, *labels))
+    if not is_label and (len(labels) > 1 or len(lines) - first < 2 or not is_loud):
         return None
     told = [f"{option['option']} ({option['votes']})" for option in options[first:] if option]
     return Body("\n".join([*lines[:first], *told]).translate(_NO_MARKS), MessageKind.POLL)

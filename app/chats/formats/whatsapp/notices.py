@@ -24,7 +24,8 @@ _NAMED_THING = re.compile(
 )
 _CHAT_THING = re.compile(
     rf"{_NAMED_THING.pattern}|(?i:\b(?:icon|description|link|admins?|settings|messages|number|code|"
-    r"community|mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|\w*bild|"
+    r"pinned a message|community|"
+    r"mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|\w*bild|"
     r"\w*beschreibung|descripción|descrição|descrizione)\b)"
 )
 _JOINERS = frozenset({"and", "to", "y", "e", "a", "und", "et", "ed", "en", "и", "i"})

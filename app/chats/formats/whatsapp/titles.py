@@ -1,6 +1,6 @@
 """Names under which WhatsApp itself writes on iOS: those of groups."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from app.chats.formats.whatsapp.bodies import (
     LEFT_TO_RIGHT,
@@ -10,7 +10,7 @@ from app.chats.formats.whatsapp.bodies import (
     is_marked,
     read_body,
 )
-from app.chats.formats.whatsapp.headers import MARKS, Layout
+from app.chats.formats.whatsapp.headers import Layout
 from app.chats.formats.whatsapp.names import clean
 from app.chats.formats.whatsapp.notices import group_name, is_encryption_notice, is_notice
 
@@ -36,17 +36,14 @@ def shared_bodies(suspected: Sequence[str], layout: Layout) -> frozenset[str]:
         if end and could_be_shared(body):
             authors.setdefault(body, set()).add(author)
             counts[body] = counts.get(body, 0) + 1
-    return frozenset(
-        body
-        for body, who in authors.items()
-        if (len(who) > 1 or counts[body] >= _OFTEN) and not _is_event(body, who)
-    )
+    often = [body for body, who in authors.items() if len(who) > 1 or counts[body] >= _OFTEN]
+    names = tuple({clean(name) for who in authors.values() for name in who}) if often else ()
+    return frozenset(body for body in often if not _is_event(body, names))
 
 
-def _is_event(body: str, who: Collection[str]) -> bool:
-    """A marked body that is a notice: in known words, or about the one under whose name it is."""
-    bare = body.strip(MARKS)
-    return is_marked(body) and (is_notice(bare) or any(bare.startswith(clean(a)) for a in who))
+def _is_event(body: str, names: tuple[str, ...]) -> bool:
+    """A marked body that is a notice: in known words, or about one of those who write."""
+    return is_marked(body) and (is_notice(body) or clean(body).startswith(names))
 
 
 def titles(rests: Sequence[str], suspected: Sequence[str], layout: Layout) -> frozenset[str]:
