@@ -169,3 +169,67 @@ def test_wechat_s_times_may_come_back_from_a_spreadsheet(time):
 def test_other_messengers_are_named(raw, messenger):
     with pytest.raises(UnrecognisedFormat, match=messenger):
         read(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "".join(f"[2024-02-13 10:1{n}:00] ACME: Support: hi {n}  \n\n" for n in range(3))
+        + "[2024-02-13 10:15:00] Me: a: b  \n\n",
+        "".join(f"2024-02-13 10:1{n} ACME: Support: hi {n}\n" for n in range(3))
+        + "2024-02-13 10:15 Me: a: b\n",
+        "KakaoTalk Chats with Lake\nDate Saved : Feb 13, 2024 at 10:15 AM\n\n"
+        + "".join(f"February 13, 2024 at 10:1{n} AM, ACME: Support : hi {n}\n" for n in range(3))
+        + "February 13, 2024 at 10:15 AM, Me : a: b\n",
+    ],
+    ids=["signal-export", "sigtop", "kakaotalk"],
+)
+def test_a_name_may_hold_what_ends_one(raw):
+    chat = read(raw)
+    assert chat.participants == {"ACME: Support": 3, "Me": 1}
+    assert [m.text for m in chat.messages] == ["hi 0", "hi 1", "hi 2", "a: b"]
+
+
+def test_marks_are_read_behind_a_name_with_a_colon():
+    chat = read("".join(f"2024-02-13 10:1{n} ACME: Support: [1 attachment] hi\n" for n in range(3)))
+    assert told(chat) == [("ACME: Support", "hi", "media")] * 3
+
+
+def test_a_header_that_is_pasted_into_a_message_of_signal_is_text():
+    chat = read(
+        "[2024-02-13 10:15:01] Nia: look:\n[2024-01-01 09:00:00] Kai: pasted\nend  \n\n"
+        "[2024-02-13 10:16:01] Me: ho  \n\n"
+    )
+    assert chat.report.messenger == "signal"
+    assert [m.text for m in chat.messages] == [
+        "look:\n[2024-01-01 09:00:00] Kai: pasted\nend", "ho",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("Sent with love from Rome", "Sent with love from Rome"),
+                        ("hi\nSent with Invisible Ink", "hi")]
+)  # fmt: skip
+def test_an_effect_of_imessage_is_told_from_a_text_that_begins_alike(text, meant):
+    assert read(f"Feb 13, 2024 10:15:01 AM\nNia\n{text}\n\n").messages[0].text == meant
+
+
+def test_events_of_line_on_the_pc_are_no_messages():
+    chat = read(
+        "2024.02.13 Tuesday\n10:15 Nia hi there\n10:16 Olo joined the chat\n"
+        "10:17 Nia unsent a message.\n10:18 Olo left the group\n"
+    )
+    assert told(chat) == [("Nia", "hi there", "text"), ("Nia", "", "deleted")]
+    assert [str(n.kind) for n in chat.notices] == ["joined", "left"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Time,SenderName,Sender,TalkerName,Talker,Content\n"
+        '2024-02-13 10:15:01,Nia,a,L,1,"open\n2024-02-13 10:15:02,Nia,a,L,1,x\n',
+        'Date,User,Message\n2024-02-13 10:15:01,Nia,"open\n2024-02-13 10:15:02,Nia,x\n',
+    ],
+)
+def test_a_quotation_mark_that_stands_alone_in_csv_is_told(raw):
+    assert read(raw).report.possibly_truncated

@@ -127,6 +127,11 @@ def test_a_lone_message_in_the_words_of_a_notice_is_kept(text):
     assert told(chat)[1] == ("Kai", text, "text")
 
 
+def test_a_name_that_begins_like_a_notice_is_a_person():
+    chat = read(f"{A}Your Mum: Olo left", f"{A}Nia: hi", f"{A}Olo: ho")
+    assert told(chat)[0] == ("Your Mum", "Olo left", "text")
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",

@@ -91,7 +91,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
             preface = number
     chat.lacks("time_zone")
     times = WallTimes(_day, partial(_clock, options.tz))
-    grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice, one_line_notices=True)
+    grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice, " : ", True)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
         grammar = grammar._replace(header=_PC, read=_PcHeaders(options.tz).read)

@@ -107,7 +107,8 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     order = _order_of(text, options)
     chat.date_order, chat.order_confidence = order
     headers = _Headers(options.tz, order.order)
-    grammar = Grammar(layout, headers.read, _words, _notice)
+    words = _spaced_words if layout is _SPACED else _words
+    grammar = Grammar(layout, headers.read, words, _notice)
     read_lines(chat, text, grammar, preface_lines=_TITLE_LINES if titled else 0)
     return chat.transcript()
 
@@ -205,6 +206,13 @@ def _end_of_quotation(met: re.Match[str]) -> int:
 def _words(text: str) -> Words | str:
     is_odd = text[:1] in _ODD_BEGINNINGS or not text.isascii() or _UNSENT_WORDS[0] in text
     return _odd_words(text) if is_odd else text
+
+
+def _spaced_words(text: str) -> Words | str:
+    """What stands behind the first word: it may be who did something."""
+    if _JOINED.fullmatch(text.rstrip(".")) or _LEFT.fullmatch(text.rstrip(".")):
+        return Words(text, None)
+    return Words("", MessageKind.DELETED) if text == "unsent a message." else _words(text)
 
 
 def _odd_words(text: str) -> Words | str:

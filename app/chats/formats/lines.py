@@ -1,14 +1,16 @@
 """Exports of lines: an entry begins with a header, and goes on to the next one."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from operator import attrgetter
 from typing import NamedTuple
 
-from app.chats.formats.assembly import Assembly
+from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.text import read_text
 from app.chats.formats.times import day_of
-from app.chats.message import MessageKind, make_message
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, NoticeKind
 
 MONTHS: Mapping[str, int] = {
@@ -20,6 +22,8 @@ MONTHS: Mapping[str, int] = {
 Entry = tuple[datetime | None, str | None, int]
 """What a header begins: a time and an author, who is None of a notice. No header is looked for
 before the last, the end of a text between quotation marks; 0 of another."""
+# So many messages bear out that a name goes on behind what ends one, and so far.
+_SURE, _MORE_CHARS_MAX = 3, 50
 FRAME: Entry = (None, None, 0)
 """A line that frames the messages, such as a date above those of a day."""
 
@@ -37,14 +41,15 @@ class Grammar(NamedTuple):
 
     `header` matches a newline and what stands before a text; `read` gets what it has matched, and
     answers None where it is text after all; `words` gets a message's text, and gives it back where
-    it is as it was typed; `notice` gets a notice's. With `one_line_notices` what stands below a
-    notice belongs to nothing.
+    it is as it was typed; `notice` gets a notice's. `author_end` stands behind a name where names
+    may hold it. With `one_line_notices` what stands below a notice belongs to nothing.
     """
 
     header: re.Pattern[str]
     read: Callable[[re.Match[str]], Entry | None]
     words: Callable[[str], Words | str]
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
+    author_end: str = ""
     one_line_notices: bool = False
 
 
@@ -91,6 +96,37 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
             others.read_said(at, author, Words(said) if isinstance(said, str) else said, start, end)
     others.end()
     others.tell_refused(refused)
+    if grammar.author_end:
+        _join_names(assembly, grammar)
+
+
+def _join_names(assembly: Assembly, grammar: Grammar) -> None:
+    """`ACME: Support`, where all of several messages under `ACME` begin with `Support: `."""
+    end, messages = grammar.author_end, assembly.messages
+    firsts: dict[str, str] = {}
+    counts = Counter(map(attrgetter("author"), messages))
+    for _, _, author, text, _, _ in messages:
+        more = firsts.get(author)
+        if more is None:
+            more = firsts[author] = text.partition(end)[0] + end
+        if more and not text.startswith(more):
+            firsts[author] = ""
+    for author, more in firsts.items():
+        if author in (ME, "You"):
+            continue
+        if more and counts[author] >= _SURE and len(more) <= _MORE_CHARS_MAX and "\n" not in more:
+            name = assembly.author(f"{author}{end}{more.removesuffix(end)}")
+            for index, told in enumerate(messages):
+                if told.author == author:
+                    messages[index] = _under(name, told, grammar.words(told.text[len(more) :]))
+
+
+def _under(name: str, told: Message, said: Words | str) -> Message:
+    said = Words(said) if isinstance(said, str) else said
+    kind = said.kind or told.kind
+    if not said.text and kind is MessageKind.TEXT:
+        kind = MessageKind.EMPTY
+    return told._replace(author=name, text=said.text, kind=kind, edited=said.edited)
 
 
 def _entries(

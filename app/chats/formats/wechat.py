@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
-from app.chats.formats.csv_rows import header_of, rows_of
+from app.chats.formats.csv_rows import ends_open, header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
@@ -102,7 +102,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
         except OTHER_FORM:
             unread.append((number, ",".join(row).rstrip(",")))
     chosen = chats.chosen(options.chat)
-    chosen.replaced_bytes = text.replaced
+    chosen.replaced_bytes, chosen.is_cut = text.replaced, ends_open(text)
     for number, written in unread:
         chosen.leave_out(number, written)
     return chosen.transcript()

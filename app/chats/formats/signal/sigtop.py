@@ -117,15 +117,16 @@ def _read_short(raw: bytes, options: ReadingOptions) -> Transcript:
         at = wall(written)
         return at and (at, who, 0)
 
-    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice))
+    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice, ": "))
     if _YOU in chat.names:
         chat.lacks("author")
     return chat.transcript()
 
 
 def _words(text: str) -> Words | str:
-    if not text.startswith(" ["):
+    if not text.startswith((" [", "[")):
         return text.removeprefix(" ")
+    text = f" {text.removeprefix(' ')}"
     first, _, _ = text.partition("\n")
     if event := _EVENT.fullmatch(first):
         is_call = event["type"] == _CALL_TYPE

@@ -35,8 +35,8 @@ _NAME_WORDS_MAX = 7
 _NOTICE_WORDS_MIN = 3
 # Whose line begins so, WhatsApp tells of the one who made the export.
 _YOU = re.compile(
-    r"(?i:you|your|you['’]re|du hast|sie haben|has|vous avez|tu as|hai|você|je hebt|u hebt|вы|ви|"
-    r"anda|du har) "
+    r"(?i:you|your (?=chat|account)|you['’]re (?=now|no)|du hast|sie haben|has|vous avez|tu as|hai|"
+    r"você|je hebt|u hebt|вы|ви|anda|du har)(?:(?<= )| )"
 )
 _WRITES_OFTEN = 3
 _LOOKED_THROUGH_MAX = 64
