@@ -132,6 +132,23 @@ def test_a_name_that_begins_like_a_notice_is_a_person():
     assert told(chat)[0] == ("Your Mum", "Olo left", "text")
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (f"{L}<attached: {{}}.jpg>", "media"),
+        ("<adjunto: {}.jpg>", "media"),
+        ("‹Anhang: {}.jpg›", "media"),
+        ("location: https://maps.google.com/?q={},2", "location"),
+        ("Standort: https://maps.google.com/?q={},2", "location"),
+    ],
+)
+@pytest.mark.parametrize("header", [A, I])
+def test_who_sends_nothing_but_media_or_places_keeps_the_name(header, body, kind):
+    chat = read(*[f"{header}Nia: {body.format(n)}" for n in range(3)], f"{header}Olo: hi")
+    assert chat.participants == {"Nia": 3, "Olo": 1}
+    assert {str(m.kind) for m in chat.messages if m.author == "Nia"} == {kind}
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.chats.formats.whatsapp import phrase_table
 from app.chats.formats.whatsapp.headers import MARKS, SPACES, Layout
 from app.chats.formats.whatsapp.notices import (
     NOTICE_CHARS_MAX,
@@ -16,7 +17,9 @@ from app.chats.transcript import AUTHOR_CHARS_MAX, PARTICIPANTS_MAX, TooManyPart
 # Spellings of names while reading: those of notices are among them.
 NAMES_MAX = 2 * PARTICIPANTS_MAX
 _NAME_TABLE = {ord(mark): None for mark in MARKS} | {ord(space): " " for space in SPACES}
-_SECOND_COLON = re.compile(r"(?P<more>[^\n:]{1,50}): (?=\S|$)")
+_SECOND_COLON = re.compile(r"(?P<more>[^\n:\u200e\u200f<‹][^\n:]{0,49}): (?=\S|$)")
+# What WhatsApp writes before a colon: `location: https://…`.
+_LABELS = phrase_table.keys("location", "attached", "poll")
 # The mark of the export begins a body, wherever colons stand before it.
 _MARKED = re.compile(r"(?P<more>[^\n:]{1,50}(?:: [^\n:]{1,50}){0,3}): (?=[\u200e\u200f])")
 _PARTS_MAX = 4
@@ -156,6 +159,8 @@ class Names:
         if len(parts) != 1:
             return None
         part = parts.pop()
+        if phrase_table.key(part) in _LABELS:
+            return None
         spoken = sum(body.startswith(part + self.layout.author_end) for body in bodies)
         others = [body for body in bodies if not body.startswith(part + self.layout.author_end)]
         if (self.layout.is_ios and others) or not all(_is_about(part, body) for body in others):
