@@ -149,6 +149,20 @@ def test_who_sends_nothing_but_media_or_places_keeps_the_name(header, body, kind
     assert {str(m.kind) for m in chat.messages if m.author == "Nia"} == {kind}
 
 
+@pytest.mark.parametrize(
+    ("mark", "kind"),
+    [("<attached: 1.jpg>", "media"), ("image omitted", "media"), ("<Bearbeitet>", "text")],
+)
+def test_a_caption_may_end_with_a_colon(mark, kind):
+    chat = read(f"{I}Nia: look here: {L}{mark}", f"{I}Olo: x", f"{I}Nia: ok")
+    assert told(chat)[0] == ("Nia", "look here:", kind)
+
+
+def test_an_edited_message_that_ends_with_a_colon_is_all_that_its_author_wrote():
+    chat = read(f"{I}Nia: the list: {L}<This message was edited>", f"{I}Olo: x")
+    assert told(chat)[0] == ("Nia", "the list:", "text")
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",

@@ -20,8 +20,11 @@ _NAME_TABLE = {ord(mark): None for mark in MARKS} | {ord(space): " " for space i
 _SECOND_COLON = re.compile(r"(?P<more>[^\n:\u200e\u200f<‹][^\n:]{0,49}): (?=\S|$)")
 # What WhatsApp writes before a colon: `location: https://…`.
 _LABELS = phrase_table.keys("location", "attached", "poll")
-# The mark of the export begins a body, wherever colons stand before it.
-_MARKED = re.compile(r"(?P<more>[^\n:]{1,50}(?:: [^\n:]{1,50}){0,3}): (?=[\u200e\u200f])")
+# The mark of the export begins a body, wherever colons stand before it; that of an edited message
+# ends one.
+_MARKED = re.compile(
+    r"(?P<more>[^\n:]{1,50}(?:: [^\n:]{1,50}){0,3}): (?=[\u200e\u200f](?!<[^:：\n]*>$))"
+)
 _PARTS_MAX = 4
 # A part more of a name that has several, so many lines prove.
 _SURE = 3
@@ -136,13 +139,16 @@ class Names:
         """`ACME: Support`, where all that stands under `ACME` begins with `Support: `, or a mark
         of the export or a notice proves it."""
         end = self.layout.author_end
-        if found := _MARKED.match(body):
-            return f"{raw}{end}{found['more']}"
-        is_hinted = _SECOND_COLON.match(body) or (not self.layout.is_ios and is_notice(body))
+        marked = _MARKED.match(body)
+        is_hinted = (
+            marked or _SECOND_COLON.match(body) or (not self.layout.is_ios and is_notice(body))
+        )
         if not is_hinted or self._looked_through >= _LOOKED_THROUGH_MAX:
             return None
         self._looked_through += 1
         under = [rest for rest in self.rests if rest.startswith(raw + end)]
+        if marked and all(rest.startswith(f"{raw}{end}{marked['more']}{end}") for rest in under):
+            return f"{raw}{end}{marked['more']}"
         longer = raw
         for part in range(1, _PARTS_MAX):
             following = self._next_name(longer, under, least=min(part + 1, _SURE))
