@@ -163,6 +163,12 @@ def test_an_edited_message_that_ends_with_a_colon_is_all_that_its_author_wrote()
     assert told(chat)[0] == ("Nia", "the list:", "text")
 
 
+@pytest.mark.parametrize("header", [A, I])
+def test_who_calls_another_by_name_keeps_the_own_name(header):
+    chat = read(f"{header}Nia: Olo: come", f"{header}Olo: why", f"{header}Nia: Olo: now")
+    assert chat.participants == {"Nia": 2, "Olo": 1}
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",

@@ -1,10 +1,8 @@
 """Exports of lines: an entry begins with a header, and goes on to the next one."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from operator import attrgetter
 from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, Assembly
@@ -103,22 +101,23 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
 def _join_names(assembly: Assembly, grammar: Grammar) -> None:
     """`ACME: Support`, where all of several messages under `ACME` begin with `Support: `."""
     end, messages = grammar.author_end, assembly.messages
-    firsts: dict[str, str] = {}
-    counts = Counter(map(attrgetter("author"), messages))
+    beginnings: dict[str, str] = {ME: "", "You": ""}
     for _, _, author, text, _, _ in messages:
-        more = firsts.get(author)
+        more = beginnings.get(author)
         if more is None:
-            more = firsts[author] = text.partition(end)[0] + end
+            more = beginnings[author] = text.partition(end)[0] + end
         if more and not text.startswith(more):
-            firsts[author] = ""
-    for author, more in firsts.items():
-        if author in (ME, "You"):
+            beginnings[author] = ""
+    for author, more in beginnings.items():
+        if not more or len(more) > _MORE_CHARS_MAX or "\n" in more:
             continue
-        if more and counts[author] >= _SURE and len(more) <= _MORE_CHARS_MAX and "\n" not in more:
-            name = assembly.author(f"{author}{end}{more.removesuffix(end)}")
-            for index, told in enumerate(messages):
-                if told.author == author:
-                    messages[index] = _under(name, told, grammar.words(told.text[len(more) :]))
+        places = [place for place, told in enumerate(messages) if told.author == author]
+        if len(places) < _SURE:
+            continue
+        name = assembly.author(f"{author}{end}{more.removesuffix(end)}")
+        for place in places:
+            told = messages[place]
+            messages[place] = _under(name, told, grammar.words(told.text[len(more) :]))
 
 
 def _under(name: str, told: Message, said: Words | str) -> Message:

@@ -165,7 +165,8 @@ class Names:
         if len(parts) != 1:
             return None
         part = parts.pop()
-        if phrase_table.key(part) in _LABELS:
+        addressed = part + self.layout.author_end
+        if phrase_table.key(part) in _LABELS or any(r.startswith(addressed) for r in self.rests):
             return None
         spoken = sum(body.startswith(part + self.layout.author_end) for body in bodies)
         others = [body for body in bodies if not body.startswith(part + self.layout.author_end)]
