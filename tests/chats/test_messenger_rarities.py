@@ -233,3 +233,24 @@ def test_events_of_line_on_the_pc_are_no_messages():
 )
 def test_a_quotation_mark_that_stands_alone_in_csv_is_told(raw):
     assert read(raw).report.possibly_truncated
+
+
+@pytest.mark.parametrize(
+    ("edited", "meant"),
+    [("1970-01-01T01:00:00", False), ("1969-12-31T19:00:00", False), ("2024-02-13T10:16:00", True)],
+)
+def test_telegram_s_first_day_of_1970_is_no_edit(edited, meant):
+    message = {
+        "id": 1, "type": "message", "date": "2019-02-13T10:15:00", "edited": edited,
+        "from": "Nia", "from_id": 4463, "text": "hi",
+    }  # fmt: skip
+    raw = json.dumps({"name": "Olo", "type": "personal_chat", "id": 1, "messages": [message]})
+    assert read(raw).messages[0].edited is meant
+
+
+def test_a_name_whose_blanks_differ_is_one_person_where_there_are_no_ids():
+    lines = [
+        json.dumps({"at": 1707819300, "author": name, "text": "x"})
+        for name in (" Nia Berg ", "Nia  Berg", "Nia Berg")
+    ]
+    assert read("\n".join(lines)).participants == {"Nia Berg": 3}
