@@ -244,3 +244,14 @@ def test_a_notice_about_its_author_is_known_however_the_name_is_spelled(event):
     author = event.removesuffix(" amebandika ujumbe")
     chat = read(*[f"{I}{author}: {L}{event}"] * 3, f"{I}Olo: x")
     assert (chat.participants, chat.report.unknown_notices) == ({"Olo": 1}, 3)
+
+
+def test_notices_had_no_author_on_ios_before_its_headers_had_brackets():
+    old = "13/02/14, 10:15:01: "
+    chat = read(
+        f"{old}Nia changed the subject to “Rome: trip”",
+        f"{old}ACME: Support joined using this group's invite link",
+        f"{old}Nia: a: b",
+        f"{old}Olo: ho",
+    )
+    assert (chat.participants, chat.report.notices) == ({"Nia": 1, "Olo": 1}, 2)

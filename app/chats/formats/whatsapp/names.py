@@ -99,7 +99,7 @@ class Names:
     def _is_unsigned(self, first: str, raw: str, body: str) -> bool:
         """A notice without an author whose words hold a colon: … changed the subject to "a: b".
         On iOS there is none."""
-        if self.layout.is_ios or raw in self.known or raw in self._longer:
+        if self.layout.signs_notices or raw in self.known or raw in self._longer:
             return False
         if is_security_notice(first) or self._is_about_another(raw, body):
             return True
