@@ -255,3 +255,26 @@ def test_notices_had_no_author_on_ios_before_its_headers_had_brackets():
         f"{old}Olo: ho",
     )
     assert (chat.participants, chat.report.notices) == ({"Nia": 1, "Olo": 1}, 2)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "Nia creó el grupo “{}”",
+        "Nia a créé le groupe « {} »",
+        "Nia utworzył(a) grupę „{}”",
+        "Nia skapade gruppen ”{}”",
+        'Nia, "{}" grubunu oluşturdu',
+        "Nia létrehozta a(z) „{}” csoportot",
+        "Niaがグループ「{}」を作成しました",
+        "Nia创建了群组“{}”",
+        'أنشأ Nia المجموعة "{}"',
+        'Nia יצר/ה את הקבוצה "{}"',
+        'Nia zmienił temat z "Lago" na "{}"',
+        "Nia changed the subject from ‘Rome’ to ‘{}’",
+    ],
+)
+@pytest.mark.parametrize("title", ["Mare", "Mare: 2024"])
+def test_a_group_s_title_is_told_in_other_languages(notice, title):
+    chat = read(f"{A}{notice.format(title)}", f"{A}Nia: hi", f"{A}Olo: ho")
+    assert (chat.title, chat.participants) == (title, {"Nia": 1, "Olo": 1})

@@ -14,25 +14,23 @@ _SECURITY_CODE = phrase_table.templates("security_code")
 _CALLS = phrase_table.keys("missed_call", "call")
 _CALL_END = re.compile(r"[,，،.。\n(]|\bat\b")
 
-_NAMING = re.compile(
-    r"(?i)\b(?:created|changed|creó|creaste|cambió|criou|mudou|alterou|erstellt|geändert|créé|"
-    r"changé|modifié|creato|cambiato|modificato|gemaakt|gewijzigd|создал|изменил)\w*\b"
-)
-_NAMED_THING = re.compile(
-    r"(?i)\b(?:group|subject|grupo|asunto|nombre|nome|assunto|gruppe|betreff|gruppennamen?|groupe|"
-    r"sujet|objet|nom|gruppo|oggetto|groep|onderwerp|групп\w*|тем\w*)\b"
-)
+
+def _any_of(kind: str) -> str:
+    return "|".join(words for of, words in rows("whatsapp/event_words.tsv") if of == kind)
+
+
+_CREATED = re.compile(f"(?i){_any_of('creates')}")
+_NAMING = re.compile(f"(?i){_any_of('creates')}|{_any_of('renames')}")
+_NAMED_THING = re.compile(f"(?i){_any_of('named')}")
 _CHAT_THING = re.compile(
-    rf"{_NAMED_THING.pattern}|(?i:\b(?:icon|description|link|admins?|settings|messages|number|code|"
-    r"pinned a message|community|"
-    r"mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|\w*bild|"
-    r"\w*beschreibung|descripción|descrição|descrizione)\b)"
+    rf"(?i){_any_of('named')}|\b(?:icon|description|link|admins?|settings|messages|number|code|"
+    r"pinned a message|community|mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|"
+    r"\w*bild|\w*beschreibung|descripción|descrição|descrizione)\b"
 )
 _JOINERS = frozenset({"and", "to", "y", "e", "a", "und", "et", "ed", "en", "и", "i"})
-_CREATED = re.compile(r"(?i)\b(?:created|creó|creaste|criou|erstellt|créé|creato|gemaakt|создал)\b")
-_QUOTED = re.compile(r'["“„«”]\s?([^"“”„«»\n]{1,100}?)\s?["”“»]')
+_QUOTED = re.compile(r'["“„«”「『‘]\s?([^"“”„«»「」『』‘\n]{1,100}?)\s?["”“»」』’]')
 # A new group has one name, whatever stands in it.
-_QUOTED_WHOLE = re.compile(r'["“„«”]\s?([^\n]{1,100})(?<=\S)\s?["”“»]')
+_QUOTED_WHOLE = re.compile(r'["“„«”「『‘]\s?([^\n]{1,100})(?<=\S)\s?["”“»」』’]')
 _WHO_LEFT = re.compile(r"^(.{1,255}?) left\b|\bremoved (.{1,255}?)\.?$")
 _WHO_JOINED = re.compile(
     r"^(.{1,255}?) (?:joined\b|was added\b)|\badded (.{1,255}?)(?: to (?:the|a) group\b.*)?\.?$"
@@ -62,10 +60,6 @@ def kind_of(notice: str) -> NoticeKind:
         if words.search(line):
             return kind
     return NoticeKind.UNKNOWN
-
-
-def _any_of(kind: str) -> str:
-    return "|".join(words for of, words in rows("whatsapp/event_words.tsv") if of == kind)
 
 
 _WORDS = [
