@@ -169,6 +169,13 @@ def test_who_calls_another_by_name_keeps_the_own_name(header):
     assert chat.participants == {"Nia": 2, "Olo": 1}
 
 
+@pytest.mark.parametrize("prefix", ["Re", "PS", "Q", "1", "note", "_x"])
+@pytest.mark.parametrize("header", [A, I])
+def test_two_messages_that_begin_alike_do_not_make_a_name(header, prefix):
+    chat = read(*[f"{header}Nia: {prefix}: {n}" for n in range(2)], f"{header}Olo: hi")
+    assert chat.participants == {"Nia": 2, "Olo": 1}
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",

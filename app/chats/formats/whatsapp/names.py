@@ -27,7 +27,7 @@ _MARKED = re.compile(
 )
 _PARTS_MAX = 4
 # A part more of a name that has several, so many lines prove.
-_SURE = 3
+_SURE, _PREFIX_CHARS_MAX = 3, 2
 _QUOTES = '"“„«'
 # What begins a quotation, and what ends it.
 _QUOTATIONS = (('"', '"'), ("“", "”"), ("„", "“”"), ("«", "»"), ("「", "」"), ("『", "』"))
@@ -173,11 +173,16 @@ class Names:
         if (self.layout.is_ios and others) or not all(_is_about(part, body) for body in others):
             return None
         longer = head + part
-        if others or spoken >= least:
+        if others or spoken >= (least if _is_like_a_name(part) else _SURE):
             return longer
         self._looked_through += 1
         is_told = any(longer in rest and not rest.startswith(longer) for rest in self.rests)
         return longer if is_told else None
+
+
+def _is_like_a_name(part: str) -> bool:
+    """`Support`, and not `Re`, `PS` or `note`."""
+    return len(part) > _PREFIX_CHARS_MAX and part[0].isalpha() and not part[0].islower()
 
 
 def _is_about(part: str, body: str) -> bool:
