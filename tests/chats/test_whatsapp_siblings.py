@@ -107,7 +107,7 @@ def test_a_name_with_a_quotation_is_a_person(name):
         "Nia님이 ACME: Support님을 초대했습니다",
     ],
 )
-def test_a_notice_about_a_name_with_a_colon_is_nobody_s_message(notice):
+def test_a_notice_about_a_name_with_a_colon_is_no_message(notice):
     chat = read(f"{A}{notice}", f"{A}Nia: hi", f"{A}Olo: ho")
     assert (chat.participants, chat.report.notices) == ({"Nia": 1, "Olo": 1}, 1)
 

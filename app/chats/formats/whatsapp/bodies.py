@@ -139,8 +139,8 @@ def _is_deleted_by_admin(spoken: str, bare: str) -> bool:
     found = _DELETED_BY_ADMIN.fullmatch(spoken)
     if found is None or found.lastindex is None:
         return found is not None
-    at = bare.casefold().find(found[found.lastindex])
-    return not bare[at].islower() or len(bare[at:].split()) < _SENTENCE_WORDS_MIN
+    name = bare[max(0, bare.casefold().find(found[found.lastindex])) :]
+    return not name[:1].islower() or len(name.split()) < _SENTENCE_WORDS_MIN
 
 
 def is_marked(body: str) -> bool:

@@ -62,7 +62,7 @@ def read_entries(
     ats = _times(days_written, clocks_written, reading.days, clocks)
     certain = [at for at in ats if at is not None]
     entries = Entries(certain, rests, reading, preamble)
-    again = list(_told_again(certain, rests)) if len(certain) == len(ats) else []
+    again = list(_repeated_runs(certain, rests)) if len(certain) == len(ats) else []
     pasted = {index for run in again if len(run) <= _PASTED_MAX for index in run}
     entries.repeated = sum(map(len, again)) - len(pasted)
     if pasted or len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
@@ -135,7 +135,7 @@ def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layo
     return all(author_of(rests[index], layout) in known for index in late)
 
 
-def _told_again(ats: Sequence[datetime], rests: Sequence[str]) -> Iterator[range]:
+def _repeated_runs(ats: Sequence[datetime], rests: Sequence[str]) -> Iterator[range]:
     """Entries that stand in the file already, where time runs back to them: a few lines that a
     person has pasted, or many of another export. One that begins anew is none."""
     late = [index for index, is_late in enumerate(map(lt, ats[1:], ats), 1) if is_late]

@@ -10,7 +10,7 @@ from app.chats.formats.whatsapp.notices import (
     NOTICE_CHARS_MAX,
     is_notice,
     is_security_notice,
-    who_by_the_app,
+    subject_of_notice,
 )
 from app.chats.transcript import AUTHOR_CHARS_MAX, PARTICIPANTS_MAX, TooManyParticipants
 
@@ -118,14 +118,14 @@ class Names:
     def _is_about_another(self, raw: str, body: str) -> bool:
         """`ACME: Support joined using this group's invite link`, where nothing else stands under
         `ACME`, and `Support` does not write."""
-        who, end = who_by_the_app(body), self.layout.author_end
+        who, end = subject_of_notice(body), self.layout.author_end
         if who is None or who == raw or self._looked_through >= _LOOKED_THROUGH_MAX:
             return False
         self._looked_through += 1
         head = raw + end
         return not any(
             rest.startswith(who + end)
-            or (rest.startswith(head) and who_by_the_app(rest[len(head) :]) is None)
+            or (rest.startswith(head) and subject_of_notice(rest[len(head) :]) is None)
             for rest in self.rests
         )
 

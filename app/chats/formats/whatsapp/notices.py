@@ -70,7 +70,7 @@ _WORDS = [
 _BY_THE_APP = re.compile(rf"(?P<who>[^:\n]{{1,60}}?)(?: |(?=['’]s ))(?i:{_any_of('whole')})")
 
 
-def who_by_the_app(line: str) -> str | None:
+def subject_of_notice(line: str) -> str | None:
     """Of whom a line tells that no person would write; None if it is no such line."""
     found = _BY_THE_APP.fullmatch(line[:NOTICE_CHARS_MAX].rstrip("."))
     return found["who"] if found else None
