@@ -176,6 +176,11 @@ def test_two_messages_that_begin_alike_do_not_make_a_name(header, prefix):
     assert chat.participants == {"Nia": 2, "Olo": 1}
 
 
+def test_who_is_added_to_a_community_is_told_without_its_name():
+    chat = read(f"{A}Nia added Olo to the community: Lake people", f"{A}Nia: hi")
+    assert [(str(n.kind), n.people) for n in chat.notices] == [("joined", ("Olo",))]
+
+
 def test_a_group_that_joins_a_community_is_no_person_who_joined():
     chat = read(
         f"{A}This group was added to the community: Lake people",
