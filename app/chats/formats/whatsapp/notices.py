@@ -33,7 +33,8 @@ _QUOTED = re.compile(r'["“„«”「『‘]\s?([^"“”„«»「」『』�
 _QUOTED_WHOLE = re.compile(r'["“„«”「『‘]\s?([^\n]{1,100})(?<=\S)\s?["”“»」』’]')
 _WHO_LEFT = re.compile(r"^(.{1,255}?) left\b|\bremoved (.{1,255}?)\.?$")
 _WHO_JOINED = re.compile(
-    r"^(.{1,255}?) (?:joined\b|was added\b)|\badded (.{1,255}?)(?: to (?:the|a) (?:group|community)\b.*)?\.?$"
+    r"^(.{1,255}?) (?:joined\b|was added\b)"
+    r"|\badded (.{1,255}?)(?: to (?:the|a) (?:group|community)\b.*)?\.?$"
 )
 # A group joins a community, and is no person.
 _ABOUT_THE_GROUP = re.compile(r"(?i)^this group was added\b|\badded (?:this|the) group\b")
