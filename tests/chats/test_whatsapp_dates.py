@@ -165,3 +165,10 @@ def test_years_of_two_digits_that_seem_to_stand_first_are_asked_about():
         read(*lines)
     assert [r["date_order"] for r in refusal.value.facts["readings"]] == ["dmy", "ymd"]
     assert read(*lines, date_order=DateOrder.YMD).messages[-1].at.day == 15
+
+
+def test_a_reading_without_any_day_is_not_offered():
+    with pytest.raises(AmbiguousDates) as refusal:
+        read("13/02/2094, 10:15 - Nia: a", "14/02/2094, 10:15 - Olo: b")
+    assert [r["date_order"] for r in refusal.value.facts["readings"]] == ["dmy"]
+    assert refusal.value.facts["readings"][0]["line_at"] == "2094-02-13"

@@ -219,13 +219,15 @@ def _is_before_whatsapp(written: _Written, order: DateOrder, day: date) -> bool:
 def _ambiguous(
     candidates: Sequence[_Candidate], written: Sequence[str], line_of: Callable[[int], str]
 ) -> AmbiguousDates:
-    open_readings = [c for c in candidates if not c.impossible] or candidates
+    meaning = [c for c in candidates if any(c.days.values())] or candidates
+    open_readings = [c for c in meaning if not c.impossible] or meaning
     # The line on which the readings differ most plainly is the first on which they differ.
-    shown = next(
+    differing = (
         index
         for index, day in enumerate(written)
         if len({candidate.days[day] for candidate in open_readings}) > 1
     )
+    shown = next(differing, 0)
     return AmbiguousDates(
         readings=[_as_fact(c, written[shown], line_of(shown)) for c in open_readings]
     )
