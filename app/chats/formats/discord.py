@@ -77,8 +77,8 @@ def _forwarded(told: Any) -> Any:
 
 
 def _kind_without_text(told: Any) -> MessageKind:
-    forwarded = told.get("forwardedMessage") or {}
-    is_medium = any(map(forwarded.get, ("attachments", "stickers", "embeds")))
+    forwarded: Any = told.get("forwardedMessage")
+    is_medium = forwarded and any(map(forwarded.get, ("attachments", "stickers", "embeds")))
     return MessageKind.MEDIA if is_medium else MessageKind.TEXT
 
 

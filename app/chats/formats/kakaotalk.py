@@ -94,7 +94,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     grammar = Grammar(_PHONE, partial(_read_phone, times), words_of, _notice, " : ", True)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
-        grammar = grammar._replace(header=_PC, read=_PcHeaders(options.tz).read)
+        grammar = grammar._replace(header=_PC, read=_PcHeaders(options.tz).read, author_end="")
     read_lines(chat, text, grammar, preface_lines=preface)
     return chat.transcript()
 

@@ -1,6 +1,7 @@
 """An export cut into entries: everything that has a header of its own, and the time it has."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -19,6 +20,8 @@ _LATE_MAX = timedelta(hours=1)
 # So many lines of a chat are pasted into it at most; one line only if no burst of media or short
 # answers has it twice in a minute.
 _PASTED_MAX, _LONG_LINE_CHARS, _ANEW_MIN = 30, 40, 3
+# So many entries that run back in time are looked for, in so many on each side.
+_LATE_LOOKED_AT_MAX, _NEAR_MAX = 1_000, 40
 # Parts of the day in languages that write the year first, Korean and Japanese.
 _YEAR_FIRST = re.compile("오[전후]|午[前後]")
 
@@ -139,15 +142,12 @@ def _repeated_runs(ats: Sequence[datetime], rests: Sequence[str]) -> Iterator[ra
     """Entries that stand in the file already, where time runs back to them: a few lines that a
     person has pasted, or many of another export. One that begins anew is none."""
     late = [index for index, is_late in enumerate(map(lt, ats[1:], ats), 1) if is_late]
-    times = {ats[index] for index in late}
-    places: dict[tuple[datetime, str], int] = {}
-    for place, at in enumerate(ats if late else ()):
-        if at in times:
-            places.setdefault((at, _first_line(rests[place])), place)
+    if len(late) > _LATE_LOOKED_AT_MAX:
+        late = [n for n in late if ats[n - 1] - ats[n] > _LATE_MAX][:_LATE_LOOKED_AT_MAX]
     end = 0
     for index in late:
-        place = places[ats[index], _first_line(rests[index])]
-        if index < end or place == index:
+        place = _place_before(ats, rests, index)
+        if index < end or place is None:
             continue
         end = index + _alike(ats, rests, place, index)
         lines = {_first_line(rest) for rest in rests[index:end]}
@@ -155,6 +155,16 @@ def _repeated_runs(ats: Sequence[datetime], rests: Sequence[str]) -> Iterator[ra
         is_anew = place == 0 and end - index >= min(_ANEW_MIN, index)
         if is_telling and not is_anew:
             yield range(index, end)
+
+
+def _place_before(ats: Sequence[datetime], rests: Sequence[str], index: int) -> int | None:
+    """Where the entry at `index` stands already; it is looked for among its neighbours in time."""
+    near = bisect_left(ats, ats[index], 0, index)
+    line = _first_line(rests[index])
+    for place in range(max(0, near - _NEAR_MAX), min(index, near + _NEAR_MAX)):
+        if ats[place] == ats[index] and _first_line(rests[place]) == line:
+            return place
+    return None
 
 
 def _alike(ats: Sequence[datetime], rests: Sequence[str], place: int, other: int) -> int:
