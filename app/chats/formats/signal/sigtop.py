@@ -57,6 +57,7 @@ _HISTORY_MARK = re.compile(r"(?m)^\| ?")
 _CLOCK_CHARS, _OFFSET_CHARS = len(" 10:15:07 +0100"), len(" +0100")
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
+_MEDIA = ("attachments", "sticker", "contact", "isViewOnce")
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
 _SETTING_TYPES = known_events("signal")
 _TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
@@ -93,8 +94,15 @@ def _read_one(chat: Assembly, at: datetime, told: Any) -> None:
         chat.say(at, author, "", MessageKind.CALL)
     elif told.get("deletedForEveryone"):
         chat.say(at, author, "", MessageKind.DELETED)
-    elif told.get("attachments") or told.get("sticker"):
+    elif any(map(told.get, _MEDIA)):
         chat.say(at, author, text, MessageKind.MEDIA, bool(told.get("editHistory")))
+    elif poll := told.get("poll"):
+        chat.say(
+            at,
+            author,
+            "\n".join([poll["question"], *(poll.get("options") or ())]),
+            MessageKind.POLL,
+        )
     else:
         chat.say(at, author, text, MessageKind.TEXT, bool(told.get("editHistory")))
 
@@ -120,15 +128,16 @@ def _read_short(raw: bytes, options: ReadingOptions) -> Transcript:
         at = wall(written)
         return at and (at, who, 0)
 
-    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice))
+    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice, ": "))
     if _YOU in chat.names:
         chat.lacks("author")
     return chat.transcript()
 
 
 def _words(text: str) -> Words | str:
-    if not text.startswith(" ["):
+    if not text.startswith((" [", "[")):
         return text.removeprefix(" ")
+    text = f" {text.removeprefix(' ')}"
     first, _, _ = text.partition("\n")
     if event := _EVENT.fullmatch(first):
         is_call = event["type"] == _CALL_TYPE
