@@ -101,12 +101,16 @@ def _join_names(assembly: Assembly, grammar: Grammar) -> None:
     """`ACME: Support`, where all of several messages under `ACME` begin with `Support: `."""
     end, messages = grammar.author_end, assembly.messages
     beginnings: dict[str, str] = {ME: "", "You": ""}
+    undecided = set(assembly.names.values()) - beginnings.keys()
     for _, _, author, text, _, _ in messages:
         more = beginnings.get(author)
         if more is None:
             more = beginnings[author] = text.partition(end)[0] + end
         if more and not text.startswith(more):
             beginnings[author] = ""
+            undecided.discard(author)
+            if not undecided:
+                return
     for author, more in beginnings.items():
         if not more or len(more) > _MORE_CHARS_MAX or "\n" in more:
             continue

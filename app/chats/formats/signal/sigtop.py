@@ -57,7 +57,6 @@ _HISTORY_MARK = re.compile(r"(?m)^\| ?")
 _CLOCK_CHARS, _OFFSET_CHARS = len(" 10:15:07 +0100"), len(" +0100")
 _TYPES = frozenset({"incoming", "outgoing"})
 _CALL_TYPE = "call-history"
-_MEDIA = ("attachments", "sticker", "contact", "isViewOnce")
 _SAID_TYPES = _TYPES | {_CALL_TYPE}
 _SETTING_TYPES = known_events("signal")
 _TYPE = re.compile(r"Type: (?P<full>[\w-]+)|\[(?P<short>[\w-]+) message\]")
@@ -94,7 +93,12 @@ def _read_one(chat: Assembly, at: datetime, told: Any) -> None:
         chat.say(at, author, "", MessageKind.CALL)
     elif told.get("deletedForEveryone"):
         chat.say(at, author, "", MessageKind.DELETED)
-    elif any(map(told.get, _MEDIA)):
+    elif (
+        told.get("attachments")
+        or told.get("sticker")
+        or told.get("contact")
+        or told.get("isViewOnce")
+    ):
         chat.say(at, author, text, MessageKind.MEDIA, bool(told.get("editHistory")))
     elif poll := told.get("poll"):
         chat.say(

@@ -58,12 +58,13 @@ def read_entries(
         header = next(islice(headers, index, None))
         return header.string[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
 
-    is_year_first = any(map(_YEAR_FIRST.search, set(clocks_written)))
+    clocks = set(clocks_written)
+    is_year_first = any(map(_YEAR_FIRST.search, clocks))
     reading = read_dates(
         days_written, declared=declared, today=today, line_of=line_of, is_year_first=is_year_first
     )
     begins = {written: midnight(day, tz) for written, day in reading.days.items()}
-    steps = {written: _step(read_clock(written, tz)) for written in set(clocks_written)}
+    steps = {written: _step(read_clock(written, tz)) for written in clocks}
     ats = _times(days_written, clocks_written, begins, steps)
     certain = [at for at in ats if at is not None]
     entries = Entries(certain, rests, reading, preamble)
