@@ -5,14 +5,19 @@ kind and text are. Those that stand in the same order in both hold the rest in p
 found as a longest increasing subsequence of their places.
 """
 
+import re
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.chats.message import Message, MessageKind
 from app.errors import DomainError
 
+# So many messages of one author in one minute are compared at most.
+_LOOKED_AT_MAX = 16
+_VOTES = re.compile(r" \(\d{1,6}\)(?=\n|\Z)")
 RUN_MIN = 3
 """So many messages that both have, in the same order, show that it is the same chat."""
 
@@ -103,8 +108,9 @@ def _places(old: Sequence[Message], new: Sequence[Message]) -> list[int | None]:
 def _told_anew(
     old: Sequence[Message], new: Sequence[Message], places: Sequence[int | None]
 ) -> tuple[dict[int, Message], set[int]]:
-    """What was edited or deleted between the exports: old places with their newer message, and
-    the places of new messages that are one with an old one, changed or superseded by it."""
+    """What was edited, deleted, delivered or voted on between the exports, or is told with less by
+    one of them: old places with their newer message, and the places of new messages that are one
+    with an old one, changed or superseded by it."""
     matched = {place for place in places if place is not None}
     loose: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for place, message in enumerate(old):
@@ -116,18 +122,27 @@ def _told_anew(
         found = loose.get((minute_of(message), message.author))
         if place is not None or not found:
             continue
-        if _is_later(message, old[found[0]]):
-            replaced[found.popleft()] = message
-            told.add(index)
-        elif _is_later(old[found[0]], message):
-            found.popleft()
-            told.add(index)
+        for loosely in islice(found, _LOOKED_AT_MAX):
+            is_newer = _is_later(message, old[loosely])
+            if is_newer or _is_later(old[loosely], message):
+                found.remove(loosely)
+                told.add(index)
+                if is_newer:
+                    replaced[loosely] = message
+                break
     return replaced, told
 
 
 def _is_later(message: Message, earlier: Message) -> bool:
-    return (message.edited and not earlier.edited) or (
-        message.kind is MessageKind.DELETED and earlier.kind is not MessageKind.DELETED
+    """`message` is `earlier` after somebody changed it, or with what the other export lacks."""
+    if message.kind is MessageKind.POLL and earlier.kind is MessageKind.POLL:
+        return _VOTES.sub("", message.text) == _VOTES.sub("", earlier.text)
+    is_fuller = bool(message.text) and not earlier.text
+    return (
+        (message.edited and not earlier.edited)
+        or (message.kind is MessageKind.DELETED and earlier.kind is not MessageKind.DELETED)
+        or (is_fuller and earlier.kind is MessageKind.EMPTY)
+        or (is_fuller and message.kind is earlier.kind is MessageKind.MEDIA)
     )
 
 

@@ -9,7 +9,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -22,6 +22,8 @@ from app.errors import DomainError
 _TEXT_ENDS = (".txt", ".text", ".log")
 _TRANSCRIPT_ENDS = (*_TEXT_ENDS, ".json", ".jsonl", ".csv", ".xml", ".md")
 _PART = re.compile(r"message_\d{1,4}\.json")
+# Files that exporters name alike for every chat, in a folder with the chat's name.
+_NAMELESS = frozenset({"chat", "_chat", "data", "result", "messages"})
 _OFFICE_ENTRY = "[Content_Types].xml"
 _STRANGERS = (
     ((".rtf", ".doc", ".docx", ".odt", ".pages", ".iwa"),
@@ -182,13 +184,21 @@ def _grouped(entries: Iterable[zipfile.ZipInfo]) -> dict[str, list[zipfile.ZipIn
         chats.setdefault(folder if _is_part(entry) else entry.filename, []).append(entry)
     for parts in chats.values():
         parts.sort(key=lambda part: (len(part.filename), part.filename))
-    return chats
+    return {name: parts for name, parts in chats.items() if not _is_told_by_data(name, chats)}
+
+
+def _is_told_by_data(name: str, chats: Container[str]) -> bool:
+    """signal-export writes each chat twice: `data.json` tells more than `chat.md`."""
+    folder, _, base = name.rpartition("/")
+    return base == "chat.md" and f"{folder}/data.json".lstrip("/") in chats
 
 
 def _choice(name: str, parts: list[zipfile.ZipInfo]) -> dict[str, Any]:
     """What the caller chooses by: as in `ChatChoice`, without a count."""
-    base = name.rpartition("/")[2]
+    folder, _, base = name.rpartition("/")
     title = base.rpartition(".")[0] if name == parts[0].filename else base
+    if folder and title.casefold() in _NAMELESS:
+        title = folder.rpartition("/")[2]
     return {"chat": name, "title": title, "messages": None}
 
 

@@ -123,3 +123,37 @@ def test_an_export_of_another_chat_is_refused(other):
 def test_a_chat_of_one_message_grows():
     merged = merge(chat((0, "Nia", "hi")), chat((0, "Nia", "hi"), (1, "Olo", "ho")))
     assert merged.changes == Changes(added=1, changed=0, known=1, kept=0)
+
+
+def of_kind(kind, *texts):
+    """Three messages, and between them some of `kind` in one minute."""
+    frame = chat((0, "Nia", "a"), (1, "Olo", "b"), (2, "Nia", "c"))
+    odd = [Message(0, START + timedelta(minutes=2), "Nia", text, kind) for text in texts]
+    return renumbered([*frame[:2], *odd, frame[2]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "older", "newer", "kept"),
+    [
+        (MessageKind.MEDIA, ["", ""], ["at the lake", ""], ["", "at the lake"]),
+        (MessageKind.MEDIA, ["at the lake", ""], ["", ""], ["at the lake", ""]),
+        (MessageKind.POLL, ["Q\na (1)\nb (0)"], ["Q\na (1)\nb (2)"], ["Q\na (1)\nb (2)"]),
+    ],
+)
+def test_what_one_export_tells_with_less_is_one_message(kind, older, newer, kept):
+    merged = merge(of_kind(kind, *older), of_kind(kind, *newer))
+    assert [m.text for m in merged.messages if m.kind is kind] == kept
+    assert (merged.changes.added, merged.changes.kept) == (0, 0)
+
+
+def test_another_poll_in_the_same_minute_is_another_message():
+    merged = merge(of_kind(MessageKind.POLL, "Q\na (1)"), of_kind(MessageKind.POLL, "R\na (1)"))
+    assert (merged.changes.added, merged.changes.kept) == (1, 1)
+
+
+def test_a_message_that_was_delivered_since_is_told_once():
+    older = of_kind(MessageKind.EMPTY, "")
+    newer = of_kind(MessageKind.TEXT, "here it is")
+    assert told(merge(older, newer).messages) == told(newer)
+    assert told(merge(newer, older).messages) == told(newer)
+    assert merge(older, newer).changes.changed == 1

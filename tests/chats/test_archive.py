@@ -219,3 +219,21 @@ def test_an_office_document_is_told_as_one():
         writer.writestr("word/document.xml", "<x/>")
     with pytest.raises(BadArchive, match="plain text"):
         read_transcript(archive.getvalue(), "a.docx", is_chat=is_chat)
+
+
+def test_chats_whose_files_have_one_name_are_told_apart_by_their_folders():
+    raw = packed(("Nia/_chat.txt", CHAT), ("Olo/_chat.txt", CHAT))
+    with pytest.raises(SeveralChats) as refusal:
+        read_transcript(raw, "export.zip", is_chat=is_chat)
+    assert {chat["title"] for chat in refusal.value.facts["chats"]} == {"Nia", "Olo"}
+
+
+def test_a_chat_that_signal_export_writes_twice_is_one_chat():
+    data = (
+        b'{"date": "2024-02-13T10:15:01", "sender": "Nia", "body": "hi", "quote": "", '
+        b'"sticker": "", "reactions": [], "attachments": []}\n'
+    )
+    markdown = b"[2024-02-13 10:15:01] Nia: hi  \n"
+    for folder in ("Nia/", ""):
+        raw = packed((f"{folder}chat.md", markdown), (f"{folder}data.json", data))
+        assert read_transcript(raw, "export.zip", is_chat=is_chat) == data

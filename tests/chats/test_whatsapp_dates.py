@@ -9,7 +9,7 @@ from app.chats.formats.tables import rows
 from app.chats.formats.whatsapp.calendars import to_date
 from app.chats.formats.whatsapp.clocks import read_clock
 from app.chats.formats.whatsapp.export import parse_export
-from app.chats.transcript import AmbiguousDates, UnrecognisedFormat
+from app.chats.transcript import AmbiguousDates, DateOrder, UnrecognisedFormat
 
 
 def read(*lines, **options):
@@ -150,3 +150,25 @@ def test_readings_show_a_line_on_which_they_differ():
 def test_a_word_that_is_no_month_makes_no_header():
     with pytest.raises(UnrecognisedFormat):
         read("13 Blorb 2024, 10:15 - Nia: hi")
+
+
+def test_korean_and_japanese_years_of_two_digits_stand_first():
+    chat = read("24. 2. 13. 오전 10:15 - Nia: a", "24. 2. 13. 오후 10:16 - Olo: b")
+    assert [f"{m.at:%Y-%m-%d %H:%M}" for m in chat.messages] == [
+        "2024-02-13 10:15", "2024-02-13 22:16",
+    ]  # fmt: skip
+
+
+def test_years_of_two_digits_that_seem_to_stand_first_are_asked_about():
+    lines = [f"24-02-{day}, 10:15 - Nia: a" for day in (13, 14, 15)]
+    with pytest.raises(AmbiguousDates) as refusal:
+        read(*lines)
+    assert [r["date_order"] for r in refusal.value.facts["readings"]] == ["dmy", "ymd"]
+    assert read(*lines, date_order=DateOrder.YMD).messages[-1].at.day == 15
+
+
+def test_a_reading_without_any_day_is_not_offered():
+    with pytest.raises(AmbiguousDates) as refusal:
+        read("13/02/2094, 10:15 - Nia: a", "14/02/2094, 10:15 - Olo: b")
+    assert [r["date_order"] for r in refusal.value.facts["readings"]] == ["dmy"]
+    assert refusal.value.facts["readings"][0]["line_at"] == "2094-02-13"

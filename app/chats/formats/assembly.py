@@ -195,8 +195,10 @@ class Assembly:
         if len(self.names) >= SPELLINGS_MAX:
             raise TooManyParticipants(participants_max=PARTICIPANTS_MAX)
         plain = shown = " ".join(name.split())[:AUTHOR_CHARS_MAX].strip() or UNNAMED
+        # Without an id it is the name that tells who it is, however its blanks are written.
+        owner = plain if key == name else key
         namesakes = 1
-        while self._owners.setdefault(shown, key) != key:
+        while self._owners.setdefault(shown, owner) != owner:
             namesakes += 1
             shown = f"{plain} ({namesakes})"
         self.names[key] = shown

@@ -39,6 +39,12 @@ def rows_of(text: Text) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, [""]
 
 
+def ends_open(text: Text) -> bool:
+    """The file ends inside quotation marks: it is cut off, or one of them stands alone, so that
+    rows behind it are read as one."""
+    return text.encoded.count(b'"') % 2 == 1
+
+
 def _lines(part: str) -> Iterable[str]:
     """The lines of a part, cut where they are longer than any that an exporter writes."""
     if len(part) <= LINE_CHARS_MAX:

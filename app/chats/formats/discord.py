@@ -65,7 +65,7 @@ def _read_batch(times: IsoTimes, chat: Assembly, batch: list[Any]) -> None:
             elif text and text.__class__ is str:
                 messages.append(make((len(messages) + 1, at, author, text, text_kind, edited)))
             else:
-                say(at, author, text, text_kind, edited)
+                say(at, author, text, _kind_without_text(told), edited)
         except OTHER_FORM:
             chat.leave_out_element(told)
 
@@ -74,6 +74,12 @@ def _forwarded(told: Any) -> Any:
     """The text of a message that was forwarded and has none of its own."""
     forwarded = told.get("forwardedMessage")
     return forwarded["content"] if forwarded else told["content"]
+
+
+def _kind_without_text(told: Any) -> MessageKind:
+    forwarded: Any = told.get("forwardedMessage")
+    is_medium = forwarded and any(map(forwarded.get, ("attachments", "stickers", "embeds")))
+    return MessageKind.MEDIA if is_medium else MessageKind.TEXT
 
 
 def _read_event(chat: Assembly, at: datetime, author: str, told: Any) -> None:

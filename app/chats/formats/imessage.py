@@ -39,7 +39,10 @@ _EDITED = re.compile(
     r"Edited .{1,60} later: (?P<text>.*)|[A-Z][a-z]{2} \d{2}, \d{4}  ?\d{1,2}:\d{2}:\d{2} [AP]M .*",
     re.DOTALL,
 )
-_SENT_WITH = re.compile(r"Sent with .{1,40}")
+_SENT_WITH = re.compile(
+    r"Sent with (?:Slam|Loud|Gentle|Invisible Ink|Confetti|Echo|Fireworks|Balloons|Heart|Lasers"
+    r"|Shooting Star|Sparkles|Spotlight|[\w.]{1,60}\.[\w.]{1,60})"
+)
 _SHARED_LOCATION = re.compile(r"(?:Started|Stopped) sharing location!")
 _SHARE_PLAY = "SharePlay Message"
 _CALLED = frozenset({_SHARE_PLAY, "Ended"})

@@ -45,8 +45,8 @@ _PC = re.compile(
 )
 _PC_DAYS = re.compile(rf"(?m)\n{_PC_DAY}$")
 _PHONE = re.compile(
-    rf"(?m)\n(?P<day>{_KO_DAY}|{_EN_DAY})"
-    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) :(?: |$))?|$)"
+    rf"(?m)\n(?:[A-Z][a-z]{{2,8}}, )?(?P<day>{_KO_DAY}|{_EN_DAY})"
+    rf"(?:(?: |, | at )(?P<clock>{_TIME})(?P<said>, (?:(?P<who>[^\n]{{1,100}}?) :(?: |$))?|: |$)"
     r"|(?: [월화수목금토일]요일)?$)"
 )
 _MOVED = re.compile(
@@ -91,10 +91,10 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
             preface = number
     chat.lacks("time_zone")
     times = WallTimes(options.tz, _day, _clock)
-    grammar = Grammar(_PHONE, _phone_headers(times), words_of, _notice)
+    grammar = Grammar(_PHONE, _phone_headers(times), words_of, _notice, " : ", True)
     if _PC_DAYS.search(text):
         chat.format = "kakaotalk-pc"
-        grammar = Grammar(_PC, _PcHeaders(options.tz).read, words_of, _notice)
+        grammar = grammar._replace(header=_PC, read=_PcHeaders(options.tz).read, author_end="")
     read_lines(chat, text, grammar, preface_lines=preface)
     return chat.transcript()
 
@@ -126,7 +126,7 @@ class _PcHeaders:
 
 
 def _phone_headers(times: WallTimes) -> Callable[[re.Match[str]], Entry | None]:
-    """`time, name : text`, and a line for each day."""
+    """`time, name : text`, on an iPhone `time: event`, and a line for each day."""
     begins, steps = times.begins, times.steps
 
     def read(met: re.Match[str]) -> Entry | None:

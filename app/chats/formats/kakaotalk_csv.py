@@ -1,7 +1,7 @@
 """KakaoTalk's export of the Mac: CSV of `Date,User,Message`."""
 
 from app.chats.formats.assembly import OTHER_FORM, Assembly
-from app.chats.formats.csv_rows import LINE_CHARS_MAX, header_of, rows_of
+from app.chats.formats.csv_rows import LINE_CHARS_MAX, ends_open, header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.kakaotalk import event_of, words_of
 from app.chats.formats.text import head_text, read_text
@@ -19,7 +19,7 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     chat = Assembly("kakaotalk-mac", "kakaotalk")
     text, times = read_text(raw), IsoTimes(options.tz)
-    chat.replaced_bytes = text.replaced
+    chat.replaced_bytes, chat.is_cut = text.replaced, ends_open(text)
     chat.lacks("time_zone")
     for number, row in rows_of(text):
         try:

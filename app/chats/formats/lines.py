@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
-from app.chats.formats.assembly import Assembly
+from app.chats.formats.assembly import ME, Assembly
 from app.chats.formats.text import read_text
 from app.chats.formats.times import day_of
-from app.chats.message import MessageKind, make_message
+from app.chats.message import Message, MessageKind, make_message
 from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, NoticeKind
 
 MONTHS: Mapping[str, int] = {
@@ -20,6 +20,8 @@ MONTHS: Mapping[str, int] = {
 Entry = tuple[datetime | None, str | None, int]
 """What a header begins: a time and an author, who is None of a notice. No header is looked for
 before the last, the end of a text between quotation marks; 0 of another."""
+# So many messages bear out that a name goes on behind what ends one, and so far.
+_SURE, _MORE_CHARS_MAX = 3, 50
 FRAME: Entry = (None, None, 0)
 """A line that frames the messages, such as a date above those of a day."""
 
@@ -37,13 +39,16 @@ class Grammar(NamedTuple):
 
     `header` matches a newline and what stands before a text; `read` gets what it has matched, and
     answers None where it is text after all; `words` gets a message's text, and gives it back where
-    it is as it was typed; `notice` gets a notice's.
+    it is as it was typed; `notice` gets a notice's. `author_end` stands behind a name where names
+    may hold it. With `one_line_notices` what stands below a notice belongs to nothing.
     """
 
     header: re.Pattern[str]
     read: Callable[[re.Match[str]], Entry | None]
     words: Callable[[str], Words | str]
     notice: Callable[[str], tuple[NoticeKind, tuple[str, ...]]]
+    author_end: str = ""
+    one_line_notices: bool = False
 
 
 def english_day(written: str) -> date | None:
@@ -88,6 +93,42 @@ def read_lines(assembly: Assembly, text: str, grammar: Grammar, *, preface_lines
         begins, body_at = start, end
     others.read(at, author, begins, body_at, len(text))
     others.end()
+    if grammar.author_end:
+        _join_names(assembly, grammar)
+
+
+def _join_names(assembly: Assembly, grammar: Grammar) -> None:
+    """`ACME: Support`, where all of several messages under `ACME` begin with `Support: `."""
+    end, messages = grammar.author_end, assembly.messages
+    beginnings: dict[str, str] = {ME: "", "You": ""}
+    undecided = set(assembly.names.values()) - beginnings.keys()
+    for _, _, author, text, _, _ in messages:
+        more = beginnings.get(author)
+        if more is None:
+            more = beginnings[author] = text.partition(end)[0] + end
+        if more and not text.startswith(more):
+            beginnings[author] = ""
+            undecided.discard(author)
+            if not undecided:
+                return
+    for author, more in beginnings.items():
+        if not more or len(more) > _MORE_CHARS_MAX or "\n" in more:
+            continue
+        places = [place for place, told in enumerate(messages) if told.author == author]
+        if len(places) < _SURE:
+            continue
+        name = assembly.author(f"{author}{end}{more.removesuffix(end)}")
+        for place in places:
+            told = messages[place]
+            messages[place] = _under(name, told, grammar.words(told.text[len(more) :]))
+
+
+def _under(name: str, told: Message, said: Words | str) -> Message:
+    said = Words(said) if isinstance(said, str) else said
+    kind = said.kind or told.kind
+    if not said.text and kind is MessageKind.TEXT:
+        kind = MessageKind.EMPTY
+    return told._replace(author=name, text=said.text, kind=kind, edited=said.edited)
 
 
 class _Others:
@@ -148,13 +189,20 @@ class _Others:
 
     def _read_notice(self, at: datetime, text: str, start: int, end: int) -> None:
         self._assembly.message_lines += self._take(start)
+        if is_one_line := self._grammar.one_line_notices:
+            text = text.partition("\n")[0]
         kind, people = self._grammar.notice(text)
         self._assembly.note(at, kind, text, people, self._line)
-        self._assembly.notice_lines += self._take(end)
+        if is_one_line:
+            self._count_loose(self._text[start:end].split("\n")[2:], self._line + 1)
+            self._take(end)
+        self._assembly.notice_lines += 1 if is_one_line else self._take(end)
 
     def _tell_refused(self) -> None:
         """Headers with a time that does not exist: text of what stands above them, and told."""
         for at, is_of_notice in self.refused:
+            if is_of_notice and self._grammar.one_line_notices:
+                continue  # It is counted already, as what stands below a notice.
             is_shown = self._assembly.unparsed_lines < EXAMPLES_MAX
             line = self._text.count("\n", 0, at + 1) if is_shown else 0
             shown = self._text[at + 1 : at + 1 + EXAMPLE_CHARS_MAX].partition("\n")[0]

@@ -130,8 +130,9 @@ def _say_shared(chat: Assembly, at: datetime, author: str, text: str, link: str)
 
 
 def _link_of(told: Any) -> str:
+    """The address of what was shared, or its text where it has none."""
     share: Any = told.get("share")
-    return (share.get("link") or "") if share else ""
+    return (share.get("link") or repaired(share.get("share_text") or "")) if share else ""
 
 
 def _read_encrypted(times: Instants, sentences: Sentences, chat: Assembly, told: Any) -> None:

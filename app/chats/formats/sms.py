@@ -24,13 +24,14 @@ _RECORD = re.compile(rf"<(?P<tag>{'|'.join(_TAGS)})\s")
 _ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(\"[^\"]*\"|'[^']*')(\s*)")
 _WANTED = ("address", "date", "type", "body", "contact_name")
 _FORMS_MAX, _ATTRIBUTES_MAX, _LOOKED_AT_MAX = 8, 64, 1_000
+_END_BYTES = 1_000
 _PAIR = re.compile(r"&#(5529[6-9]|55[3-9]\d\d|56[0-2]\d\d|563[01]\d);&#(5632\d|56[3-9]\d\d|57[0-2]\d\d|573[0-3]\d|5734[0-3]);")  # fmt: skip  # noqa: E501
 _RECEIVED, _DRAFT = "1", "3"
 _FROM_TYPE = "137"
 _NO_VALUES = frozenset({"", "null", "(Unknown)"})
 _LAYOUT = re.compile(r"[\d()\s./-]+")
 _HEAD = re.compile(r"<(?:sms|mms)\s")
-_MEDIA = re.compile(r"(?:image|video|audio)/|application/(?!smil)|text/x-vcard")
+_MEDIA = re.compile(r"(?i)(?!text/plain|application/smil)\S")
 
 Fields = dict[str, str]
 
@@ -45,11 +46,15 @@ def _recognises(head: bytes) -> bool:
 def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     text = read_text(raw)
     reader = _Reader(options.tz)
+    if is_cut := not text.encoded[-_END_BYTES:].rstrip().endswith(b">"):
+        text = Text(text.encoded[: text.encoded.rfind(b"<")], text.replaced)
+        reader.unread += 1
     for part in _whole_records(text):
         reader.read(part)
     reader.end()
     chosen = reader.chats.chosen(options.chat)
     chosen.replaced_bytes, chosen.unparsed_lines = text.replaced, reader.unread
+    chosen.is_cut = is_cut
     chosen.lacks("author")  # Of the owner of the backup no name is told.
     return chosen.transcript()
 

@@ -39,6 +39,8 @@ _PLAIN = frozenset(
         "inline_bot_buttons", "signature",
     }
 )  # fmt: skip
+# When a message was edited that never was, as exports before 2020 write it.
+_NEVER = ("1970-", "1969-")
 _SAVED_MESSAGES = "Saved Messages"
 _CHAT_TYPES = (
     rb"personal_chat|bot_chat|saved_messages|replies|verification_codes|private_group|"
@@ -123,7 +125,7 @@ def _read_batch(
             author = names.get(key) or _author(chat, told.get("from"), key)
             if text.__class__ is not str:
                 text = _joined(text)
-            edited = "edited_unixtime" in told or "edited" in told
+            edited = "edited" in told and not told["edited"].startswith(_NEVER)
             if text and _MARKED.isdisjoint(told):
                 messages.append(make((len(messages) + 1, at, author, text, text_kind, edited)))
             else:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from app.chats.formats.assembly import ME, OTHER_FORM, UNNAMED, Assembly
 from app.chats.formats.choosing import SeveralAssemblies
-from app.chats.formats.csv_rows import header_of, rows_of
+from app.chats.formats.csv_rows import ends_open, header_of, rows_of
 from app.chats.formats.format import Format, ReadingOptions
 from app.chats.formats.tables import rows
 from app.chats.formats.text import head_text, read_text
@@ -51,6 +51,7 @@ _WORDLESS = frozenset({"3", "34", "43", "47"})
 _COLUMNS_LEAST = 3
 _TEXT = MessageKind.TEXT
 _WALL_CHARS = len("2024-02-13 10:15:07")
+_SPREADSHEET_TIME = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2}) (\d{1,2}):(\d{2}(?::\d{2})?)")
 _RECALLED = "撤回了一条消息"
 _JOINED, _LEFT = ("加入了群聊", "加入群聊"), ("退出了群聊", "移出了群聊", "移出群聊")
 
@@ -95,7 +96,7 @@ def _read(raw: bytes, options: ReadingOptions) -> Transcript:
     reader = _Reader(options.tz, columns, Remembered(partial(_frame_of, chats)))
     reader.read(rows_of(text))
     chosen = chats.chosen(options.chat)
-    chosen.replaced_bytes = text.replaced
+    chosen.replaced_bytes, chosen.is_cut = text.replaced, ends_open(text)
     for number, written in reader.unread:
         chosen.leave_out(number, written)
     return chosen.transcript()
@@ -165,12 +166,20 @@ class _Reader:
         if len(written) == _WALL_CHARS and (at := self._times.wall(written)) is not None:
             is_absolute = False
         elif written := written.strip():
-            at, is_absolute = self._times.read(written)
+            at, is_absolute = self._times.read(_dashed(written))
         else:
             return from_seconds(number_of(seconds), self._tz)
         if not is_absolute and "time_zone" not in chat.unsaid:
             chat.lacks("time_zone")
         return at
+
+
+def _dashed(written: str) -> str:
+    """A time with its parts as wide as ISO has them, where a spreadsheet has written it anew."""
+    if (met := _SPREADSHEET_TIME.fullmatch(written)) is None:
+        return written
+    year, month, day, hour, rest = met.groups()
+    return f"{year}-{month:0>2}-{day:0>2} {hour:0>2}:{rest}"
 
 
 def _say(frame: _Frame, at: datetime, text: str) -> None:

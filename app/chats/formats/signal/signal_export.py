@@ -17,7 +17,8 @@ _FIELDS = frozenset({"date", "sender", "body", "quote", "attachments"})
 _NO_SENDER = "No-Sender"
 _CALL = re.compile(r"(?:(?:Incoming|Outgoing|Missed)(?: voice| video)? call)(?: \(.{1,60}\))?")
 _HEADER = re.compile(
-    r"\n\[(?P<at>\d{4}-\d{2}-\d{2},? \d{2}:\d{2}(?::\d{2})?)\] (?P<who>[^:\n]{1,255}): ?"
+    r"\n(?<![^\n]\n)\[(?P<at>\d{4}-\d{2}-\d{2},? \d{2}:\d{2}(?::\d{2})?)\] "
+    r"(?P<who>[^:\n]{1,255}): ?"
 )
 _HEAD_LINES = 200
 _REACTIONS = re.compile(r"\n\(- [^\n]{1,2000} -\)")
@@ -68,7 +69,7 @@ def _recognises_markdown(head: bytes) -> bool:
     parted = [n for n in headers if not lines[n - 1]]
     ended = [n for n in headers if lines[n - 2].endswith("  ")]
     is_one = len(headers) == 1 and lines[-2].endswith("  ")
-    is_parted = len(headers) > 1 and len(parted) == len(headers)
+    is_parted = len(headers) > 1 and len(parted) * 2 > len(headers)
     return is_one or (is_parted and len(ended) * 2 > len(headers))
 
 
@@ -82,7 +83,7 @@ def _read_markdown(raw: bytes, options: ReadingOptions) -> Transcript:
         at = wall(written)
         return at and (at, None if who == _NO_SENDER else who, 0)
 
-    read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice))
+    read_lines(chat, text_of(chat, raw), Grammar(_HEADER, read, _words, _notice, ": "))
     if ME in chat.names:
         chat.lacks("author")
     return chat.transcript()

@@ -93,8 +93,20 @@ def _read_one(chat: Assembly, at: datetime, told: Any) -> None:
         chat.say(at, author, "", MessageKind.CALL)
     elif told.get("deletedForEveryone"):
         chat.say(at, author, "", MessageKind.DELETED)
-    elif told.get("attachments") or told.get("sticker"):
+    elif (
+        told.get("attachments")
+        or told.get("sticker")
+        or told.get("contact")
+        or told.get("isViewOnce")
+    ):
         chat.say(at, author, text, MessageKind.MEDIA, bool(told.get("editHistory")))
+    elif poll := told.get("poll"):
+        chat.say(
+            at,
+            author,
+            "\n".join([poll["question"], *(poll.get("options") or ())]),
+            MessageKind.POLL,
+        )
     else:
         chat.say(at, author, text, MessageKind.TEXT, bool(told.get("editHistory")))
 
@@ -120,15 +132,16 @@ def _read_short(raw: bytes, options: ReadingOptions) -> Transcript:
         at = wall(written)
         return at and (at, who, 0)
 
-    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice))
+    read_lines(chat, text_of(chat, raw), Grammar(_SHORT, read, _words, _notice, ": "))
     if _YOU in chat.names:
         chat.lacks("author")
     return chat.transcript()
 
 
 def _words(text: str) -> Words | str:
-    if not text.startswith(" ["):
+    if not text.startswith((" [", "[")):
         return text.removeprefix(" ")
+    text = f" {text.removeprefix(' ')}"
     first, _, _ = text.partition("\n")
     if event := _EVENT.fullmatch(first):
         is_call = event["type"] == _CALL_TYPE

@@ -30,9 +30,10 @@ _NO_MARKS = dict.fromkeys(map(ord, _OWN_MARKS))
 _OPEN, _CLOSE = "[<‹]", "[>›]"
 _ATTACHED = phrase_table.keys("attached")
 _OMITTED = phrase_table.keys("omitted", "media_omitted", "view_once")
-_VIEW_ONCE = tuple(phrase_table.keys("view_once"))
+_VIEW_ONCE = tuple(key + end for key in phrase_table.keys("view_once") for end in ".。,،")
 _DELETED = phrase_table.keys("deleted", "deleted_by_admin")
 _DELETED_BY_ADMIN = phrase_table.templates("deleted_by_admin")
+_SENTENCE_WORDS_MIN = 4
 _UNDELIVERED = phrase_table.keys("undelivered")
 _MISSED_CALLS = frozenset(phrase_table.phrases("missed_call"))
 _CALLS = phrase_table.keys("missed_call", "call")
@@ -112,7 +113,7 @@ def read_body(body: str, *, is_ios: bool, shared: Set[str] = frozenset()) -> Bod
     if not bare or bare.isspace():
         return Body("", MessageKind.EMPTY)
     spoken = key(bare)
-    if spoken in _DELETED or _DELETED_BY_ADMIN.fullmatch(spoken):
+    if spoken in _DELETED or _is_deleted_by_admin(spoken, bare):
         return Body("", MessageKind.DELETED)
     if spoken in _UNDELIVERED or bare == "null":
         return Body("", MessageKind.EMPTY)
@@ -125,12 +126,21 @@ def read_body(body: str, *, is_ios: bool, shared: Set[str] = frozenset()) -> Bod
     )
     if found:
         return found
-    if is_encryption_notice(bare):
+    if is_ios and is_encryption_notice(bare) and (is_own or bare[-1] not in "?？؟"):
         return None
     text, edited = _unedited(bare)
     if is_own and not edited and not _is_sentence(bare):
         return Body("", MessageKind.MEDIA) if body in shared else None
     return Body(text, MessageKind.TEXT if text else MessageKind.EMPTY, edited)
+
+
+def _is_deleted_by_admin(spoken: str, bare: str) -> bool:
+    """The mark with an admin's name; "… by admin because it was rude" is typed."""
+    found = _DELETED_BY_ADMIN.fullmatch(spoken)
+    if found is None or found.lastindex is None:
+        return found is not None
+    name = bare[max(0, bare.casefold().find(found[found.lastindex])) :]
+    return not name[:1].islower() or len(name.split()) < _SENTENCE_WORDS_MIN
 
 
 def is_marked(body: str) -> bool:
@@ -144,8 +154,9 @@ def has_own_mark(rest: str) -> bool:
 
 
 def _is_sentence(bare: str) -> bool:
-    """What no notice has: several lines, a question, an exclamation. Old exports mark replies."""
-    return "\n" in bare or bare[-1] in "?!？！؟…"
+    """What no notice has: several lines, a question, an exclamation, somebody who is called or an
+    address at its beginning. Old exports mark replies."""
+    return "\n" in bare or bare[-1] in "?!？！؟…" or bare.startswith(("@", "https://"))
 
 
 def could_be_shared(body: str) -> bool:
@@ -212,7 +223,7 @@ def _is_everyday(spoken: str) -> bool:
     return spoken in _EVERYDAY
 
 
-_EVERYDAY = frozenset({"ei kuvaa", "fără audio", "ver una vez"})
+_EVERYDAY = frozenset({"ei kuvaa", "fără audio"})
 
 
 def _is_attached(line: re.Match[str]) -> bool:
@@ -233,7 +244,7 @@ def _read_poll(bare: str) -> Body | None:
 
     The options are known by their structure, so that a language without the label is read too.
     """
-    label, newline, rest = bare.partition("\n")
+    label, newline, rest = bare.rstrip("\n").partition("\n")
     is_label = (
         newline and label.rstrip(" :：").strip(MARKS) in _POLLS and label.rstrip()[-1] in ":："
     )
@@ -243,7 +254,8 @@ def _read_poll(bare: str) -> Body | None:
     if first is None or first == 0 or not all(options[first:]):
         return Body(rest.strip(f"{MARKS}\n "), MessageKind.POLL) if is_label else None
     labels = {option["label"] for option in options[first:] if option}
-    if not is_label and (len(labels) > 1 or len(lines) - first < 2 or not label.endswith(":")):
+    is_loud = label.endswith(":") and all(word == word.upper() for word in (label, *labels))
+    if not is_label and (len(labels) > 1 or len(lines) - first < 2 or not is_loud):
         return None
     told = [f"{option['option']} ({option['votes']})" for option in options[first:] if option]
     return Body("\n".join([*lines[:first], *told]).translate(_NO_MARKS), MessageKind.POLL)

@@ -70,6 +70,15 @@ class _Candidate:
     def flaws(self) -> int:
         return len(self.impossible) + self.backwards
 
+    def is_clearly_shorter_than(self, other: "_Candidate") -> bool:
+        """Its days are so much nearer to one another that the other's would be far between."""
+        return other.impossible != frozenset() or self.span_days * _CLEARLY_FEWER < other.span_days
+
+    @property
+    def span_days(self) -> int:
+        known = [day for day in self.days.values() if day is not None]
+        return (max(known) - min(known)).days if known else 0
+
     def without(self, hopeless: frozenset[str]) -> "_Candidate":
         """The same, not blamed for dates that no reading can save."""
         return replace(self, impossible=self.impossible - hopeless)
@@ -88,11 +97,13 @@ def read_dates(
     declared: DateOrder | None,
     today: date,
     line_of: Callable[[int], str],
+    is_year_first: bool = False,
 ) -> DateReading:
     """The reading of `written`, dates in file order, that the file itself supports.
 
     A value above 12 decides; then that no message is of a day after `today`, and that time does
-    not run backwards; then dots and dashes, which mean the day first; then `declared`. Raises
+    not run backwards; then dots and dashes, which mean the day first; then `declared`. Years of
+    two digits stand first if the export's language, `is_year_first`, writes them so. Raises
     AmbiguousDates, with lines from `line_of`, when it stays open.
     """
     runs = [day for day, _ in groupby(written)]
@@ -105,13 +116,16 @@ def read_dates(
         return DateReading(DateOrder.YMD, "certain", days)
     weighed = [_weigh(order, parted, months, runs, today) for order in DateOrder]
     *usual, year_first = weighed
+    if is_year_first and year_first.is_flawless:
+        return DateReading(DateOrder.YMD, "certain", year_first.days)
     hopeless = usual[0].impossible & usual[1].impossible
     # Two-digit years stand first in so few places that it takes evidence or the caller's word.
-    if declared is DateOrder.YMD or (hopeless and year_first.is_flawless):
+    is_shorter = year_first.is_flawless and all(map(year_first.is_clearly_shorter_than, usual))
+    if declared is DateOrder.YMD or is_shorter or (hopeless and year_first.is_flawless):
         candidates = weighed
     else:
         candidates = [candidate.without(hopeless) for candidate in usual]
-    decided = _decide(candidates, declared, is_day_first=_is_day_first(runs))
+    decided = _decide(candidates, declared, is_day_first=_is_day_first(runs) and not is_shorter)
     if decided is None:
         raise _ambiguous(candidates, written, line_of)
     return decided
@@ -205,13 +219,15 @@ def _is_before_whatsapp(written: _Written, order: DateOrder, day: date) -> bool:
 def _ambiguous(
     candidates: Sequence[_Candidate], written: Sequence[str], line_of: Callable[[int], str]
 ) -> AmbiguousDates:
-    open_readings = [c for c in candidates if not c.impossible] or candidates
+    meaning = [c for c in candidates if any(c.days.values())] or candidates
+    open_readings = [c for c in meaning if not c.impossible] or meaning
     # The line on which the readings differ most plainly is the first on which they differ.
-    shown = next(
+    differing = (
         index
         for index, day in enumerate(written)
         if len({candidate.days[day] for candidate in open_readings}) > 1
     )
+    shown = next(differing, 0)
     return AmbiguousDates(
         readings=[_as_fact(c, written[shown], line_of(shown)) for c in open_readings]
     )

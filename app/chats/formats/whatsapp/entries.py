@@ -1,9 +1,11 @@
 """An export cut into entries: everything that has a header of its own, and the time it has."""
 
-from collections.abc import Mapping, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import chain, compress, islice
+from itertools import chain, compress, islice, takewhile
 from operator import lt
 
 from app.chats.formats.text import Text
@@ -16,6 +18,13 @@ from app.chats.transcript import EXAMPLE_CHARS_MAX, EXAMPLES_MAX, DateOrder, Exa
 
 # So much later than it was written a message may arrive without a word of doubt.
 _LATE_MAX = timedelta(hours=1)
+# So many lines of a chat are pasted into it at most; one line only if no burst of media or short
+# answers has it twice in a minute.
+_PASTED_MAX, _LONG_LINE_CHARS, _ANEW_MIN = 30, 40, 3
+# So many entries that run back in time are looked for, in so many on each side.
+_LATE_LOOKED_AT_MAX, _NEAR_MAX = 1_000, 40
+# Parts of the day in languages that write the year first, Korean and Japanese.
+_YEAR_FIRST = re.compile("오[전후]|午[前後]")
 
 
 @dataclass(slots=True)
@@ -23,7 +32,8 @@ class Entries:
     """The entries in file order: their times, and what follows their headers.
 
     `inside` says how many lines of each that look like a header were left in its text; it is
-    empty where there are none. `preamble` are the lines before the first header.
+    empty where there are none. `preamble` are the lines before the first header. `repeated` stand
+    in the file before, as another export has them.
     """
 
     ats: list[datetime]
@@ -32,6 +42,7 @@ class Entries:
     preamble: list[str]
     inside: list[int] = field(default_factory=list[int])
     impossible: int = 0
+    repeated: int = 0
     merged_lines: list[int] = field(default_factory=list[int])
     examples: list[Example] = field(default_factory=list[Example])
 
@@ -47,14 +58,21 @@ def read_entries(
         header = next(islice(headers, index, None))
         return header.string[header.start() + 1 :].partition("\n")[0][:EXAMPLE_CHARS_MAX]
 
-    reading = read_dates(days_written, declared=declared, today=today, line_of=line_of)
+    clocks = set(clocks_written)
+    is_year_first = any(map(_YEAR_FIRST.search, clocks))
+    reading = read_dates(
+        days_written, declared=declared, today=today, line_of=line_of, is_year_first=is_year_first
+    )
     begins = {written: midnight(day, tz) for written, day in reading.days.items()}
-    steps = {written: _step(read_clock(written, tz)) for written in set(clocks_written)}
+    steps = {written: _step(read_clock(written, tz)) for written in clocks}
     ats = _times(days_written, clocks_written, begins, steps)
     certain = [at for at in ats if at is not None]
     entries = Entries(certain, rests, reading, preamble)
-    if len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
-        _merge(entries, text.whole(), layout, ats, _genuine(ats, rests, layout))
+    again = list(_repeated_runs(certain, rests)) if len(certain) == len(ats) else []
+    pasted = {index for run in again if len(run) <= _PASTED_MAX for index in run}
+    entries.repeated = sum(map(len, again)) - len(pasted)
+    if pasted or len(certain) != len(ats) or not _are_all_genuine(certain, rests, layout):
+        _merge(entries, text.whole(), layout, ats, _genuine(ats, rests, layout, pasted))
     for number, line in enumerate(entries.preamble, 1):
         if line.strip():
             _show(entries, "unparsed_line", number, line)
@@ -126,8 +144,58 @@ def _are_all_genuine(ats: Sequence[datetime], rests: Sequence[str], layout: Layo
     return all(author_of(rests[index], layout) in known for index in late)
 
 
-def _genuine(ats: Sequence[datetime | None], rests: Sequence[str], layout: Layout) -> list[bool]:
-    """Which headers are the export's own, and which stand inside a person's text.
+def _repeated_runs(ats: Sequence[datetime], rests: Sequence[str]) -> Iterator[range]:
+    """Entries that stand in the file already, where time runs back to them: a few lines that a
+    person has pasted, or many of another export. One that begins anew is none."""
+    late = [index for index, is_late in enumerate(map(lt, ats[1:], ats), 1) if is_late]
+    if len(late) > _LATE_LOOKED_AT_MAX:
+        late = [n for n in late if ats[n - 1] - ats[n] > _LATE_MAX][:_LATE_LOOKED_AT_MAX]
+    end = 0
+    for index in late:
+        place = _place_before(ats, rests, index)
+        if index < end or place is None:
+            continue
+        end = index + _alike(ats, rests, place, index)
+        lines = {_first_line(rest) for rest in rests[index:end]}
+        is_telling = len(lines) > 1 or len(max(lines)) > _LONG_LINE_CHARS
+        is_anew = place == 0 and end - index >= min(_ANEW_MIN, index)
+        if is_telling and not is_anew:
+            yield range(index, end)
+
+
+def _place_before(ats: Sequence[datetime], rests: Sequence[str], index: int) -> int | None:
+    """Where the entry at `index` stands already; it is looked for among its neighbours in time."""
+    near = bisect_left(ats, ats[index], 0, index)
+    line = _first_line(rests[index])
+    for place in range(max(0, near - _NEAR_MAX), min(index, near + _NEAR_MAX)):
+        if ats[place] == ats[index] and _first_line(rests[place]) == line:
+            return place
+    return None
+
+
+def _alike(ats: Sequence[datetime], rests: Sequence[str], place: int, other: int) -> int:
+    """How many entries from `other` on are as those from `place` on."""
+    return sum(
+        1
+        for _ in takewhile(
+            lambda n: (
+                ats[place + n] == ats[other + n]
+                and _first_line(rests[place + n]) == _first_line(rests[other + n])
+            ),
+            range(min(other - place, len(ats) - other)),
+        )
+    )
+
+
+def _first_line(rest: str) -> str:
+    return rest.partition("\n")[0]
+
+
+def _genuine(
+    ats: Sequence[datetime | None], rests: Sequence[str], layout: Layout, pasted: Container[int]
+) -> list[bool]:
+    """Which headers are the export's own, and which stand inside a person's text: those that are
+    `pasted`, and others.
 
     A pasted header gives itself away by running back in time under a name that writes
     nowhere in order. The first pass learns the names, so that a late delivery is kept
@@ -139,11 +207,15 @@ def _genuine(ats: Sequence[datetime | None], rests: Sequence[str], layout: Layou
     for _ in range(2):
         verdicts = []
         latest: datetime | None = None
-        for at, name, rest in zip(ats, names, rests, strict=True):
-            is_genuine = at is not None and (
-                latest is None
-                or latest - at <= _LATE_MAX
-                or (name in known if name is not None else is_notice(rest))
+        for index, (at, name, rest) in enumerate(zip(ats, names, rests, strict=True)):
+            is_genuine = (
+                at is not None
+                and index not in pasted
+                and (
+                    latest is None
+                    or latest - at <= _LATE_MAX
+                    or (name in known if name is not None else is_notice(rest))
+                )
             )
             verdicts.append(is_genuine)
             if is_genuine:

@@ -85,7 +85,7 @@ def parse_export(
     del text
     if not entries.ats:
         raise UnrecognisedFormat("No date in this file can be read.")
-    repeated = _repeated(entries)
+    repeated = _repeated(entries) or entries.repeated
     reader = _Reader(layout, Names(entries.rests, layout))
     reader.read(entries)
     if not reader.messages:

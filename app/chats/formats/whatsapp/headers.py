@@ -104,6 +104,11 @@ class Layout:
         """Each line has an author, be it a person, a group or WhatsApp itself."""
         return self.name.startswith("ios")
 
+    @property
+    def signs_notices(self) -> bool:
+        """Notices have an author, too: not yet on iOS before its headers had brackets."""
+        return self.is_ios and r"\[" in self.pattern.pattern
+
 
 def has_header(text: str) -> bool:
     """`sniff` finds a layout in `text`, which begins with a newline."""

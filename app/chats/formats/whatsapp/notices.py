@@ -14,28 +14,30 @@ _SECURITY_CODE = phrase_table.templates("security_code")
 _CALLS = phrase_table.keys("missed_call", "call")
 _CALL_END = re.compile(r"[,，،.。\n(]|\bat\b")
 
-_NAMING = re.compile(
-    r"(?i)\b(?:created|changed|creó|creaste|cambió|criou|mudou|alterou|erstellt|geändert|créé|"
-    r"changé|modifié|creato|cambiato|modificato|gemaakt|gewijzigd|создал|изменил)\w*\b"
-)
-_NAMED_THING = re.compile(
-    r"(?i)\b(?:group|subject|grupo|asunto|nombre|nome|assunto|gruppe|betreff|gruppennamen?|groupe|"
-    r"sujet|objet|nom|gruppo|oggetto|groep|onderwerp|групп\w*|тем\w*)\b"
-)
+
+def _any_of(kind: str) -> str:
+    return "|".join(words for of, words in rows("whatsapp/event_words.tsv") if of == kind)
+
+
+_CREATED = re.compile(f"(?i){_any_of('creates')}")
+_NAMING = re.compile(f"(?i){_any_of('creates')}|{_any_of('renames')}")
+_NAMED_THING = re.compile(f"(?i){_any_of('named')}")
 _CHAT_THING = re.compile(
-    rf"{_NAMED_THING.pattern}|(?i:\b(?:icon|description|link|admins?|settings|messages|number|code|"
-    r"community|mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|\w*bild|"
-    r"\w*beschreibung|descripción|descrição|descrizione)\b)"
+    rf"(?i){_any_of('named')}|\b(?:icon|description|link|admins?|settings|messages|number|code|"
+    r"pinned a message|community|mensajes|mensagens|nachrichten|messaggi|berichten|сообщени\w+|"
+    r"\w*bild|\w*beschreibung|descripción|descrição|descrizione)\b"
 )
 _JOINERS = frozenset({"and", "to", "y", "e", "a", "und", "et", "ed", "en", "и", "i"})
-_CREATED = re.compile(r"(?i)\b(?:created|creó|creaste|criou|erstellt|créé|creato|gemaakt|создал)\b")
-_QUOTED = re.compile(r'["“„«”]\s?([^"“”„«»\n]{1,100}?)\s?["”“»]')
+_QUOTED = re.compile(r'["“„«”「『‘]\s?([^"“”„«»「」『』‘\n]{1,100}?)\s?["”“»」』’]')
 # A new group has one name, whatever stands in it.
-_QUOTED_WHOLE = re.compile(r'["“„«”]\s?([^\n]{1,100})(?<=\S)\s?["”“»]')
+_QUOTED_WHOLE = re.compile(r'["“„«”「『‘]\s?([^\n]{1,100})(?<=\S)\s?["”“»」』’]')
 _WHO_LEFT = re.compile(r"^(.{1,255}?) left\b|\bremoved (.{1,255}?)\.?$")
 _WHO_JOINED = re.compile(
-    r"^(.{1,255}?) (?:joined\b|was added\b)|\badded (.{1,255}?)(?: to (?:the|a) group\b.*)?\.?$"
+    r"^(.{1,255}?) (?:joined\b|was added\b)"
+    r"|\badded (.{1,255}?)(?: to (?:the|a) (?:group|community)\b.*)?\.?$"
 )
+# A group joins a community, and is no person.
+_ABOUT_THE_GROUP = re.compile(r"(?i)^this group was added\b|\badded (?:this|the) group\b")
 _SEVERAL = re.compile(r", | and ")
 
 
@@ -53,21 +55,26 @@ def kind_of(notice: str) -> NoticeKind:
         return NoticeKind.CALL
     if _SECURITY_CODE.match(phrase_table.key(line)):
         return NoticeKind.SETTING
+    if _ABOUT_THE_GROUP.search(line):
+        return NoticeKind.SETTING
     for kind, words in _WORDS:
         if words.search(line):
             return kind
     return NoticeKind.UNKNOWN
 
 
-def _words_of(kind: NoticeKind) -> re.Pattern[str]:
-    return re.compile(
-        f"(?i){'|'.join(words for of, words in rows('whatsapp/event_words.tsv') if of == kind)}"
-    )
-
-
 _WORDS = [
-    (kind, _words_of(kind)) for kind in (NoticeKind.JOINED, NoticeKind.LEFT, NoticeKind.SETTING)
+    (kind, re.compile(f"(?i){_any_of(kind)}"))
+    for kind in (NoticeKind.JOINED, NoticeKind.LEFT, NoticeKind.SETTING)
 ]
+# What no person writes of another: a whole notice, behind a name.
+_BY_THE_APP = re.compile(rf"(?P<who>[^:\n]{{1,60}}?)(?: |(?=['’]s ))(?i:{_any_of('whole')})")
+
+
+def subject_of_notice(line: str) -> str | None:
+    """Of whom a line tells that no person would write; None if it is no such line."""
+    found = _BY_THE_APP.fullmatch(line[:NOTICE_CHARS_MAX].rstrip("."))
+    return found["who"] if found else None
 
 
 def is_whole_event(event: str) -> bool:

@@ -52,11 +52,12 @@ def keys(*kinds: str) -> frozenset[str]:
 
 
 def templates(*kinds: str) -> re.Pattern[str]:
-    """Matches the beginning of a key in which a name stands for each `{}` of a template."""
+    """Matches the beginning of a key in which a name, a group of its own, stands for each `{}` of
+    a template."""
     by_start: defaultdict[bool, list[str]] = defaultdict(list)
     for phrase in phrases(*kinds):
         by_start[phrase.startswith("{}")].append(
-            r"[^\n]{1,255}?".join(map(re.escape, key(phrase).split("{}")))
+            r"([^\n]{1,255}?)".join(map(re.escape, key(phrase).split("{}")))
         )
     return re.compile("|".join([*by_start[False], *by_start[True]]))
 

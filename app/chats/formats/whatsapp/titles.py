@@ -36,9 +36,14 @@ def shared_bodies(suspected: Sequence[str], layout: Layout) -> frozenset[str]:
         if end and could_be_shared(body):
             authors.setdefault(body, set()).add(author)
             counts[body] = counts.get(body, 0) + 1
-    return frozenset(
-        body for body, who in authors.items() if len(who) > 1 or counts[body] >= _OFTEN
-    )
+    often = [body for body, who in authors.items() if len(who) > 1 or counts[body] >= _OFTEN]
+    names = tuple({clean(name) for who in authors.values() for name in who}) if often else ()
+    return frozenset(body for body in often if not _is_event(body, names))
+
+
+def _is_event(body: str, names: tuple[str, ...]) -> bool:
+    """A marked body that is a notice: in known words, or about one of those who write."""
+    return is_marked(body) and (is_notice(body) or clean(body).startswith(names))
 
 
 def titles(rests: Sequence[str], suspected: Sequence[str], layout: Layout) -> frozenset[str]:
@@ -75,11 +80,15 @@ def _parted(rest: str, end: str) -> tuple[str, str, str]:
 def _is_title(name: str, names: Mapping[str, str], rests: Sequence[str], layout: Layout) -> bool:
     bodies: list[str] = []
     others: set[str] = set()
+    whole = name + layout.author_end
+    has_colon = layout.author_end in name
     for rest in rests:
         author, end, body = _parted(rest, layout.author_end)
         if not end:
             continue
-        if names[author] == name:
+        if has_colon and rest.startswith(whole):
+            bodies.append(rest[len(whole) :])
+        elif names[author] == name:
             bodies.append(body)
         elif len(others) < _OTHERS_MAX and not is_marked(body):
             others.add(author)
