@@ -21,7 +21,7 @@ from tests.support.processes import ROOT, Client, Processes, run_sixfold, worker
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "2000"))
 SEED = os.environ.get("SEED", "1")
-OPERATIONS = 28
+OPERATIONS = 27
 EDGES = 400
 """Beside what is drawn for each, more requests than these look for edges."""
 CHATS = 6

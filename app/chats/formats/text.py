@@ -13,6 +13,7 @@ from app.chats.transcript import UnrecognisedFormat
 
 PART_BYTES = 1 << 20
 """So much is decoded at a time, and on to the end of its line."""
+_BROKEN_BYTES = 1 << 16
 _SAMPLE_BYTES = 1_000_000
 _CONTROLS_SHARE_MAX = 0.01
 _REPLACED_SHARE_MAX = 0.01
@@ -138,9 +139,22 @@ def utf8_of(raw: bytes) -> tuple[bytes, int]:
     try:
         return bare.decode(encoding).encode(), 0
     except UnicodeDecodeError:
-        text = bare.decode(encoding, "replace")
-        meant = bare.decode(encoding, "ignore").count(_REPLACEMENT)
-        return text.encode(), text.count(_REPLACEMENT) - meant
+        return _replaced(bare, encoding)
+
+
+def _replaced(bare: bytes, encoding: str) -> tuple[bytes, int]:
+    """What `utf8_of` makes of a broken text. A part at a time, so that it is not held in four bytes
+    a character."""
+    kept, replaced = bytearray(), 0
+    decoder = codecs.getincrementaldecoder(encoding)
+    replacing, ignoring = decoder("replace"), decoder("ignore")
+    for start in range(0, len(bare), _BROKEN_BYTES):
+        part, is_last = bare[start : start + _BROKEN_BYTES], start + _BROKEN_BYTES >= len(bare)
+        text = replacing.decode(part, is_last)
+        kept += text.encode()
+        meant = ignoring.decode(part, is_last).count(_REPLACEMENT)
+        replaced += text.count(_REPLACEMENT) - meant
+    return bytes(kept), replaced
 
 
 def _is_utf8(raw: bytes) -> bool:
