@@ -14,6 +14,7 @@ from itertools import accumulate, count, repeat, takewhile
 from operator import attrgetter, sub
 
 from app.chats.formats.text import Text, as_text
+from app.chats.formats.times import Remembered
 from app.chats.formats.whatsapp.bodies import (
     HEAD,
     LEFT_TO_RIGHT,
@@ -175,6 +176,8 @@ class _Reader:
     notice_lines: int = 0
     # Marks such as <Media omitted> mean the same under every author.
     _wordless: dict[str, Body] = field(default_factory=dict[str, Body])
+    _kinds: Remembered[str, NoticeKind] = field(default_factory=lambda: Remembered(kind_of))
+    _groups: Remembered[str, str | None] = field(default_factory=lambda: Remembered(group_name))
     _titles: frozenset[str] = frozenset()
     _shared: frozenset[str] = frozenset()
     _group: str | None = None
@@ -278,9 +281,9 @@ class _Reader:
         if "\n" in text and (foreign := foreign_headers(text, self.layout)):
             self.foreign_headers += foreign
             self.notice_lines -= foreign
-        self.notices.append(Notice(at, kind_of(text), text))
+        self.notices.append(Notice(at, self._kinds[text], text))
         self._notice_entries.append(index)
-        self._group = group_name(text) or self._group
+        self._group = self._groups[text] or self._group
 
     def _place_lines(self, entries: Entries) -> None:
         """Every line of the file is of a message, of a notice, or one that looks like a header
