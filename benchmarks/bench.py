@@ -14,7 +14,7 @@ from benchmarks.throughput import Entry, measure
 Row = dict[str, Any]
 SEED = 6
 LATE_S, VERY_LATE_S = 480.0, 660.0
-"""A run that is this old takes two rounds in place of three, then one, to end in fifteen minutes.
+"""A run that is this old takes two rounds in place of three, then one, so that it ends.
 What stands in the README comes first.
 """
 _NAMES = frozenset({"contestant", "jobs"})

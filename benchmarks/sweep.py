@@ -19,8 +19,8 @@ UNPAID_MAX = 2
 MEMORY_SHARE = 0.6
 """Of the memory that is free, what the next step may be expected to take."""
 SECONDS_MAX = 60.0
-SWEEP_S_MAX = 110.0
-"""A sweep ends by then, whatever is left of its ladders, and says so: a run has fifteen minutes."""
+SWEEP_S_MAX = 200.0
+"""A sweep ends by then, whatever is left of its ladders, and says so: a run has to end, too."""
 
 
 @dataclass
