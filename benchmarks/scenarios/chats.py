@@ -19,6 +19,8 @@ LOAD = Load(llm_s=1.0, llm_spread_s=0.5, seed=SEED)
 SLOW_TAIL = replace(LOAD, llm_slow_share=0.05, llm_slow_times=4.0)
 ALL = tuple(CATEGORIES.values())
 SMALLEST, LARGEST, SIZES = 200, 100_000, 12
+SIZES_IF_QUICK = 8
+"""The smaller ones: of the others each takes seconds to read and to prepare."""
 MESSAGES = 4_000
 JOBS, JOBS_NEW = 2_400, 240
 EVEN_ROUNDS, MIXED_ROUNDS = 2, 3
@@ -58,50 +60,52 @@ async def found(bench: Bench) -> Found:
 async def run_even(bench: Bench) -> dict[str, Any]:
     """Chats of one size, one and two worker processes, against the best of the sync design."""
     settings = await found(bench)
-    ours = [_product(bench, EVEN), _product(bench, EVEN, processes=2)]
-    rows, theirs = await _rounds(bench, LOAD, EVEN, ours, EVEN_ROUNDS)
-    [new] = await interleaved(bench, LOAD, [_product(bench, NEW)], rounds=1)
-    new["contestant"] += ", chats uploaded just now"
+    ours = {"product": _product(bench, EVEN)}
+    if not bench.quick:
+        ours["product_two"] = _product(bench, EVEN, processes=2)
+    rows, named = await _rounds(bench, LOAD, EVEN, ours, EVEN_ROUNDS)
+    if not bench.quick:
+        [named["product_new"]] = await interleaved(bench, LOAD, [_product(bench, NEW)], rounds=1)
+        named["product_new"]["contestant"] += ", chats uploaded just now"
+        rows.append(named["product_new"])
     return {
         "about": f"Chats of {MESSAGES:,} messages, prepared at their upload, all four categories of"
         " each; LLM 1 s ± 0.5 s; all jobs queued at once. The first rows are rounds"
         " taken in turns. The settings below them were tried once each, with four fillings of their"
         " slots, until more slots did not pay (why_last).",
-        "product": rows[0],
-        "product_two": rows[1],
-        "product_new": new,
-        **theirs,
-        "rows": [*rows, new, *settings.chord.others(), *settings.rewritten.others()],
+        **named,
+        "rows": [*rows, *settings.chord.others(), *settings.rewritten.others()],
     }
 
 
 async def run_mixed(bench: Bench) -> dict[str, Any]:
     """Chats of all sizes and a model with a slow tail."""
-    rows, theirs = await _rounds(bench, SLOW_TAIL, MIXED, [_product(bench, MIXED)], MIXED_ROUNDS)
+    work = Work(MIXED.sizes[:SIZES_IF_QUICK], ALL) if bench.quick else MIXED
+    ours, sizes = {"product": _product(bench, work)}, work.sizes
+    rows, named = await _rounds(bench, SLOW_TAIL, work, ours, MIXED_ROUNDS)
     return {
-        "about": f"{SIZES} sizes of chats from {MIXED.sizes[0]:,} to {MIXED.sizes[-1]:,} messages,"
-        f" log-uniform (half of them below {MIXED.sizes[SIZES // 2]:,}, on average"
-        f" {sum(MIXED.sizes) / SIZES:,.0f}), prepared at their upload, all four categories of each;"
+        "about": f"{len(sizes)} sizes of chats from {sizes[0]:,} to {sizes[-1]:,} messages,"
+        f" log-uniform (half of them below {sizes[len(sizes) // 2]:,}, on average"
+        f" {sum(sizes) / len(sizes):,.0f}), prepared at their upload, all four categories of each;"
         " LLM 1 s ± 0.5 s, and 5 % of the calls take four times as long; all jobs queued at once;"
         f" the sync settings are the best ones for chats of {MESSAGES:,} messages.",
-        "product": rows[0],
-        **theirs,
+        **named,
         "rows": rows,
     }
 
 
 async def _rounds(
-    bench: Bench, load: Load, work: Work, ours: list[Entry], rounds: int
+    bench: Bench, load: Load, work: Work, ours: dict[str, Entry], rounds: int
 ) -> tuple[list[Row], dict[str, Row]]:
-    """Rows of all that take part; and by name those of the sync design."""
+    """Rows of all that take part, and by name."""
     settings = await found(bench)
     best = {"sync_best": settings.chord.best, "rewritten_best": settings.rewritten.best}
     known = {name: setting for name, setting in best.items() if setting is not None}
     fillings = FILLINGS if not bench.quick else 1
     theirs = [entry_of(setting, work, fillings=fillings) for setting in known.values()]
     rounds = 1 if bench.quick else rounds
-    rows = await interleaved(bench, load, [*ours, *theirs], rounds=rounds)
-    return rows, dict(zip(known, rows[len(ours) :], strict=True))
+    rows = await interleaved(bench, load, [*ours.values(), *theirs], rounds=rounds)
+    return rows, dict(zip([*ours, *known], rows, strict=True))
 
 
 def _product(bench: Bench, work: Work, *, processes: int = 1) -> Entry:
