@@ -19,6 +19,8 @@ What stands in the README comes first.
 """
 _NAMES = frozenset({"contestant", "jobs"})
 _ADDED_UP = frozenset({"violations", "failed"})
+_LEAST = frozenset({"ended"})
+"""A count, and of several rounds the one that ended the fewest."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def middle(value: Any) -> float:
 def _joined(name: str, values: list[Any]) -> Any:
     if name in _ADDED_UP:
         return sum(values)
+    if name in _LEAST and values:
+        return min(values)
     if not values or name in _NAMES or isinstance(values[0], str):
         return values[0] if values else None
     return spread(values)

@@ -16,8 +16,8 @@ from benchmarks.throughput import percentiles_ms
 
 def test_rounds_become_medians_with_their_spread_and_violations_add_up():
     rows = [
-        {"contestant": "one", "jobs_s": rate, "violations": found}
-        for rate, found in ((10.0, 0), (30.0, 1), (20.0, 1))
+        {"contestant": "one", "jobs_s": rate, "violations": found, "ended": ended}
+        for rate, found, ended in ((10.0, 0, 344), (30.0, 1, 343), (20.0, 1, 344))
     ]
 
     joined = summary(rows)
@@ -25,6 +25,7 @@ def test_rounds_become_medians_with_their_spread_and_violations_add_up():
     assert joined["contestant"] == "one"
     assert joined["jobs_s"] == {"median": 20.0, "min": 10.0, "max": 30.0}
     assert joined["violations"] == 2
+    assert joined["ended"] == 343
     assert joined["rounds"] == 3
 
 
