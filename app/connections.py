@@ -137,8 +137,8 @@ async def checked_out() -> AsyncGenerator[AsyncConnection]:
 @asynccontextmanager
 async def driver_checked_out() -> AsyncGenerator[DriverConnection]:
     """The same by the driver itself. Who is cancelled leaves no connection in an unknown state."""
-    checked_out = await _taken(_opened().raw_connection())
-    connection = DriverConnection(cast(Session, checked_out.driver_connection))
+    taken = await _taken(_opened().raw_connection())
+    connection = DriverConnection(cast(Session, taken.driver_connection))
     try:
         yield connection
     except (*LOST, asyncpg.PostgresError) as error:
@@ -150,15 +150,16 @@ async def driver_checked_out() -> AsyncGenerator[DriverConnection]:
         if (meaning := _meaning(error)) is None:
             raise
         raise meaning from error
-    except Exception as error:
-        if isinstance(error, CommitUnknown):
-            connection.terminate()
+    except CommitUnknown:
+        connection.terminate()
+        raise
+    except Exception:
         raise
     except BaseException:  # Cancelled, perhaps in the middle of a statement.
         connection.terminate()
         raise
     finally:
-        await greenlet_spawn(checked_out.close)
+        await greenlet_spawn(taken.close)
 
 
 def _is_silent(error: BaseException) -> bool:

@@ -108,10 +108,10 @@ class _Query:
     recent: TextClause
 
     @classmethod
-    def of(cls, branches: Callable[[Callable[[str], str]], str], limit: int) -> Self:
+    def of(cls, branches: Callable[[Callable[[str], str]], str]) -> Self:
         def statement(since: Callable[[str], str]) -> TextClause:
             return text(f"""
-                (SELECT * FROM ({branches(since)}) AS due LIMIT {limit})
+                {branches(since)}
                 UNION ALL
                 SELECT NULL, NULL, statement_timestamp()
             """)
@@ -157,8 +157,7 @@ def _due(limit: int, expires_s: float, only_prepared: bool) -> _Query:
          WHERE j.state = 'queued' AND {is_open}
            AND j.next_run_at > {now} + make_interval(secs => {CLOCK_JUMP_S}) LIMIT {limit})
         """
-        ),
-        limit,
+        )
     )
 
 
@@ -174,8 +173,7 @@ _ABANDONED = _Query.of(
      WHERE attempt >= {ATTEMPTS_MAX} AND lease_until > statement_timestamp() + interval '90 s'
      LIMIT {ABANDONED_MAX})
     """
-    ),
-    ABANDONED_MAX,
+    )
 )
 
 _NOW = text("SELECT statement_timestamp() AS moment")

@@ -87,6 +87,22 @@ async def test_a_look_from_the_horizon_on_finds_all_that_waits_and_what_comes(
     assert await found(horizon) == ["before", "newer", "newest"]
 
 
+async def test_a_full_queue_hides_no_lease_that_ended_before(
+    engine: None, keyring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(horizons, "LONG_S", 0.0)
+    monkeypatch.setattr(horizons, "SPARED", 1_000_000)
+    await queued(keyring, "left", minutes=20)
+    await execute(
+        "UPDATE jobs SET state = 'running', attempt = 1, fence = 1, next_run_at = NULL,"
+        " lease_until = clock_timestamp() - interval '20 min'"
+    )
+    await queued(keyring, "waiting", minutes=1)
+    horizon = Horizon()
+    assert await found(horizon, limit=1) == ["waiting"]
+    assert await found(horizon) == ["waiting", "left"]
+
+
 async def test_leases_that_end_are_found_from_the_horizon_on(
     engine: None, keyring: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
